@@ -1,0 +1,1 @@
+//! The one place where wire messages and domain values meet.

@@ -1,0 +1,20 @@
+//! Lathe's own wire types: gRPC between processes, JSON for people, and what every listener checks.
+//!
+//! Knows no Mesos, no store and no process; what crosses a socket between Lathe's parts is here.
+
+pub mod convert;
+pub mod door;
+pub mod rest;
+
+/// Messages and service of `proto/lathe/v1/scheduler.proto`.
+#[expect(
+    unreachable_pub,
+    unused_qualifications,
+    missing_debug_implementations,
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "generated from the .proto file"
+)]
+pub mod v1 {
+    tonic::include_proto!("lathe.v1");
+}

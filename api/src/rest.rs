@@ -1,0 +1,191 @@
+//! JSON types: the scheduler's REST answers, and what a scheduler tells an executor at launch.
+//!
+//! The registry's JSON types live in `lathe_catalog`, since the SDK reads them too.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Largest artifact that is taken or fetched, in bytes.
+pub const ARTIFACT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// What an executor is told of its instance: JSON in Mesos's `TaskInfo.data`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// `http.lb#2.7`; also the Mesos task id and executor id.
+    pub incarnation: String,
+    /// `http.lb#2`
+    pub instance: String,
+    pub topology: String,
+    /// `http.lb`
+    pub task_path: String,
+    pub slot: u32,
+    /// The program's name of the task, such as `my::LoadBalancer`.
+    pub task: String,
+    pub crate_name: String,
+    pub version: String,
+    pub artifact: ArtifactRef,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub user: Option<String>,
+    /// Between TERM and KILL.
+    pub grace_ms: u64,
+    /// Host's name.
+    pub host: String,
+    /// The address to bind and to announce.
+    pub address: String,
+    pub ports: BTreeMap<String, u16>,
+    /// The author's own keys, with their version.
+    pub config: lathe_catalog::ConfigView,
+    pub registries: Vec<String>,
+    pub schedulers: Vec<String>,
+    /// Good for this incarnation only.
+    pub secret: String,
+    /// Whether the program was written against the SDK and will shake hands.
+    pub sdk: bool,
+    /// Whether answers name the instance that served them.
+    pub served_by: bool,
+}
+
+/// A binary by its digest, and where to get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRef {
+    /// Lower-case hex.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Tried in turn, with `Authorization: Bearer <secret>`.
+    pub urls: Vec<String>,
+}
+
+/// `GET /v1/topologies`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopologyView {
+    pub name: String,
+    pub revision: u64,
+    pub tasks: Vec<TaskView>,
+    /// Milliseconds since 1970.
+    pub submitted_ms: u64,
+}
+
+/// `GET /v1/tasks`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    pub task: String,
+    pub topology: String,
+    pub crate_name: String,
+    pub version: String,
+    pub wanted: u32,
+    pub ready: u32,
+    pub own: Map<String, Value>,
+}
+
+/// `GET /v1/instances`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceView {
+    pub instance: String,
+    pub incarnation: Option<String>,
+    pub topology: String,
+    pub task: String,
+    pub slot: u32,
+    pub crate_name: String,
+    pub version: String,
+    pub host: Option<String>,
+    pub address: Option<String>,
+    pub ports: BTreeMap<String, u16>,
+    pub tags: Vec<String>,
+    /// waiting, launching, starting, ready, unreachable, killing
+    pub state: String,
+    /// Why it is in that state, where there is something to say.
+    pub reason: Option<String>,
+    /// Milliseconds since 1970.
+    pub since_ms: u64,
+    /// Incarnations so far.
+    pub incarnations: u64,
+}
+
+/// `GET /v1/hosts`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostView {
+    pub name: String,
+    pub cpus_milli: u64,
+    pub mem_bytes: u64,
+    pub disk_bytes: u64,
+    pub ports: u64,
+    pub attributes: BTreeMap<String, String>,
+    pub instances: Vec<String>,
+}
+
+/// `GET /v1/status`: the above at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    pub scheduler: SchedulerView,
+    pub topologies: Vec<TopologyView>,
+    pub instances: Vec<InstanceView>,
+    pub hosts: Vec<HostView>,
+}
+
+/// What a scheduler says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchedulerView {
+    pub framework_id: Option<String>,
+    pub master: Option<String>,
+    pub connected: bool,
+    pub term: u64,
+    /// What it waits for, when it waits.
+    pub waiting_for: Option<String>,
+}
+
+/// One of `GET /v1/events` (server-sent events; the id counts up within a scheduler's life).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    pub id: u64,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// submitted, removed, launched, starting, ready, ended, refused, connected, disconnected
+    pub kind: String,
+    pub instance: Option<String>,
+    pub incarnation: Option<String>,
+    pub topology: Option<String>,
+    pub host: Option<String>,
+    pub message: String,
+}
+
+/// `GET /v1/logs/{incarnation}?file=task.out&offset=N`: a piece of a sandbox file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPiece {
+    pub incarnation: String,
+    pub file: String,
+    pub offset: u64,
+    /// Of the whole file, in bytes.
+    pub size: u64,
+    /// As text; what is no UTF-8 is replaced.
+    pub text: String,
+    /// Bytes of the piece in the file.
+    pub length: u64,
+}
+
+/// A problem (RFC 9457) as every REST listener of Lathe answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+}
+
+/// `$LATHE_HOME/run/endpoints.json`: how a second terminal finds a running `lathe up`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// Process id of `lathe up`.
+    pub pid: u32,
+    pub scheduler: String,
+    pub registries: Vec<String>,
+    pub master: String,
+    /// File with the token, 0600.
+    pub token_file: String,
+}
