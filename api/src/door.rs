@@ -1,0 +1,61 @@
+//! The door: what every listener of Lathe checks before a request reaches its handler.
+//!
+//! Owns the bind rule, the `Host` check, tokens and incarnation secrets, limits on what comes in,
+//! problem answers, and the loop that serves HTTP/1 and HTTP/2 on one port. It must not know what
+//! any path means: callers say by a policy what a path needs.
+//!
+//! A listener is made of four calls:
+//!
+//! ```no_run
+//! # async fn listen() -> Result<(), Box<dyn std::error::Error>> {
+//! use lathe_api::door::{self, Access, Guard, Hosts, Limits, Token};
+//! let listener = door::bind("127.0.0.1:0".parse()?, false).await?;
+//! let token = Token::read("/run/lathe/token".as_ref())?;
+//! let guard = Guard::new(Hosts::loopback(), |_method, path| match path {
+//!     "/healthz" | "/readyz" => Access::open(),
+//!     _ => Access::default(),
+//! });
+//! let router = guard.with_token(token).wrap(axum::Router::new());
+//! door::serve(listener, router, Limits::default(), std::future::pending()).await;
+//! # Ok(()) }
+//! ```
+
+mod bind;
+mod guard;
+mod hosts;
+mod json;
+mod problem;
+mod secret;
+mod serve;
+
+pub use bind::{BindError, allow, bind};
+pub use guard::{Access, Guard};
+pub use hosts::Hosts;
+pub use json::Json;
+pub use problem::{PROBLEM_JSON, Problem};
+pub use secret::{Key, SecretError, Token, bearer, same};
+pub use serve::{Limits, serve};
+
+/// Codes of the door's own answers; their pages stand in docs/errors.
+pub mod code {
+    /// The `Host` header names neither this machine nor a configured name.
+    pub const HOST: &str = "LT0501";
+    /// The token or the secret is missing or wrong.
+    pub const TOKEN: &str = "LT0502";
+    /// A write does not come as JSON.
+    pub const CONTENT_TYPE: &str = "LT0503";
+    /// An address other than loopback without `insecure = true`.
+    pub const BIND: &str = "LT0504";
+    /// The body is larger than the path takes.
+    pub const TOO_LARGE: &str = "LT0505";
+    /// The answer took longer than the path is given.
+    pub const TIME: &str = "LT0506";
+    /// The request cannot be read.
+    pub const MALFORMED: &str = "LT0507";
+    /// Nothing stands at this path.
+    pub const NOT_FOUND: &str = "LT0508";
+    /// Something is used up for now: connections, watchers.
+    pub const BUSY: &str = "LT0509";
+    /// The path is there, the method is not.
+    pub const METHOD: &str = "LT0510";
+}

@@ -1,0 +1,201 @@
+//! The checks before a handler: name, token, content type, size, time.
+//!
+//! Owns their order and what a path is given by default; which path needs what is the caller's
+//! policy.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::Limited;
+
+use super::{Hosts, Problem, Token, bearer, code};
+
+/// What a path needs and is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The listener's token must be presented.
+    pub token: bool,
+    /// A write may come as something else than JSON or gRPC.
+    pub any_content_type: bool,
+    /// Largest body, in bytes.
+    pub body_bytes_max: u64,
+    /// Until the head of the answer; what streams after it is the handler's to bound.
+    pub time_max: Duration,
+}
+
+impl Default for Access {
+    /// Token, JSON, 1 MiB, 30 s.
+    fn default() -> Self {
+        Self {
+            token: true,
+            any_content_type: false,
+            body_bytes_max: 1024 * 1024,
+            time_max: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Access {
+    /// As the default, but without a token.
+    #[must_use]
+    pub fn open() -> Self {
+        Self { token: false, ..Self::default() }
+    }
+
+    /// Takes bodies up to this size.
+    #[must_use]
+    pub fn body_bytes_max(self, bytes: u64) -> Self {
+        Self { body_bytes_max: bytes, ..self }
+    }
+
+    /// Gives the handler this long until the head of its answer.
+    #[must_use]
+    pub fn time_max(self, time: Duration) -> Self {
+        Self { time_max: time, ..self }
+    }
+
+    /// Takes writes of any content type (an upload).
+    #[must_use]
+    pub fn any_content_type(self) -> Self {
+        Self { any_content_type: true, ..self }
+    }
+}
+
+type Policy = dyn Fn(&Method, &str) -> Access + Send + Sync;
+
+/// The checks of one listener.
+#[derive(Clone)]
+pub struct Guard {
+    hosts: Hosts,
+    token: Option<Token>,
+    policy: Arc<Policy>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("hosts", &self.hosts)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// A guard that asks the policy for every request (method, path without the query).
+    pub fn new(
+        hosts: Hosts,
+        policy: impl Fn(&Method, &str) -> Access + Send + Sync + 'static,
+    ) -> Self {
+        Self { hosts, token: None, policy: Arc::new(policy) }
+    }
+
+    /// The token for paths that need one. Without it such paths are closed to everybody.
+    #[must_use]
+    pub fn with_token(self, token: Token) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Puts the checks before every route of the router, unknown paths included, which are
+    /// answered by problems. A fall-back of the router's own is replaced.
+    pub fn wrap(self, router: Router) -> Router {
+        router
+            .fallback(|| async { Problem::not_found("nothing stands at this path") })
+            .method_not_allowed_fallback(|| async {
+                Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    code::METHOD,
+                    "this path does not take this method",
+                )
+            })
+            .layer(DefaultBodyLimit::disable())
+            .layer(from_fn_with_state(Arc::new(self), check))
+    }
+
+    /// Everything that can be said of a request before its body is read.
+    fn admit(&self, request: &Request) -> Result<Access, Problem> {
+        self.hosts.check(request.uri(), request.headers())?;
+        let access = (self.policy)(request.method(), request.uri().path());
+        if access.token {
+            self.check_token(request.headers())?;
+        }
+        let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if writes && !access.any_content_type && !is_json_or_grpc(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                code::CONTENT_TYPE,
+                "writes are taken as application/json",
+            ));
+        }
+        match announced_length(request.headers()) {
+            Some(length) if length > access.body_bytes_max => Err(Problem::too_large(format!(
+                "the body has {length} bytes; this path takes {}",
+                access.body_bytes_max
+            ))),
+            _ => Ok(access),
+        }
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(token) = &self.token else {
+            return Err(Problem::unauthorized("this path needs a token, and none is configured"));
+        };
+        match bearer(headers) {
+            None => Err(Problem::unauthorized("this path needs `Authorization: Bearer <token>`")),
+            Some(presented) if token.is(presented) => Ok(()),
+            Some(_) => Err(Problem::unauthorized("the token is not the one of this listener")),
+        }
+    }
+}
+
+async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.admit(&request) {
+        Err(problem) => problem.into_response(),
+        Ok(access) => {
+            let limit = usize::try_from(access.body_bytes_max).unwrap_or(usize::MAX);
+            let request = request.map(|body| Body::new(Limited::new(body, limit)));
+            match tokio::time::timeout(access.time_max, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    code::TIME,
+                    format!("no answer within {} ms", access.time_max.as_millis()),
+                )
+                .retry_after(1)
+                .into_response(),
+            }
+        }
+    };
+    // What a listener answers is never to be run or sniffed by a browser.
+    response.headers_mut().insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// Neither type can be sent across origins by a page without asking first, and the answer to that
+/// question is no: there are no CORS headers.
+fn is_json_or_grpc(headers: &HeaderMap) -> bool {
+    let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json"
+        || kind == "application/grpc"
+        || kind.starts_with("application/grpc+")
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! The loop that serves a router: HTTP/1 and HTTP/2 without TLS on one port.
+//!
+//! Owns connections: how many there are, how long a head may take, how they end. It must not know
+//! what is served.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// How long the loop rests when the system has no more file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// What a connection may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at one time; more are answered 503 and closed.
+    pub connections_max: usize,
+    /// Bytes of a request's head.
+    pub header_bytes_max: usize,
+    /// Header fields of a request (HTTP/1).
+    pub headers_max: usize,
+    /// From the first wait for a head to its end; so long an idle HTTP/1 connection is kept too.
+    pub header_time_max: Duration,
+    /// Requests at one time on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// How often an HTTP/2 peer is asked whether it is there, and how long it has to answer.
+    pub ping_interval: Duration,
+    /// How long requests under way may take once the end was asked for.
+    pub drain_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4096,
+            header_bytes_max: 64 * 1024,
+            headers_max: 100,
+            header_time_max: Duration::from_secs(30),
+            streams_max: 256,
+            ping_interval: Duration::from_secs(20),
+            drain_time_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves until `shutdown` is done; then takes no more connections, lets requests under way end
+/// (at most [`Limits::drain_time_max`]) and returns. Handlers find the peer as
+/// `axum::extract::ConnectInfo<SocketAddr>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let mut shutdown = pin!(shutdown);
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let builder = Arc::new(builder(&limits));
+    let (end, ending) = watch::channel(());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => {
+                        let connection = Connection {
+                            peer, place, builder: Arc::clone(&builder), ending: ending.clone(),
+                            first_head_max: limits.header_time_max,
+                        };
+                        connections.spawn(connection.run(stream, router.clone()));
+                    }
+                    Err(_) => turn_away(&stream, peer),
+                },
+                Err(error) => rest_after(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    drop(ending);
+    end.send_replace(());
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.drain_time_max, drained).await.is_err() {
+        tracing::warn!(connections = connections.len(), "closing connections that did not end");
+        connections.shutdown().await;
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time_max)
+        .max_headers(limits.headers_max)
+        // The library asks for room for at least one full read.
+        .max_buf_size(limits.header_bytes_max.max(8192));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.ping_interval)
+        .keep_alive_timeout(limits.ping_interval);
+    builder
+}
+
+/// One connection and its place among all.
+struct Connection {
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    builder: Arc<Builder<TokioExecutor>>,
+    ending: watch::Receiver<()>,
+    first_head_max: Duration,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, router: Router) {
+        let Self { peer, place, builder, mut ending, first_head_max } = self;
+        let _place = place;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "connection lost before its first request");
+            return;
+        }
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = TowerToHyperService::new(router);
+        let service = service_fn({
+            let asked = Arc::clone(&asked);
+            move |mut request: hyper::Request<Incoming>| {
+                asked.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let answer = service.call(request);
+                async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+            }
+        });
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // Telling HTTP/1 from HTTP/2 has no time limit of its own in the library.
+        let mut first_head = pin!(tokio::time::sleep(first_head_max));
+        let mut waits_for_head = true;
+        let mut ends = false;
+        loop {
+            tokio::select! {
+                outcome = connection.as_mut() => {
+                    if let Err(error) = outcome {
+                        tracing::debug!(%peer, error = %error, "connection ended");
+                    }
+                    return;
+                }
+                () = first_head.as_mut(), if waits_for_head => {
+                    if !asked.load(Ordering::Relaxed) {
+                        tracing::debug!(%peer, "no request came");
+                        return;
+                    }
+                    waits_for_head = false;
+                }
+                _ = ending.changed(), if !ends => {
+                    ends = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Says that there is no place, as far as the socket takes it at once.
+fn turn_away(stream: &TcpStream, peer: SocketAddr) {
+    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\
+        retry-after: 1\r\nconnection: close\r\n\r\n";
+    let sent = stream.try_write(FULL).is_ok();
+    tracing::warn!(%peer, sent, "no place for another connection");
+}
+
+/// Errors of one connection pass; a lack of file descriptors needs a rest.
+async fn rest_after(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused => {}
+        _ => {
+            tracing::warn!(%error, "cannot take a connection");
+            tokio::time::sleep(ACCEPT_REST).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
