@@ -1,0 +1,5 @@
+//! The local store: a small server on disk for one machine.
+//!
+//! Owns its parts; the client of it stands beside, in `client.rs`, since callers see one client type.
+
+pub mod server;
