@@ -5,11 +5,17 @@
 //! know how any of it is stored, sent or served; the SDK builds on the shapes, so the crate keeps
 //! its dependencies to serde.
 
+mod change;
 mod entry;
+mod index;
+mod liveness;
 pub mod paths;
 mod record;
 mod view;
 
+pub use change::{Change, DecodeError};
 pub use entry::{Beat, Entry, State};
+pub use index::{Applied, Catalog, StaleListing};
+pub use liveness::{Brake, Finding, Findings, Limits, Liveness};
 pub use record::TaskRecord;
 pub use view::{ConfigView, GroupKind, GroupSummary, GroupView};

@@ -1,0 +1,322 @@
+//! The catalog in memory: changes of the store in, views of groups out.
+//!
+//! Owns versions. The version of a group is the commit of the last change of a record that names
+//! it or of an entry in it; it never goes back within one history. It must not know who reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::{
+    Change, ConfigView, Entry, GroupKind, GroupSummary, GroupView, State, TaskRecord,
+};
+
+/// Everything that is known at one commit of one history.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    history: String,
+    commit: u64,
+    entries: BTreeMap<String, Box<Entry>>,
+    tasks: BTreeMap<String, Task>,
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Task {
+    record: Box<TaskRecord>,
+    commit: u64,
+}
+
+/// A name that somebody belongs to or belonged to. Stays when the last one left: its version is
+/// the proof that the group is empty and not forgotten.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Group {
+    version: u64,
+    members: BTreeSet<String>,
+}
+
+/// What has another content than before. Groups whose version alone moved are not here: nobody
+/// is woken for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Groups whose entries changed.
+    pub groups: BTreeSet<String>,
+    /// Tasks whose own keys changed.
+    pub configs: BTreeSet<String>,
+}
+
+impl Applied {
+    /// Nothing to tell anybody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.configs.is_empty()
+    }
+}
+
+/// A listing that is older than what is known already, in the same history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaleListing {
+    /// The commit that is known.
+    pub known: u64,
+    /// The commit of the listing.
+    pub offered: u64,
+}
+
+impl fmt::Display for StaleListing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store lists commit {} after commit {}", self.offered, self.known)
+    }
+}
+
+impl std::error::Error for StaleListing {}
+
+impl Catalog {
+    /// The id of the store's life; empty before the first listing.
+    #[must_use]
+    pub fn history(&self) -> &str {
+        &self.history
+    }
+
+    /// The commit up to which everything is known.
+    #[must_use]
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// Replaces everything by a listing of the store at one commit; each change comes with the
+    /// commit of its node. Versions go on where they were, unless the history is another one.
+    ///
+    /// # Errors
+    /// When the listing is older than what is known in the same history; nothing changes then.
+    pub fn load(
+        &mut self,
+        history: &str,
+        commit: u64,
+        changes: Vec<(u64, Change)>,
+    ) -> Result<Applied, StaleListing> {
+        let same = self.history == history;
+        if same && commit < self.commit {
+            return Err(StaleListing { known: self.commit, offered: commit });
+        }
+        let mut fresh = Self { history: history.to_owned(), ..Self::default() };
+        for (at, change) in changes {
+            fresh.put(at, change);
+        }
+        fresh.commit = commit;
+        if same {
+            fresh.keep_versions_of(self);
+        }
+        let names = |catalog: &Self| catalog.groups.keys().cloned().collect::<BTreeSet<_>>();
+        let tasks = |catalog: &Self| catalog.tasks.keys().cloned().collect::<BTreeSet<_>>();
+        let mut applied = Applied {
+            groups: &names(self) | &names(&fresh),
+            configs: &tasks(self) | &tasks(&fresh),
+        };
+        if same {
+            applied.groups.retain(|group| !self.members(group).eq(fresh.members(group)));
+            applied.configs.retain(|task| self.own(task) != fresh.own(task));
+        }
+        *self = fresh;
+        Ok(applied)
+    }
+
+    /// Applies the changes of one commit, in any order. A commit that is known already may come
+    /// again; older ones are ignored.
+    pub fn apply(&mut self, commit: u64, changes: Vec<Change>) -> Applied {
+        if commit < self.commit {
+            return Applied::default();
+        }
+        self.commit = commit;
+        let mut entries = BTreeMap::new();
+        let mut configs = BTreeMap::new();
+        for change in changes {
+            match &change {
+                Change::Entry { incarnation, .. } => {
+                    let before = self.entries.get(incarnation).cloned();
+                    entries.entry(incarnation.clone()).or_insert(before);
+                }
+                Change::Task { task, .. } => {
+                    configs.entry(task.clone()).or_insert(self.own(task).cloned());
+                }
+            }
+            self.put(commit, change);
+        }
+        let mut applied = Applied::default();
+        for (incarnation, before) in entries {
+            let after = self.entries.get(&incarnation);
+            if before.as_ref() != after {
+                let both = before.iter().chain(after);
+                applied.groups.extend(both.flat_map(|entry| groups_of(entry)).map(str::to_owned));
+            }
+        }
+        for (task, before) in configs {
+            if before.as_ref() != self.own(&task) {
+                applied.configs.insert(task);
+            }
+        }
+        applied
+    }
+
+    fn put(&mut self, commit: u64, change: Change) {
+        match change {
+            Change::Entry { incarnation, entry } => {
+                if let Some(before) = self.entries.remove(&incarnation) {
+                    for name in groups_of(&before) {
+                        self.touch(name, commit).members.remove(&incarnation);
+                    }
+                }
+                if let Some(entry) = entry {
+                    for name in groups_of(&entry) {
+                        self.touch(name, commit).members.insert(incarnation.clone());
+                    }
+                    self.entries.insert(incarnation, entry);
+                }
+            }
+            Change::Task { task, record } => {
+                if let Some(before) = self.tasks.remove(&task) {
+                    for name in names_of(&before.record) {
+                        self.touch(name, commit);
+                    }
+                }
+                if let Some(record) = record {
+                    for name in names_of(&record) {
+                        self.touch(name, commit);
+                    }
+                    self.tasks.insert(task, Task { record, commit });
+                }
+            }
+        }
+    }
+
+    fn touch(&mut self, name: &str, commit: u64) -> &mut Group {
+        if !self.groups.contains_key(name) {
+            self.groups.insert(name.to_owned(), Group::default());
+        }
+        let group = self.groups.get_mut(name).expect("the group was put in above");
+        group.version = group.version.max(commit);
+        group
+    }
+
+    /// A listing does not show what was deleted, so a group can look older than it is.
+    fn keep_versions_of(&mut self, before: &Self) {
+        let commit = self.commit;
+        for (name, old) in &before.groups {
+            let lost = old.members.iter().any(|member| !self.entries.contains_key(member));
+            self.touch(name, if lost { commit } else { old.version });
+        }
+        for (path, task) in &mut self.tasks {
+            let old = before.tasks.get(path).map_or(0, |old| old.commit);
+            task.commit = task.commit.max(old);
+        }
+    }
+
+    fn members(&self, group: &str) -> impl Iterator<Item = &Entry> {
+        let members = self.groups.get(group).into_iter().flat_map(|group| &group.members);
+        members.filter_map(|incarnation| self.entry(incarnation))
+    }
+
+    fn own(&self, task: &str) -> Option<&serde_json::Map<String, serde_json::Value>> {
+        self.tasks.get(task).map(|task| &task.record.own)
+    }
+
+    /// One incarnation.
+    #[must_use]
+    pub fn entry(&self, incarnation: &str) -> Option<&Entry> {
+        self.entries.get(incarnation).map(|entry| &**entry)
+    }
+
+    /// All incarnations, by their ids.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().map(|entry| &**entry)
+    }
+
+    /// The record of a task.
+    #[must_use]
+    pub fn task(&self, path: &str) -> Option<&TaskRecord> {
+        self.tasks.get(path).map(|task| &*task.record)
+    }
+
+    /// The version of a group; 0 for one that never was.
+    #[must_use]
+    pub fn version(&self, group: &str) -> u64 {
+        self.groups.get(group).map_or(0, |group| group.version)
+    }
+
+    /// A group as it is. One that never was is empty, at version 0.
+    #[must_use]
+    pub fn view(&self, group: &str) -> GroupView {
+        GroupView {
+            group: group.to_owned(),
+            history: self.history.clone(),
+            version: self.version(group),
+            entries: self.members(group).cloned().collect(),
+        }
+    }
+
+    /// The version of a task's own keys; 0 for a task that never was.
+    #[must_use]
+    pub fn config_version(&self, task: &str) -> u64 {
+        self.tasks.get(task).map_or(0, |task| task.commit)
+    }
+
+    /// The own keys of a task. One that never was has none, at version 0.
+    #[must_use]
+    pub fn config(&self, task: &str) -> ConfigView {
+        ConfigView {
+            task: task.to_owned(),
+            history: self.history.clone(),
+            version: self.config_version(task),
+            keys: self.own(task).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Every group that has members or could have some, by name.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupSummary> {
+        let alive: BTreeSet<&str> = self
+            .tasks
+            .values()
+            .filter(|task| !task.record.removed)
+            .flat_map(|task| names_of(&task.record))
+            .collect();
+        let shown = self
+            .groups
+            .iter()
+            .filter(|(name, group)| !group.members.is_empty() || alive.contains(name.as_str()));
+        shown.map(|(name, group)| self.summary(name, group)).collect()
+    }
+
+    fn summary(&self, name: &str, group: &Group) -> GroupSummary {
+        let is_task =
+            self.tasks.contains_key(name) || self.members(name).any(|entry| entry.task == name);
+        let ready = self.members(name).filter(|entry| entry.state == State::Ready).count();
+        GroupSummary {
+            group: name.to_owned(),
+            kind: if is_task { GroupKind::Task } else { GroupKind::Tag },
+            version: group.version,
+            instances: group.members.len() as u64,
+            ready: ready as u64,
+        }
+    }
+
+    /// The groups whose version is above this commit: what a reader that has everything up to it
+    /// must be told.
+    pub fn changed_since(&self, commit: u64) -> impl Iterator<Item = &str> {
+        self.groups
+            .iter()
+            .filter(move |(_, group)| group.version > commit)
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+/// The groups that an entry belongs to; a name may come twice.
+fn groups_of(entry: &Entry) -> impl Iterator<Item = &str> {
+    std::iter::once(entry.task.as_str()).chain(entry.tags.iter().map(String::as_str))
+}
+
+/// The groups that a record names.
+fn names_of(record: &TaskRecord) -> impl Iterator<Item = &str> {
+    std::iter::once(record.task.as_str()).chain(record.groups.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests;
