@@ -19,7 +19,7 @@ mod task;
 mod unacknowledged;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use self::command::{Cause, Command, TaskState, Update};
 use self::deadline::{Deadline, Deadlines};

@@ -1,7 +1,7 @@
 //! The supervisor's dealings with its agent: subscribing, losing it, waiting for its last
 //! acknowledgement, shutting down. Must not know what a task needs to run.
 
-use rand::Rng;
+use rand::RngExt;
 
 use super::command::Command;
 use super::deadline::Deadline;
