@@ -39,23 +39,23 @@ pub use serve::{Limits, serve};
 /// Codes of the door's own answers; their pages stand in docs/errors.
 pub mod code {
     /// The `Host` header names neither this machine nor a configured name.
-    pub const HOST: &str = "LT0501";
+    pub const HOST: &str = "LT0601";
     /// The token or the secret is missing or wrong.
-    pub const TOKEN: &str = "LT0502";
+    pub const TOKEN: &str = "LT0602";
     /// A write does not come as JSON.
-    pub const CONTENT_TYPE: &str = "LT0503";
+    pub const CONTENT_TYPE: &str = "LT0603";
     /// An address other than loopback without `insecure = true`.
     pub const BIND: &str = "LT0504";
     /// The body is larger than the path takes.
-    pub const TOO_LARGE: &str = "LT0505";
+    pub const TOO_LARGE: &str = "LT0604";
     /// The answer took longer than the path is given.
-    pub const TIME: &str = "LT0506";
+    pub const TIME: &str = "LT0605";
     /// The request cannot be read.
-    pub const MALFORMED: &str = "LT0507";
+    pub const MALFORMED: &str = "LT0606";
     /// Nothing stands at this path.
-    pub const NOT_FOUND: &str = "LT0508";
+    pub const NOT_FOUND: &str = "LT0607";
     /// Something is used up for now: connections, watchers.
-    pub const BUSY: &str = "LT0509";
+    pub const BUSY: &str = "LT0608";
     /// The path is there, the method is not.
-    pub const METHOD: &str = "LT0510";
+    pub const METHOD: &str = "LT0609";
 }

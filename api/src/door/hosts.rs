@@ -50,7 +50,7 @@ impl Hosts {
     /// Checks a request: exactly one name, in the target or in the header, and an accepted one.
     ///
     /// # Errors
-    /// 400 when there is no name or more than one, 421 (LT0501) when it is a stranger's.
+    /// 400 when there is no name or more than one, 421 (LT0601) when it is a stranger's.
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let malformed = |detail: &str| Problem::bad_request(detail);
         let mut headers = headers.get_all(HOST).iter();

@@ -33,27 +33,27 @@ impl Problem {
         Self { status, code: code.into(), detail: Cow::Owned(detail.into()), retry_after_s: None }
     }
 
-    /// 400, LT0507
+    /// 400, LT0606
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code::MALFORMED, detail)
     }
 
-    /// 401, LT0502
+    /// 401, LT0602
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code::TOKEN, detail)
     }
 
-    /// 404, LT0508
+    /// 404, LT0607
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, detail)
     }
 
-    /// 413, LT0505
+    /// 413, LT0604
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, detail)
     }
 
-    /// 503, LT0509, with `Retry-After`
+    /// 503, LT0608, with `Retry-After`
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, detail).retry_after(1)
     }
