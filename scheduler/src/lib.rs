@@ -1,1 +1,13 @@
-//! Placeholder
+//! The scheduler: registers with Mesos, accepts topologies, places their instances and keeps them
+//! running.
+//!
+//! [`framework`] decides and is pure; [`driver`] waits, steps and carries out. Mesos's types become
+//! ours in [`mesos_calls`] and nowhere else.
+
+pub mod api;
+pub mod config;
+pub mod driver;
+pub mod framework;
+pub mod mesos_calls;
+pub mod planner;
+pub mod store;

@@ -1,0 +1,327 @@
+//! The framework: what the scheduler decides. Events and time go in, commands come out; it waits
+//! for nothing, reads no clock and does no I/O.
+//!
+//! Two rules run through all of it. *Persist, then act*: a launch, a kill or an acknowledgement
+//! leaves only after the record that it depends on is durable. *Do nothing when blind*: without a
+//! master or without the store nothing is launched and nothing is killed.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod command;
+mod converge;
+pub mod event;
+mod hosts;
+pub mod ids;
+mod jobs;
+mod launches;
+mod offers;
+mod persist;
+mod planning;
+mod reconcile;
+pub mod records;
+mod resources;
+mod submissions;
+mod updates;
+mod views;
+pub mod wanted;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lathe_api::rest::EventView;
+use lathe_catalog::TaskRecord;
+use lathe_topology::TaskPath;
+
+use command::Command;
+use event::{Event, Free, HostInfo, Question};
+use ids::{AskId, FrameworkId, HostName, InstanceId, JobId, Time};
+use jobs::Job;
+use offers::Offers;
+use persist::Batches;
+use reconcile::Reconciling;
+use records::{InstanceRecord, Recovered};
+use submissions::Watcher;
+use wanted::{Accepted, Wanted};
+
+/// What the framework is told when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The executor's own share on a host, part of every launch.
+    pub overhead: Free,
+    /// How long an unreachable instance is waited for before it is replaced.
+    pub replace_after_ms: u64,
+    /// No offer is held longer than this.
+    pub hold_ms: u64,
+    /// How long a submission waits for hosts unless it says otherwise.
+    pub wait_ms: u64,
+    /// Steps that one search for a placement may take.
+    pub budget_steps: u64,
+    /// Where this scheduler is reached: told to executors.
+    pub url: String,
+    /// Whether instances name themselves in their answers.
+    pub served_by: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            overhead: Free {
+                cpus_milli: 10,
+                mem_bytes: 16 * 1024 * 1024,
+                disk_bytes: 0,
+                ports: Vec::new(),
+            },
+            replace_after_ms: 300_000,
+            hold_ms: 5_000,
+            wait_ms: 30_000,
+            budget_steps: 2_000_000,
+            url: String::new(),
+            served_by: false,
+        }
+    }
+}
+
+/// Questions that may wait while another is worked on.
+const QUESTIONS_MAX: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Connection {
+    Down { reason: String },
+    Up { master: String },
+}
+
+/// The state of the scheduler.
+#[derive(Debug)]
+pub struct Framework {
+    config: Config,
+    recovered: bool,
+    stopped: bool,
+    term: u64,
+    /// The newest time that was told.
+    now_seen: Time,
+    framework_id: Option<FrameworkId>,
+    connection: Connection,
+    hosts: BTreeMap<HostName, HostInfo>,
+    hosts_listed_ms: Option<Time>,
+    offers: Offers,
+    wanted: Wanted,
+    tasks: BTreeMap<TaskPath, TaskRecord>,
+    instances: BTreeMap<InstanceId, InstanceRecord>,
+    registries: Vec<String>,
+    job: Option<Job>,
+    jobs_made: u64,
+    questions: VecDeque<(AskId, Question, Time)>,
+    watchers: Vec<Watcher>,
+    batches: Batches,
+    reconciling: Reconciling,
+    /// When each ending incarnation was last told to end.
+    kills: BTreeMap<String, Time>,
+    repair_not_before_ms: Time,
+    repair_trouble: Option<String>,
+    events_made: u64,
+}
+
+impl Framework {
+    /// A framework that knows nothing yet: it waits for [`Event::Recovered`].
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            recovered: false,
+            stopped: false,
+            term: 0,
+            now_seen: 0,
+            framework_id: None,
+            connection: Connection::Down { reason: "starting".to_owned() },
+            hosts: BTreeMap::new(),
+            hosts_listed_ms: None,
+            offers: Offers::default(),
+            wanted: Wanted::default(),
+            tasks: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            registries: Vec::new(),
+            job: None,
+            jobs_made: 0,
+            questions: VecDeque::new(),
+            watchers: Vec::new(),
+            batches: Batches::default(),
+            reconciling: Reconciling::default(),
+            kills: BTreeMap::new(),
+            repair_not_before_ms: 0,
+            repair_trouble: None,
+            events_made: 0,
+        }
+    }
+
+    /// Takes one event at `now` and says what to do. Never waits, never fails.
+    pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Command>) {
+        if self.stopped {
+            return;
+        }
+        self.now_seen = self.now_seen.max(now);
+        match event {
+            Event::Recovered(recovered) => self.recover(now, recovered, out),
+            Event::Subscribed { framework_id, master } => {
+                self.subscribed(now, framework_id, master, out);
+            }
+            Event::Disconnected { reason } => self.disconnected(now, reason, out),
+            Event::Refused { message, removed } => self.refused(&message, removed, out),
+            Event::OffersArrived(offers) => self.offers_arrived(now, offers),
+            Event::OfferRescinded(id) => self.offers.rescind(&id),
+            Event::StatusArrived(status) => self.status_arrived(now, status, out),
+            Event::HostsListed(hosts) => self.hosts_listed(now, hosts, out),
+            Event::HostsUnknown { reason } => self.hosts_unknown(now, &reason, out),
+            Event::AgentLost(agent) => self.agent_lost(&agent),
+            Event::Planned { job, verdict } => self.planned(now, job, verdict, out),
+            Event::Persisted(batch) => self.persisted(now, batch, out),
+            Event::PersistRefused { batch, reason } => {
+                self.stop(format!("the store refused write {}: {reason}", batch.0), out);
+            }
+            Event::TermLost { reason } => self.stop(reason, out),
+            Event::Asked { ask, question } => self.asked(now, ask, question, out),
+            Event::RegistriesChanged(urls) => self.registries = urls,
+            Event::TimePassed => {}
+        }
+        if self.recovered && !self.stopped {
+            self.advance(now, out);
+        }
+    }
+
+    fn stop(&mut self, reason: String, out: &mut Vec<Command>) {
+        self.stopped = true;
+        out.push(Command::Stop { reason });
+    }
+
+    fn recover(&mut self, now: Time, recovered: Recovered, out: &mut Vec<Command>) {
+        self.term = recovered.term;
+        self.framework_id = recovered.framework_id;
+        self.registries = recovered.registries;
+        for record in recovered.topologies {
+            let name = record.name.clone();
+            match Accepted::read(record) {
+                Ok(accepted) => {
+                    self.wanted.topologies.insert(name, accepted);
+                }
+                Err(problems) => {
+                    // A record that cannot be read must not end what it wants: stop instead.
+                    let first = problems.first().map(|p| p.message.clone()).unwrap_or_default();
+                    self.stop(format!("topology `{name}` cannot be read: {first}"), out);
+                    return;
+                }
+            }
+        }
+        self.instances = recovered.instances.into_iter().map(|i| (i.id.clone(), i)).collect();
+        self.tasks = recovered
+            .tasks
+            .into_iter()
+            .filter_map(|task| Some((task.task.parse().ok()?, task)))
+            .collect();
+        self.recovered = true;
+        self.connection = Connection::Down { reason: "subscribing".to_owned() };
+        let topologies = self.wanted.topologies.len();
+        self.publish(now, EventDraft::new("recovered", format!("{topologies} topologies")), out);
+        out.push(Command::Subscribe { framework_id: self.framework_id.clone() });
+    }
+
+    fn subscribed(
+        &mut self,
+        now: Time,
+        framework_id: FrameworkId,
+        master: String,
+        out: &mut Vec<Command>,
+    ) {
+        if self.framework_id.as_ref() != Some(&framework_id) {
+            self.persist_framework(&framework_id, out);
+            self.framework_id = Some(framework_id);
+        }
+        self.offers.clear();
+        self.connection = Connection::Up { master: master.clone() };
+        self.kills.clear();
+        self.hosts_listed_ms = None;
+        out.push(Command::ListHosts);
+        self.start_reconciling(now, out);
+        self.publish(now, EventDraft::new("connected", format!("master {master}")), out);
+    }
+
+    fn disconnected(&mut self, now: Time, reason: String, out: &mut Vec<Command>) {
+        let was_up = matches!(self.connection, Connection::Up { .. });
+        self.connection = Connection::Down { reason: reason.clone() };
+        self.offers.clear();
+        self.reconciling = Reconciling::default();
+        self.job_disconnected(now);
+        if was_up {
+            self.publish(now, EventDraft::new("disconnected", reason), out);
+        }
+        out.push(Command::Subscribe { framework_id: self.framework_id.clone() });
+    }
+
+    fn refused(&mut self, message: &str, removed: bool, out: &mut Vec<Command>) {
+        let has_work = self.instances.values().any(|instance| !instance.lives.is_empty());
+        let what = if removed && has_work {
+            "the master has removed this framework, and the store still lists its instances; \
+             a new framework would run them twice"
+        } else {
+            "the master refused the framework"
+        };
+        self.stop(format!("{what}: {message}"), out);
+    }
+
+    fn connected(&self) -> bool {
+        matches!(self.connection, Connection::Up { .. })
+    }
+
+    fn next_job(&mut self) -> JobId {
+        self.jobs_made += 1;
+        JobId(self.jobs_made)
+    }
+
+    fn publish(&mut self, now: Time, draft: EventDraft, out: &mut Vec<Command>) {
+        self.events_made += 1;
+        out.push(Command::Publish(EventView {
+            id: self.events_made,
+            at_ms: now,
+            kind: draft.kind.to_owned(),
+            instance: draft.instance,
+            incarnation: draft.incarnation,
+            topology: draft.topology,
+            host: draft.host,
+            message: draft.message,
+        }));
+    }
+}
+
+/// An event for people before it gets its number and its time.
+#[derive(Clone, Debug)]
+struct EventDraft {
+    kind: &'static str,
+    message: String,
+    instance: Option<String>,
+    incarnation: Option<String>,
+    topology: Option<String>,
+    host: Option<String>,
+}
+
+impl EventDraft {
+    fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            instance: None,
+            incarnation: None,
+            topology: None,
+            host: None,
+        }
+    }
+
+    fn of_topology(mut self, name: &str) -> Self {
+        self.topology = Some(name.to_owned());
+        self
+    }
+
+    fn of_life(mut self, topology: &str, life: &records::Life) -> Self {
+        self.topology = Some(topology.to_owned());
+        self.instance = Some(life.incarnation.instance.to_string());
+        self.incarnation = Some(life.incarnation.to_string());
+        self.host = Some(life.host.to_string());
+        self
+    }
+}
+

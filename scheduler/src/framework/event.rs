@@ -1,0 +1,149 @@
+//! What the framework is told: by the master, the store, planners, callers and time.
+
+use std::collections::BTreeMap;
+
+use lathe_placement::Verdict;
+
+use super::ids::{
+    AgentId, AskId, BatchId, FrameworkId, HostName, Incarnation, JobId, OfferId,
+};
+use super::records::{ArtifactRecord, Recovered};
+
+/// Something that has happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The store's records are read and the term is ours.
+    Recovered(Recovered),
+    /// The master has taken the subscription.
+    Subscribed { framework_id: FrameworkId, master: String },
+    /// The subscription is over, or could not be had.
+    Disconnected { reason: String },
+    /// The master will not have this framework any more.
+    Refused { message: String, removed: bool },
+    OffersArrived(Vec<Offer>),
+    OfferRescinded(OfferId),
+    StatusArrived(Status),
+    HostsListed(Vec<HostInfo>),
+    HostsUnknown { reason: String },
+    /// An agent is gone from the master's list.
+    AgentLost(AgentId),
+    Planned { job: JobId, verdict: Verdict },
+    Persisted(BatchId),
+    /// The write did not take place; nothing of it is in the store.
+    PersistRefused { batch: BatchId, reason: String },
+    /// Another leader has written, or the session is over: this one must stop.
+    TermLost { reason: String },
+    Asked { ask: AskId, question: Question },
+    RegistriesChanged(Vec<String>),
+    /// A deadline has passed.
+    TimePassed,
+}
+
+/// What a caller wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    Plan { submission: Submission, max_moves: u32 },
+    Submit { submission: Submission, max_moves: u32, wait_ms: u64, id: String, may_stop: bool },
+    Remove { name: String, id: String },
+}
+
+/// A topology and the artifacts that its tasks name, as a caller sent them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submission {
+    pub name: String,
+    pub source: String,
+    pub artifacts: Vec<ArtifactRecord>,
+}
+
+/// One host's free resources, offered to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub id: OfferId,
+    pub agent: AgentId,
+    pub hostname: String,
+    pub free: Free,
+}
+
+/// Resources in whole numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Free {
+    pub cpus_milli: u64,
+    pub mem_bytes: u64,
+    pub disk_bytes: u64,
+    /// Inclusive ranges, ascending.
+    pub ports: Vec<(u16, u16)>,
+}
+
+/// A host as the master lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostInfo {
+    pub name: HostName,
+    pub agent: AgentId,
+    pub address: String,
+    /// Where the agent's own API answers: `127.0.0.1:5051`.
+    pub endpoint: String,
+    pub total: Free,
+    pub attributes: BTreeMap<String, String>,
+    /// Whether the master counts the agent as present.
+    pub active: bool,
+}
+
+/// What the master says of one incarnation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// As the master names it: kept when it is no incarnation of ours.
+    pub task_id: String,
+    pub incarnation: Option<Incarnation>,
+    pub state: TaskState,
+    pub agent: Option<AgentId>,
+    /// Present when the status wants an acknowledgement.
+    pub uuid: Option<Vec<u8>>,
+    pub message: String,
+    pub reason: Option<String>,
+    /// An answer to our own question, which says nothing of what happened in between.
+    pub reconciliation: bool,
+}
+
+/// The states of a Mesos task as a partition-aware framework sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskState {
+    Staging,
+    Starting,
+    Running,
+    Killing,
+    Finished,
+    Failed,
+    Killed,
+    /// The request was wrong; the same again will be wrong too.
+    Error,
+    /// Never started.
+    Dropped,
+    Unreachable,
+    Gone,
+    GoneByOperator,
+    Unknown,
+    Lost,
+}
+
+impl TaskState {
+    /// Whether nothing of the incarnation runs any more, for certain.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Finished
+            | Self::Failed
+            | Self::Killed
+            | Self::Error
+            | Self::Dropped
+            | Self::Gone
+            | Self::GoneByOperator
+            | Self::Lost => true,
+            Self::Staging
+            | Self::Starting
+            | Self::Running
+            | Self::Killing
+            | Self::Unreachable
+            | Self::Unknown => false,
+        }
+    }
+}

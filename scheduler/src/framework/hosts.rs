@@ -1,0 +1,71 @@
+//! Hosts as the master lists them, and the picture of them that a planner gets.
+
+use lathe_placement::{Capacity, Cluster, Host};
+
+use super::Framework;
+use super::command::Command;
+use super::event::HostInfo;
+use super::ids::{AgentId, HostName, Time};
+
+/// A list older than this is asked for again before it is planned upon.
+pub(super) const FRESH_MS: u64 = 10_000;
+
+impl Framework {
+    pub(super) fn hosts_listed(
+        &mut self,
+        now: Time,
+        hosts: Vec<HostInfo>,
+        out: &mut Vec<Command>,
+    ) {
+        let known = self.hosts.len();
+        self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
+        if self.hosts.len() != known {
+            self.repair_not_before_ms = now;
+        }
+        self.hosts_listed_ms = Some(now);
+        self.job_hosts_listed(now, out);
+    }
+
+    pub(super) fn hosts_unknown(&mut self, now: Time, reason: &str, out: &mut Vec<Command>) {
+        self.hosts_listed_ms = None;
+        self.job_hosts_unknown(now, reason, out);
+    }
+
+    /// The agent does not answer the master any more; what ran there comes as statuses.
+    pub(super) fn agent_lost(&mut self, agent: &AgentId) {
+        self.hosts_listed_ms = None;
+        self.hosts.retain(|_, host| &host.agent != agent);
+    }
+
+    pub(super) fn hosts_fresh(&self, now: Time) -> bool {
+        self.hosts_listed_ms.is_some_and(|listed| now < listed + FRESH_MS)
+    }
+
+    pub(super) fn host_of_agent(&self, agent: &AgentId) -> Option<&HostInfo> {
+        self.hosts.values().find(|host| &host.agent == agent)
+    }
+
+    pub(super) fn host_lives(&self, name: &HostName) -> bool {
+        self.hosts.get(name).is_some_and(|host| host.active)
+    }
+
+    /// The hosts as a planner sees them.
+    pub(super) fn cluster(&self) -> Cluster {
+        let hosts = self
+            .hosts
+            .values()
+            .filter(|host| host.active)
+            .map(|host| Host {
+                name: host.name.0.clone(),
+                capacity: Capacity {
+                    cpus_milli: host.total.cpus_milli,
+                    mem_bytes: host.total.mem_bytes,
+                    disk_bytes: host.total.disk_bytes,
+                    ports: host.total.ports.clone(),
+                },
+                attributes: host.attributes.clone(),
+            })
+            .collect();
+        Cluster { hosts }
+    }
+}

@@ -1,0 +1,305 @@
+//! One piece of planned work at a time: a caller's question, or a repair of what is missing.
+//!
+//! A job lists the hosts, has a plan made, holds offers until they carry it, and then writes. The
+//! write is the point of no return: before it a dead leader leaves nothing behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_placement::Verdict;
+use lathe_topology::Code;
+
+use super::Framework;
+use super::command::{Answer, Command, PlanView};
+use super::event::{Free, Question};
+use super::ids::{AskId, HostName, InstanceId, JobId, Time};
+use super::submissions::{plain, refuse};
+use super::wanted::Accepted;
+
+/// The job in hand.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) id: JobId,
+    pub(super) purpose: Purpose,
+    pub(super) phase: JobPhase,
+    /// A caller is refused when this has passed.
+    pub(super) deadline_ms: Time,
+}
+
+/// For whom, and for what.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// Only to say what would happen.
+    Plan { ask: AskId, target: Accepted, max_moves: u32 },
+    Submit { ask: AskId, target: Accepted, max_moves: u32, may_stop: bool },
+    /// What is wanted and does not run.
+    Repair,
+}
+
+impl Purpose {
+    fn ask(&self) -> Option<AskId> {
+        match self {
+            Self::Plan { ask, .. } | Self::Submit { ask, .. } => Some(*ask),
+            Self::Repair => None,
+        }
+    }
+}
+
+/// How far the job is.
+#[derive(Debug)]
+pub(super) enum JobPhase {
+    Listing,
+    Planning,
+    Holding(Holding),
+    /// Written, and waiting for the store.
+    Persisting,
+}
+
+/// Instances that wait for their hosts' offers.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) wishes: BTreeMap<InstanceId, HostName>,
+    pub(super) view: PlanView,
+    pub(super) since_ms: Time,
+    told: bool,
+}
+
+/// A repair that found no place is tried again after this pause, or when something changes.
+const REPAIR_AGAIN_MS: u64 = 2_000;
+
+impl Framework {
+    pub(super) fn advance_jobs(&mut self, now: Time, out: &mut Vec<Command>) {
+        if self.job.as_ref().is_some_and(|job| now >= job.deadline_ms) {
+            self.job_too_late(now, out);
+        }
+        if self.job.is_none() {
+            self.take_question(now, out);
+        }
+        if self.job.is_none() && self.repair_due(now) {
+            let id = self.next_job();
+            let deadline_ms = now + self.config.wait_ms;
+            self.repair_trouble = None;
+            self.job =
+                Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Listing, deadline_ms });
+            self.job_list_hosts(now, out);
+        }
+        self.try_commit(now, out);
+    }
+
+    fn take_question(&mut self, now: Time, out: &mut Vec<Command>) {
+        let Some((ask, question, asked_ms)) = self.questions.pop_front() else { return };
+        let usual_ms = self.config.wait_ms;
+        let wait = |ms: u64| asked_ms + if ms == 0 { usual_ms } else { ms };
+        let (purpose, deadline_ms) = match question {
+            Question::Remove { name, .. } => {
+                self.remove(ask, &name, out);
+                return;
+            }
+            Question::Plan { submission, max_moves } => match self.read_submission(&submission) {
+                Ok(target) => (Purpose::Plan { ask, target, max_moves }, wait(0)),
+                Err(refusal) => return refuse(ask, "refused", refusal, out),
+            },
+            Question::Submit { submission, max_moves, wait_ms, id, may_stop } => {
+                if self.repeated(ask, &submission.name, &id) {
+                    return;
+                }
+                match self.read_submission(&submission) {
+                    Ok(mut target) => {
+                        target.record.submission_id = id;
+                        target.record.submitted_ms = now;
+                        (Purpose::Submit { ask, target, max_moves, may_stop }, wait(wait_ms))
+                    }
+                    Err(refusal) => return refuse(ask, "refused", refusal, out),
+                }
+            }
+        };
+        let id = self.next_job();
+        self.job = Some(Job { id, purpose, phase: JobPhase::Listing, deadline_ms });
+        self.job_list_hosts(now, out);
+    }
+
+    /// The same submission again: its caller joins the one that was accepted.
+    fn repeated(&mut self, ask: AskId, name: &str, id: &str) -> bool {
+        let Some(accepted) = self.wanted.topologies.get(name) else { return false };
+        if id.is_empty() || accepted.record.submission_id != id {
+            return false;
+        }
+        let revision = accepted.record.revision;
+        self.watchers.push(super::submissions::Watcher {
+            ask,
+            topology: name.to_owned(),
+            revision,
+        });
+        true
+    }
+
+    fn job_list_hosts(&mut self, now: Time, out: &mut Vec<Command>) {
+        let repair = matches!(self.job.as_ref().map(|job| &job.purpose), Some(Purpose::Repair));
+        if repair && self.hosts_fresh(now) {
+            self.job_hosts_listed(now, out);
+        } else if self.connected() {
+            out.push(Command::ListHosts);
+        }
+    }
+
+    pub(super) fn job_hosts_listed(&mut self, now: Time, out: &mut Vec<Command>) {
+        let Some(job) = &mut self.job else { return };
+        if !matches!(job.phase, JobPhase::Listing) {
+            return;
+        }
+        job.phase = JobPhase::Planning;
+        let id = job.id;
+        let input = Box::new(self.plan_input(now));
+        out.push(Command::Plan { job: id, input });
+    }
+
+    pub(super) fn job_hosts_unknown(&mut self, now: Time, reason: &str, out: &mut Vec<Command>) {
+        let Some(job) = self.job.take_if(|job| matches!(job.phase, JobPhase::Listing)) else {
+            return;
+        };
+        self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
+        if let Some(ask) = job.purpose.ask() {
+            let sentence = format!("the master did not list its hosts: {reason}");
+            let refusal = plain(Code::CANNOT_ACT_NOW, &sentence, "try again when the master answers");
+            refuse(ask, "not now", refusal, out);
+        }
+    }
+
+    /// Without a master nothing can be held; the work begins again with the next subscription.
+    pub(super) fn job_disconnected(&mut self, now: Time) {
+        if let Some(job) = &mut self.job
+            && !matches!(job.phase, JobPhase::Persisting)
+        {
+            job.phase = JobPhase::Listing;
+        }
+        self.repair_not_before_ms = now;
+    }
+
+    pub(super) fn planned(
+        &mut self,
+        now: Time,
+        id: JobId,
+        verdict: Verdict,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(job) = self.job.take_if(|job| job.id == id && matches!(job.phase, JobPhase::Planning))
+        else {
+            return;
+        };
+        let (word, refusal) = match verdict {
+            Verdict::Placed(plan) => return self.carry_out(now, job, &plan, out),
+            Verdict::Blocked(refusal) => ("blocked", refusal),
+            Verdict::Impossible(refusal) => ("impossible", refusal),
+            Verdict::Unknown { refusal, .. } => ("unknown", refusal),
+        };
+        match job.purpose.ask() {
+            Some(ask) => refuse(ask, word, refusal, out),
+            None => {
+                self.repair_trouble = Some(format!("{word}: {}", refusal.sentence));
+                self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
+            }
+        }
+    }
+
+    pub(super) fn hold(&mut self, now: Time, mut job: Job, holding: Holding) {
+        job.phase = JobPhase::Holding(holding);
+        if matches!(job.purpose, Purpose::Repair) {
+            job.deadline_ms = now + self.config.hold_ms;
+        }
+        self.job = Some(job);
+    }
+
+    /// Hosts whose offers the job waits for.
+    pub(super) fn hosts_awaited(&self) -> BTreeSet<HostName> {
+        match self.job.as_ref().map(|job| &job.phase) {
+            Some(JobPhase::Holding(holding)) => holding.wishes.values().cloned().collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Which of the hosts do not yet offer what the wishes need.
+    pub(super) fn hosts_short(&self, wishes: &BTreeMap<InstanceId, HostName>) -> BTreeSet<HostName> {
+        let mut free: BTreeMap<&HostName, Free> = BTreeMap::new();
+        let mut short = BTreeSet::new();
+        for (id, host) in wishes {
+            let Some(resources) = self.wish_of(id) else { continue };
+            let left = free.entry(host).or_insert_with(|| {
+                self.hosts
+                    .get(host)
+                    .map(|info| self.offers.of_agent(&info.agent).1)
+                    .unwrap_or_default()
+            });
+            if left.take_instance(&resources, &self.config.overhead).is_none() {
+                short.insert(host.clone());
+            }
+        }
+        short
+    }
+
+    fn try_commit(&mut self, now: Time, out: &mut Vec<Command>) {
+        let Some(Job { phase: JobPhase::Holding(holding), purpose, .. }) = &self.job else {
+            return;
+        };
+        let short = self.hosts_short(&holding.wishes);
+        let whole = short.is_empty();
+        let repair = matches!(purpose, Purpose::Repair);
+        let held_long = now >= holding.since_ms + self.config.hold_ms / 2;
+        let some = repair && held_long && holding.wishes.values().any(|host| !short.contains(host));
+        if whole || some {
+            if let Some(job) = self.job.take() {
+                self.commit(now, job, &short, out);
+            }
+            return;
+        }
+        if let Some(Job { phase: JobPhase::Holding(holding), purpose, .. }) = &mut self.job
+            && !holding.told
+            && let Some(ask) = purpose.ask()
+        {
+            holding.told = true;
+            let hosts = short.iter().map(ToString::to_string).collect();
+            out.push(Command::Answer { ask, answer: Answer::Waiting { hosts } });
+        }
+    }
+
+    fn job_too_late(&mut self, now: Time, out: &mut Vec<Command>) {
+        let Some(job) = self.job.take_if(|job| !matches!(job.phase, JobPhase::Persisting)) else {
+            return;
+        };
+        self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
+        let Some(ask) = job.purpose.ask() else {
+            self.repair_trouble = Some("the hosts of the plan did not offer in time".to_owned());
+            return;
+        };
+        let (code, sentence) = match &job.phase {
+            JobPhase::Holding(holding) => {
+                let short = self.hosts_short(&holding.wishes);
+                let names: Vec<String> = short.iter().map(ToString::to_string).collect();
+                (Code::BLOCKED, format!("no sufficient offers came from: {}", names.join(", ")))
+            }
+            _ if !self.connected() => {
+                (Code::CANNOT_ACT_NOW, "the scheduler has no connection to a master".to_owned())
+            }
+            _ => (Code::CANNOT_ACT_NOW, "the plan was not ready in time".to_owned()),
+        };
+        refuse(ask, "blocked", plain(code, &sentence, "try again, or give more time with --wait"), out);
+    }
+
+    pub(super) fn job_accepted(&mut self) {
+        self.job = self.job.take_if(|job| !matches!(job.phase, JobPhase::Persisting));
+    }
+
+    pub(super) fn job_deadline(&self) -> Option<Time> {
+        let job = self.job.as_ref()?;
+        let half = match &job.phase {
+            JobPhase::Persisting => return None,
+            JobPhase::Holding(holding) => Some(holding.since_ms + self.config.hold_ms / 2),
+            _ => None,
+        };
+        half.filter(|at| *at > self.now_seen).or(Some(job.deadline_ms))
+    }
+}
+
+impl Holding {
+    pub(super) fn new(now: Time, wishes: BTreeMap<InstanceId, HostName>, view: PlanView) -> Self {
+        Self { wishes, view, since_ms: now, told: false }
+    }
+}

@@ -1,0 +1,108 @@
+//! Writes on their way to the store, and what waits for each of them.
+
+use std::collections::BTreeMap;
+
+use lathe_catalog::{Entry, State, TaskRecord};
+use lathe_topology::TaskPath;
+
+use super::Framework;
+use super::command::Command;
+use super::ids::{BatchId, FrameworkId, InstanceId, Time};
+use super::launches::Launching;
+use super::records::{FrameworkRecord, Life, Phase, Write};
+use super::submissions::Accepting;
+
+/// What happens once a write is durable.
+#[derive(Debug)]
+pub(super) enum Then {
+    Do(Vec<Command>),
+    Launch(Box<Launching>),
+    Accept(Box<Accepting>),
+}
+
+/// Writes that are not durable yet.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    made: u64,
+    pending: BTreeMap<BatchId, Then>,
+}
+
+impl Batches {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+impl Framework {
+    pub(super) fn persist(&mut self, writes: Vec<Write>, then: Then, out: &mut Vec<Command>) {
+        self.batches.made += 1;
+        let batch = BatchId(self.batches.made);
+        self.batches.pending.insert(batch, then);
+        out.push(Command::Persist { batch, writes });
+    }
+
+    pub(super) fn persist_framework(&mut self, id: &FrameworkId, out: &mut Vec<Command>) {
+        // Nothing can be launched in between: a launch's own write comes after this one, and
+        // writes become durable in their order.
+        let record = FrameworkRecord { id: id.clone() };
+        self.persist(vec![Write::Framework(record)], Then::Do(Vec::new()), out);
+    }
+
+    pub(super) fn persisted(&mut self, now: Time, batch: BatchId, out: &mut Vec<Command>) {
+        match self.batches.pending.remove(&batch) {
+            Some(Then::Do(commands)) => out.extend(commands),
+            Some(Then::Launch(launching)) => self.launch_committed(now, *launching, out),
+            Some(Then::Accept(accepting)) => self.accept_committed(now, *accepting, out),
+            None => {}
+        }
+    }
+
+    /// The writes that bring the store's picture of one instance up to date: its record, the
+    /// catalog's entry of `incarnation`, and the task's record that carries the group's version.
+    pub(super) fn instance_writes(&mut self, id: &InstanceId, incarnation: &str) -> Vec<Write> {
+        let Some(record) = self.instances.get(id) else { return Vec::new() };
+        let life = record.lives.iter().find(|life| life.incarnation.to_string() == incarnation);
+        let entry = match life {
+            Some(life) => entry_of(&record.topology, life).map(Write::Entry),
+            None => Some(Write::EntryRemoved(incarnation.to_owned())),
+        };
+        let mut writes = vec![Write::Instance(record.clone())];
+        writes.extend(entry);
+        writes.extend(self.touch(&id.task).map(Write::Task));
+        writes
+    }
+
+    /// Counts the task's record up, so that its group gets a new version in the same commit.
+    pub(super) fn touch(&mut self, path: &TaskPath) -> Option<TaskRecord> {
+        let record = self.tasks.get_mut(path)?;
+        record.touched += 1;
+        Some(record.clone())
+    }
+}
+
+/// What the catalog says of a life. An intent alone is not told to anybody: its process may never
+/// exist.
+pub(super) fn entry_of(topology: &str, life: &Life) -> Option<Entry> {
+    let state = match life.phase {
+        Phase::Launching => return None,
+        Phase::Starting => State::Starting,
+        Phase::Ready => State::Ready,
+        Phase::Unreachable => State::Suspect,
+        Phase::Killing => State::Draining,
+    };
+    Some(Entry {
+        topology: topology.to_owned(),
+        task: life.incarnation.instance.task.to_string(),
+        slot: life.incarnation.instance.slot,
+        incarnation: life.incarnation.to_string(),
+        host: life.host.to_string(),
+        address: life.address.clone(),
+        ports: life.ports.clone(),
+        tags: life.tags.clone(),
+        crate_name: life.crate_name.clone(),
+        version: life.version.clone(),
+        state,
+        reason: life.reason.clone(),
+        since_ms: life.since_ms,
+    })
+}

@@ -1,0 +1,313 @@
+//! Between what is wanted and a planner: the input that a job's plan is made from, what is
+//! missing, and what a finished plan asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_placement::{Change as Placed, Options, Plan, Running, RunningInstance};
+use lathe_topology::{Code, Resources, TaskPath};
+
+use super::Framework;
+use super::command::{Answer, Change, ChangeKind, Command, PlanInput, PlanView};
+use super::ids::{HostName, InstanceId, Time};
+use super::jobs::{Holding, Job, JobPhase, Purpose};
+use super::records::{Life, Phase};
+use super::submissions::{plain, refuse};
+use super::wanted::Accepted;
+
+impl Framework {
+    pub(super) fn plan_input(&self, now: Time) -> PlanInput {
+        let (topologies, max_moves, piecemeal) = match self.job.as_ref().map(|job| &job.purpose) {
+            Some(Purpose::Plan { target, max_moves, .. } | Purpose::Submit { target, max_moves, .. }) => {
+                (vec![target.topology.clone()], *max_moves, false)
+            }
+            _ => {
+                let missing = self.missing(now);
+                let broken: BTreeSet<&str> =
+                    missing.iter().filter_map(|id| self.wanted.owner(&id.task)).collect();
+                let topologies =
+                    broken.iter().filter_map(|name| self.wanted.topologies.get(*name));
+                (topologies.map(|accepted| accepted.topology.clone()).collect(), 0, true)
+            }
+        };
+        let overhead = &self.config.overhead;
+        let previous = self.instances.values().filter_map(|record| {
+            let host = record.lives.last().map(|life| &life.host).or(record.last_host.as_ref())?;
+            Some(((record.id.task.clone(), record.id.slot), host.0.clone()))
+        });
+        PlanInput {
+            cluster: self.cluster(),
+            topologies,
+            running: self.running(now),
+            options: Options {
+                overhead: Resources {
+                    cpus_milli: overhead.cpus_milli,
+                    mem_bytes: overhead.mem_bytes,
+                    disk_bytes: overhead.disk_bytes,
+                    ports: Vec::new(),
+                },
+                max_moves,
+                budget_steps: self.config.budget_steps,
+                seed: 0,
+                previous: previous.collect(),
+                removing: BTreeSet::new(),
+            },
+            piecemeal,
+        }
+    }
+
+    /// Everything that may run, as a planner sees it: an instance that was lost for longer than it
+    /// is waited for counts no more.
+    fn running(&self, now: Time) -> Running {
+        let mut instances = Vec::new();
+        for record in self.instances.values() {
+            for (at, life) in record.lives.iter().enumerate() {
+                if self.given_up(now, life) {
+                    continue;
+                }
+                let newest = at + 1 == record.lives.len();
+                instances.push(RunningInstance {
+                    topology: record.topology.clone(),
+                    task: record.id.task.clone(),
+                    slot: record.id.slot,
+                    host: life.host.0.clone(),
+                    tags: life.tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
+                    biases: life.biases.clone(),
+                    resources: life.resources.clone(),
+                    keep: newest && life.phase != Phase::Killing,
+                });
+            }
+        }
+        Running { instances }
+    }
+
+    fn given_up(&self, now: Time, life: &Life) -> bool {
+        life.phase == Phase::Unreachable && now >= life.since_ms + self.config.replace_after_ms
+    }
+
+    /// Wanted slots that have no life worth waiting for, and whose back-off is over.
+    pub(super) fn missing(&self, now: Time) -> BTreeSet<InstanceId> {
+        let slots = self.wanted.topologies.values().flat_map(Accepted::instances);
+        slots
+            .filter(|id| {
+                self.instances.get(id).is_none_or(|record| {
+                    let none = record.lives.last().is_none_or(|life| self.given_up(now, life));
+                    none && !record.finished && now >= record.not_before_ms
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn repair_due(&self, now: Time) -> bool {
+        self.connected()
+            && !self.hosts.is_empty()
+            && now >= self.repair_not_before_ms
+            && !self.missing(now).is_empty()
+    }
+
+    pub(super) fn repair_deadline(&self) -> Option<Time> {
+        (self.connected() && self.job.is_none()).then_some(self.repair_not_before_ms)
+    }
+
+    /// What one instance of that id needs, by the job's target or by what is accepted.
+    pub(super) fn wish_of(&self, id: &InstanceId) -> Option<Resources> {
+        let target = match self.job.as_ref().map(|job| &job.purpose) {
+            Some(Purpose::Submit { target, .. }) => Some(target),
+            _ => None,
+        };
+        let task = match target {
+            Some(target) => target.task(&id.task),
+            None => self.wanted.of(id).map(|(_, task)| task),
+        };
+        task.map(|task| task.resources.clone())
+    }
+
+    /// A plan was found: tell it, or begin to carry it out.
+    pub(super) fn carry_out(&mut self, now: Time, job: Job, plan: &Plan, out: &mut Vec<Command>) {
+        let Job { id, purpose, deadline_ms, .. } = job;
+        match purpose {
+            Purpose::Plan { ask, target, .. } => {
+                let view = self.view_of(&target, plan);
+                out.push(Command::Answer { ask, answer: Answer::Planned(view) });
+            }
+            Purpose::Submit { ask, mut target, max_moves, may_stop } => {
+                let view = self.view_of(&target, plan);
+                if self.says_nothing_new(&target, &view) {
+                    let (revision, ready) = self.present(&target.record.name);
+                    let answer = Answer::Done { revision, changed: false, ready };
+                    out.push(Command::Answer { ask, answer });
+                    return;
+                }
+                if !may_stop && stops_something(&view) {
+                    let sentence = "the submission would stop running instances";
+                    let hint = "look at `lathe plan FILE`, then submit with --yes";
+                    return refuse(ask, "refused", plain(Code::BLOCKED, sentence, hint), out);
+                }
+                out.push(Command::Answer { ask, answer: Answer::Planned(view.clone()) });
+                target.record.slots = slots_of(plan);
+                let purpose = Purpose::Submit { ask, target, max_moves, may_stop };
+                let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
+                self.begin(now, job, plan, view, out);
+            }
+            Purpose::Repair => {
+                let wishes = self.wishes_of_repair(now, plan);
+                if wishes.is_empty() {
+                    self.repair_not_before_ms = now + 2_000;
+                    return;
+                }
+                let view = PlanView::default();
+                let job = Job { id, purpose: Purpose::Repair, phase: JobPhase::Planning, deadline_ms };
+                self.hold(now, job, Holding::new(now, wishes, view));
+            }
+        }
+    }
+
+    /// Where something ends, the revision is written first and the starts follow as room comes
+    /// free; where everything only starts, all of it is held before anything is written.
+    fn begin(&mut self, now: Time, job: Job, plan: &Plan, view: PlanView, out: &mut Vec<Command>) {
+        let wishes: BTreeMap<InstanceId, HostName> = plan
+            .assignments
+            .iter()
+            .filter(|assignment| assignment.change == Placed::Start)
+            .map(|a| (InstanceId { task: a.task.clone(), slot: a.slot }, HostName(a.host.clone())))
+            .collect();
+        if !wishes.is_empty() && !stops_something(&view) {
+            return self.hold(now, job, Holding::new(now, wishes, view));
+        }
+        if let Job { id, purpose: Purpose::Submit { ask, target, .. }, deadline_ms, .. } = job {
+            self.job =
+                Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Persisting, deadline_ms });
+            self.accept(ask, target, Vec::new(), out);
+        }
+    }
+
+    /// The planner chooses hosts by task; the missing slots are filled in their order.
+    fn wishes_of_repair(&self, now: Time, plan: &Plan) -> BTreeMap<InstanceId, HostName> {
+        let mut missing: BTreeMap<TaskPath, BTreeSet<u32>> = BTreeMap::new();
+        for id in self.missing(now) {
+            missing.entry(id.task).or_default().insert(id.slot);
+        }
+        let mut wishes = BTreeMap::new();
+        let mut homeless = Vec::new();
+        for assignment in plan.assignments.iter().filter(|a| a.change == Placed::Start) {
+            let host = HostName(assignment.host.clone());
+            let Some(slots) = missing.get_mut(&assignment.task) else { continue };
+            if slots.remove(&assignment.slot) {
+                let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
+                wishes.insert(id, host);
+            } else {
+                homeless.push((assignment.task.clone(), host));
+            }
+        }
+        for (task, host) in homeless {
+            if let Some(slot) = missing.get_mut(&task).and_then(BTreeSet::pop_first) {
+                wishes.insert(InstanceId { task, slot }, host);
+            }
+        }
+        wishes
+    }
+
+    fn present(&self, name: &str) -> (u64, u32) {
+        let revision = self.wanted.topologies.get(name).map_or(0, |a| a.record.revision);
+        let ready = self
+            .instances
+            .values()
+            .filter(|record| record.topology == name)
+            .filter(|record| record.lives.last().is_some_and(|l| l.phase == Phase::Ready))
+            .count();
+        (revision, u32::try_from(ready).unwrap_or(u32::MAX))
+    }
+
+    fn says_nothing_new(&self, target: &Accepted, view: &PlanView) -> bool {
+        view.changes.iter().all(|change| change.kind == ChangeKind::Keep)
+            && view.notes.is_empty()
+            && self.wanted.topologies.contains_key(&target.record.name)
+    }
+
+    /// The plan for people: every instance, and what differs beside the instances.
+    fn view_of(&self, target: &Accepted, plan: &Plan) -> PlanView {
+        let mut changes = Vec::new();
+        for assignment in &plan.assignments {
+            let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
+            let (mut kind, from, mut reason) = match &assignment.change {
+                Placed::Start => (ChangeKind::Start, String::new(), String::new()),
+                Placed::Keep => (ChangeKind::Keep, String::new(), String::new()),
+                Placed::Move { from } => (ChangeKind::Move, from.clone(), String::new()),
+            };
+            let life = self.instances.get(&id).and_then(|record| record.lives.last());
+            if let (Some(life), Some(task)) = (life, target.task(&id.task))
+                && kind != ChangeKind::Start
+                && target.identity(task) != life.identity
+            {
+                kind = ChangeKind::Replace;
+                reason = if life.version == task.version {
+                    "contents differ".to_owned()
+                } else {
+                    format!("{} → {}", life.version, task.version)
+                };
+            }
+            let (task, host) = (id.task.to_string(), assignment.host.clone());
+            changes.push(Change { kind, instance: id.to_string(), task, host, from, reason });
+        }
+        for stop in &plan.stops {
+            changes.push(Change {
+                kind: ChangeKind::Stop,
+                instance: format!("{}#{}", stop.task, stop.slot),
+                task: stop.task.to_string(),
+                host: stop.host.clone(),
+                from: String::new(),
+                reason: "not wanted any more".to_owned(),
+            });
+        }
+        PlanView { changes, score: plan.score, notes: self.notes(target) }
+    }
+
+    /// What changes without a restart.
+    fn notes(&self, target: &Accepted) -> Vec<String> {
+        let Some(old) = self.wanted.topologies.get(&target.record.name) else { return Vec::new() };
+        let mut notes = Vec::new();
+        for task in &target.topology.tasks {
+            let Some(before) = old.task(&task.path) else { continue };
+            if before.own != task.own {
+                notes.push(format!("{}: own keys change, without a restart", task.path));
+            }
+            let rules = |task: &lathe_topology::TaskSpec| {
+                task.biases
+                    .iter()
+                    .map(|b| (b.target.clone(), b.word, b.weight, b.domain.clone()))
+                    .collect::<Vec<_>>()
+            };
+            if before.tags != task.tags || rules(before) != rules(task) {
+                notes.push(format!("{}: tags or biases change, without a restart", task.path));
+            }
+            if before.restart != task.restart {
+                notes.push(format!("{}: restart rule changes", task.path));
+            }
+            if before.count != task.count {
+                notes.push(format!("{}: {} → {} instances", task.path, before.count, task.count));
+            }
+        }
+        for task in &old.topology.tasks {
+            if target.task(&task.path).is_none() {
+                notes.push(format!("{}: is not in the file any more", task.path));
+            }
+        }
+        notes
+    }
+}
+
+fn stops_something(view: &PlanView) -> bool {
+    view.changes
+        .iter()
+        .any(|c| matches!(c.kind, ChangeKind::Stop | ChangeKind::Move | ChangeKind::Replace))
+}
+
+fn slots_of(plan: &Plan) -> BTreeMap<TaskPath, Vec<u32>> {
+    let mut slots: BTreeMap<TaskPath, Vec<u32>> = BTreeMap::new();
+    for assignment in &plan.assignments {
+        slots.entry(assignment.task.clone()).or_default().push(assignment.slot);
+    }
+    for list in slots.values_mut() {
+        list.sort_unstable();
+    }
+    slots
+}

@@ -1,0 +1,111 @@
+//! Asking the master what it knows: after each subscription until everything is answered, then
+//! from time to time both ways, and at once for a launch that stays silent.
+
+use std::collections::BTreeSet;
+
+use super::Framework;
+use super::command::{Call, Command};
+use super::ids::{Incarnation, Time};
+use super::records::Phase;
+
+/// First pause between two rounds; it doubles.
+const FIRST_PAUSE_MS: u64 = 1_000;
+const LONGEST_PAUSE_MS: u64 = 60_000;
+/// Both kinds, when nothing else asks.
+const PERIOD_MS: u64 = 15 * 60_000;
+/// A launch that is silent for so long is asked about.
+pub(super) const SILENT_MS: u64 = 20_000;
+
+/// The one loop of questions; there are never two at once.
+#[derive(Debug, Default)]
+pub(super) struct Reconciling {
+    unanswered: BTreeSet<Incarnation>,
+    pause_ms: u64,
+    next_ms: Option<Time>,
+    period_ms: Option<Time>,
+}
+
+impl Reconciling {
+    pub(super) fn answered(&mut self, incarnation: &Incarnation) {
+        self.unanswered.remove(incarnation);
+        if self.unanswered.is_empty() {
+            self.next_ms = None;
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        [self.next_ms, self.period_ms].into_iter().flatten().min()
+    }
+}
+
+impl Framework {
+    pub(super) fn start_reconciling(&mut self, now: Time, out: &mut Vec<Command>) {
+        let unanswered: BTreeSet<Incarnation> = self
+            .instances
+            .values()
+            .flat_map(|instance| instance.lives.iter().map(|life| life.incarnation.clone()))
+            .collect();
+        self.reconciling = Reconciling {
+            unanswered,
+            pause_ms: FIRST_PAUSE_MS,
+            next_ms: Some(now),
+            period_ms: Some(now + PERIOD_MS),
+        };
+        self.tend_reconciling(now, out);
+        // What the master knows and we do not: strays of an earlier life of the store.
+        out.push(Command::Call(Call::ReconcileAll));
+    }
+
+    pub(super) fn tend_reconciling(&mut self, now: Time, out: &mut Vec<Command>) {
+        if !self.connected() {
+            return;
+        }
+        if self.reconciling.period_ms.is_some_and(|at| now >= at) {
+            self.start_reconciling(now, out);
+            return;
+        }
+        self.ask_of_silent_launches(now);
+        let due = self.reconciling.next_ms.is_some_and(|at| now >= at);
+        if !due {
+            return;
+        }
+        let tasks: Vec<_> = self
+            .reconciling
+            .unanswered
+            .iter()
+            .filter_map(|incarnation| {
+                let record = self.instances.get(&incarnation.instance)?;
+                let life = record.lives.iter().find(|life| &life.incarnation == incarnation)?;
+                Some((incarnation.clone(), Some(life.agent.clone())))
+            })
+            .collect();
+        // An empty list would mean everything: never by accident.
+        if tasks.is_empty() {
+            self.reconciling.unanswered.clear();
+            self.reconciling.next_ms = None;
+            return;
+        }
+        self.reconciling.next_ms = Some(now + self.reconciling.pause_ms);
+        self.reconciling.pause_ms = (self.reconciling.pause_ms * 2).min(LONGEST_PAUSE_MS);
+        out.push(Command::Call(Call::Reconcile { tasks }));
+    }
+
+    fn ask_of_silent_launches(&mut self, now: Time) {
+        let silent: Vec<Incarnation> = self
+            .instances
+            .values()
+            .flat_map(|instance| &instance.lives)
+            .filter(|life| life.phase == Phase::Launching && now >= life.since_ms + SILENT_MS)
+            .filter(|life| !self.reconciling.unanswered.contains(&life.incarnation))
+            .map(|life| life.incarnation.clone())
+            .collect();
+        if silent.is_empty() {
+            return;
+        }
+        self.reconciling.unanswered.extend(silent);
+        if self.reconciling.next_ms.is_none() {
+            self.reconciling.pause_ms = FIRST_PAUSE_MS;
+            self.reconciling.next_ms = Some(now);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the master says of incarnations: taken once, made durable, then acknowledged.
+
+use lathe_topology::Restart;
+
+use super::command::{Call, Command};
+use super::event::{Status, TaskState};
+use super::ids::{Incarnation, InstanceId, Time};
+use super::persist::Then;
+use super::records::{InstanceRecord, Life, Phase};
+use super::{EventDraft, Framework};
+
+/// An instance that was ready for so long has proved itself; its end counts for nothing.
+const PROVED_MS: u64 = 10_000;
+/// So many early ends in a row are free.
+const FREE_ENDS: u32 = 2;
+const FIRST_BACK_OFF_MS: u64 = 1_000;
+const LONGEST_BACK_OFF_MS: u64 = 300_000;
+
+impl Framework {
+    pub(super) fn status_arrived(&mut self, now: Time, status: Status, out: &mut Vec<Command>) {
+        let Some(incarnation) = status.incarnation.clone() else {
+            self.stray(&status, out);
+            return;
+        };
+        self.reconciling.answered(&incarnation);
+        let id = incarnation.instance.clone();
+        let known = self
+            .instances
+            .get(&id)
+            .is_some_and(|record| record.lives.iter().any(|life| life.incarnation == incarnation));
+        if !known {
+            self.stray(&status, out);
+            return;
+        }
+        let changed = if status.state.is_terminal() {
+            self.life_ended(now, &incarnation, &status, out);
+            true
+        } else {
+            self.life_changed(now, &incarnation, &status, out)
+        };
+        let acknowledgement = acknowledgement(&status).into_iter().collect::<Vec<_>>();
+        if changed {
+            let writes = self.instance_writes(&id, &incarnation.to_string());
+            self.persist(writes, Then::Do(acknowledgement), out);
+            self.tell_watchers(&id, &incarnation, &status, out);
+        } else {
+            out.extend(acknowledgement);
+        }
+    }
+
+    /// A task that the store does not list. While it is not recovered nothing is a stray; `step`
+    /// sees to that by not subscribing before.
+    fn stray(&mut self, status: &Status, out: &mut Vec<Command>) {
+        out.extend(acknowledgement(status));
+        let lives = matches!(
+            status.state,
+            TaskState::Staging | TaskState::Starting | TaskState::Running
+        );
+        if lives && self.recovered {
+            out.push(Command::Call(Call::KillStray {
+                task_id: status.task_id.clone(),
+                agent: status.agent.clone(),
+            }));
+        }
+    }
+
+    fn life_changed(
+        &mut self,
+        now: Time,
+        incarnation: &Incarnation,
+        status: &Status,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        let Some(record) = self.instances.get_mut(&incarnation.instance) else { return false };
+        let topology = record.topology.clone();
+        let Some(life) = record.lives.iter_mut().find(|life| &life.incarnation == incarnation)
+        else {
+            return false;
+        };
+        let phase = match (status.state, life.phase) {
+            (TaskState::Starting, Phase::Launching | Phase::Unreachable) => Phase::Starting,
+            (TaskState::Running, Phase::Launching | Phase::Starting | Phase::Unreachable) => {
+                Phase::Ready
+            }
+            (TaskState::Killing, _) => Phase::Killing,
+            (TaskState::Unreachable | TaskState::Unknown, phase) if phase != Phase::Unreachable => {
+                Phase::Unreachable
+            }
+            _ => return false,
+        };
+        if phase == life.phase {
+            return false;
+        }
+        life.phase = phase;
+        life.since_ms = now;
+        life.reason = (!status.message.is_empty()).then(|| status.message.clone());
+        if phase == Phase::Ready && life.ready_ms == 0 {
+            life.ready_ms = now;
+        }
+        let life = life.clone();
+        if phase == Phase::Unreachable {
+            self.hosts_listed_ms = None;
+        }
+        let draft = EventDraft::new(phase.as_str(), status.message.clone());
+        self.publish(now, draft.of_life(&topology, &life), out);
+        true
+    }
+
+    fn life_ended(
+        &mut self,
+        now: Time,
+        incarnation: &Incarnation,
+        status: &Status,
+        out: &mut Vec<Command>,
+    ) {
+        let id = &incarnation.instance;
+        let restart = self.wanted.of(id).map_or(Restart::Always, |(_, task)| task.restart);
+        let Some(record) = self.instances.get_mut(id) else { return };
+        let Some(at) = record.lives.iter().position(|life| &life.incarnation == incarnation) else {
+            return;
+        };
+        let newest = at + 1 == record.lives.len();
+        let life = record.lives.remove(at);
+        record.last_end = Some(end_text(status));
+        if newest {
+            record.last_host = Some(life.host.clone());
+            count_end(now, record, &life, status.state);
+            record.finished = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
+        }
+        let topology = record.topology.clone();
+        self.kills.remove(&incarnation.to_string());
+        self.repair_not_before_ms = now;
+        let draft = EventDraft::new("ended", end_text(status));
+        self.publish(now, draft.of_life(&topology, &life), out);
+    }
+
+    fn tell_watchers(
+        &mut self,
+        id: &InstanceId,
+        incarnation: &Incarnation,
+        status: &Status,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(record) = self.instances.get(id) else { return };
+        let life = record.lives.iter().find(|life| &life.incarnation == incarnation);
+        let state = life.map_or("ended", |life| life.phase.as_str());
+        let host = life.map(|life| life.host.to_string());
+        let answer = super::command::Answer::Instance {
+            instance: id.to_string(),
+            incarnation: incarnation.to_string(),
+            host: host.unwrap_or_default(),
+            state: state.to_owned(),
+            message: if state == "ended" { end_text(status) } else { status.message.clone() },
+        };
+        let topology = record.topology.clone();
+        for watcher in self.watchers.iter().filter(|watcher| watcher.topology == topology) {
+            out.push(Command::Answer { ask: watcher.ask, answer: answer.clone() });
+        }
+    }
+}
+
+fn acknowledgement(status: &Status) -> Option<Command> {
+    Some(Command::Call(Call::Acknowledge {
+        task_id: status.task_id.clone(),
+        agent: status.agent.clone()?,
+        uuid: status.uuid.clone()?,
+    }))
+}
+
+fn end_text(status: &Status) -> String {
+    let word = format!("{:?}", status.state).to_lowercase();
+    if status.message.is_empty() { word } else { format!("{word}: {}", status.message) }
+}
+
+/// Ends that are nobody's fault (drained, killed, lost with the host, never started) do not count.
+fn count_end(now: Time, record: &mut InstanceRecord, life: &Life, state: TaskState) {
+    let own_end = matches!(state, TaskState::Finished | TaskState::Failed | TaskState::Error);
+    if life.phase == Phase::Killing || !own_end {
+        return;
+    }
+    if life.ready_ms != 0 && now >= life.ready_ms + PROVED_MS {
+        record.early_ends = 0;
+        return;
+    }
+    // A wrong request will be as wrong the next time: it waits at once.
+    let ends = record.early_ends.saturating_add(1);
+    record.early_ends = if state == TaskState::Error { ends.max(FREE_ENDS + 1) } else { ends };
+    if record.early_ends > FREE_ENDS {
+        record.not_before_ms = now + back_off_ms(record.early_ends - FREE_ENDS);
+    }
+}
+
+/// 1 s, then half as much again each time, up to 5 minutes.
+fn back_off_ms(times: u32) -> u64 {
+    let mut pause = FIRST_BACK_OFF_MS;
+    for _ in 1..times.min(64) {
+        pause = (pause + pause / 2).min(LONGEST_BACK_OFF_MS);
+    }
+    pause
+}
+
+fn ends_for_good(restart: Restart, state: TaskState) -> bool {
+    match restart {
+        Restart::Always => false,
+        Restart::OnFailure => state == TaskState::Finished,
+        Restart::Never => matches!(state, TaskState::Finished | TaskState::Failed),
+    }
+}

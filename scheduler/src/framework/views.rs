@@ -1,0 +1,156 @@
+//! The framework's state as people read it.
+
+use lathe_api::rest::{
+    HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView,
+};
+
+use super::ids::{HostName, InstanceId};
+use super::records::{InstanceRecord, Life, Phase};
+use super::wanted::Accepted;
+use super::{Connection, Framework};
+
+impl Framework {
+    /// Everything that `lathe status` shows, at this moment.
+    #[must_use]
+    pub fn status(&self) -> StatusView {
+        StatusView {
+            scheduler: self.scheduler_view(),
+            topologies: self.wanted.topologies.values().map(|a| self.topology_view(a)).collect(),
+            instances: self
+                .instances
+                .values()
+                .filter(|r| !r.lives.is_empty() || self.wanted.of(&r.id).is_some())
+                .map(|record| self.instance_view(record))
+                .collect(),
+            hosts: self.hosts.keys().filter_map(|name| self.host_view(name)).collect(),
+        }
+    }
+
+    /// Where the logs of an incarnation are: the agent's API, and the framework's and executor's
+    /// ids. None when its host is not known any more.
+    #[must_use]
+    pub fn agent_endpoint(&self, host: &HostName) -> Option<&str> {
+        self.hosts.get(host).map(|info| info.endpoint.as_str())
+    }
+
+    /// The newest life of an instance, also an ended one's host.
+    #[must_use]
+    pub fn record(&self, id: &InstanceId) -> Option<&InstanceRecord> {
+        self.instances.get(id)
+    }
+
+    fn scheduler_view(&self) -> SchedulerView {
+        let (master, waiting_for) = match &self.connection {
+            Connection::Up { master } => (Some(master.clone()), self.repair_trouble.clone()),
+            Connection::Down { reason } => (None, Some(format!("a master: {reason}"))),
+        };
+        SchedulerView {
+            framework_id: self.framework_id.as_ref().map(ToString::to_string),
+            connected: master.is_some(),
+            master,
+            term: self.term,
+            waiting_for,
+        }
+    }
+
+    fn topology_view(&self, accepted: &Accepted) -> TopologyView {
+        TopologyView {
+            name: accepted.record.name.clone(),
+            revision: accepted.record.revision,
+            tasks: accepted
+                .topology
+                .tasks
+                .iter()
+                .map(|task| {
+                    let ready = accepted
+                        .slots(&task.path)
+                        .iter()
+                        .filter(|slot| {
+                            let id = InstanceId { task: task.path.clone(), slot: **slot };
+                            self.newest(&id).is_some_and(|life| life.phase == Phase::Ready)
+                        })
+                        .count();
+                    TaskView {
+                        task: task.path.to_string(),
+                        topology: accepted.record.name.clone(),
+                        crate_name: task.crate_name.clone(),
+                        version: task.version.clone(),
+                        wanted: task.count,
+                        ready: u32::try_from(ready).unwrap_or(u32::MAX),
+                        own: task.own.clone(),
+                    }
+                })
+                .collect(),
+            submitted_ms: accepted.record.submitted_ms,
+        }
+    }
+
+    fn newest(&self, id: &InstanceId) -> Option<&Life> {
+        self.instances.get(id)?.lives.last()
+    }
+
+    fn instance_view(&self, record: &InstanceRecord) -> InstanceView {
+        let task = self.wanted.of(&record.id).map(|(_, task)| task);
+        let life = record.lives.last();
+        let state = match life {
+            Some(life) => life.phase.as_str(),
+            None if record.finished => "finished",
+            None => "waiting",
+        };
+        let reason = match life {
+            Some(life) => life.reason.clone(),
+            None => self.why_waiting(record),
+        };
+        InstanceView {
+            instance: record.id.to_string(),
+            incarnation: life.map(|life| life.incarnation.to_string()),
+            topology: record.topology.clone(),
+            task: record.id.task.to_string(),
+            slot: record.id.slot,
+            crate_name: life
+                .map(|life| life.crate_name.clone())
+                .or_else(|| task.map(|task| task.crate_name.clone()))
+                .unwrap_or_default(),
+            version: life
+                .map(|life| life.version.clone())
+                .or_else(|| task.map(|task| task.version.clone()))
+                .unwrap_or_default(),
+            host: life.map(|life| life.host.to_string()),
+            address: life.map(|life| life.address.clone()),
+            ports: life.map(|life| life.ports.clone()).unwrap_or_default(),
+            tags: life.map(|life| life.tags.clone()).unwrap_or_default(),
+            state: state.to_owned(),
+            reason,
+            since_ms: life.map_or(0, |life| life.since_ms),
+            incarnations: record.counter,
+        }
+    }
+
+    fn why_waiting(&self, record: &InstanceRecord) -> Option<String> {
+        if record.not_before_ms > self.now_seen {
+            let last = record.last_end.as_deref().unwrap_or("it ended");
+            return Some(format!("backs off after {} early ends: {last}", record.early_ends));
+        }
+        self.repair_trouble.clone().or_else(|| record.last_end.clone())
+    }
+
+    fn host_view(&self, name: &HostName) -> Option<HostView> {
+        let info = self.hosts.get(name)?;
+        let instances = self
+            .instances
+            .values()
+            .flat_map(|record| &record.lives)
+            .filter(|life| &life.host == name)
+            .map(|life| life.incarnation.instance.to_string())
+            .collect();
+        Some(HostView {
+            name: name.to_string(),
+            cpus_milli: info.total.cpus_milli,
+            mem_bytes: info.total.mem_bytes,
+            disk_bytes: info.total.disk_bytes,
+            ports: info.total.port_count(),
+            attributes: info.attributes.clone(),
+            instances,
+        })
+    }
+}
