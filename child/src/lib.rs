@@ -6,9 +6,13 @@
 mod child;
 mod exec_error;
 mod ids;
+mod known;
 mod output;
+mod procfs;
 mod rotating;
 mod spawn;
+mod start;
+mod sys;
 mod tail;
 mod tree;
 mod user;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -25,7 +26,13 @@ pub enum Output {
 /// The reading end of a process's output. It ends when every process that holds the other end is gone.
 #[derive(Debug)]
 pub struct OutputReader {
-    pub(crate) pipe: pipe::Receiver,
+    pipe: pipe::Receiver,
+}
+
+impl OutputReader {
+    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)? })
+    }
 }
 
 impl AsyncRead for OutputReader {

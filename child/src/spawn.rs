@@ -1,4 +1,4 @@
-//! How a process is to be started. Owns the description; `sys.rs` carries it out.
+//! How a process is to be started. Owns the description; `start.rs` carries it out.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -135,6 +135,6 @@ impl Spawn {
     /// # Errors
     /// See [`SpawnError`]; nothing is left behind then.
     pub fn start(self) -> Result<Child, SpawnError> {
-        crate::child::start(self)
+        crate::start::start(self)
     }
 }
