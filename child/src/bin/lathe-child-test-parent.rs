@@ -58,8 +58,8 @@ async fn show_ignored() -> ExitCode {
     };
     println!("{line}");
     let grep = Spawn::new("grep").args(["SigIgn", "/proc/self/status"]);
-    match grep.stdout(lathe_child::Output::Inherit).start() {
-        Ok(mut child) if child.wait().await.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    let Ok(mut child) = grep.stdout(lathe_child::Output::Inherit).start() else {
+        return ExitCode::FAILURE;
+    };
+    if child.wait().await.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
