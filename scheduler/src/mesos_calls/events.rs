@@ -1,0 +1,147 @@
+//! What the master says, in our words.
+
+use std::collections::BTreeMap;
+
+use lathe_mesos::v1;
+use lathe_mesos::v1::scheduler::{Event as MesosEvent, event};
+
+use super::free_of;
+use crate::framework::event::{Event, HostInfo, Offer, Status, TaskState};
+use crate::framework::ids::{AgentId, FrameworkId, HostName, OfferId};
+
+/// Our event for the master's, where it says something that we act upon. `master` is where the
+/// subscription is held.
+#[must_use]
+pub fn event_of(event: MesosEvent, role: &str, master: &str) -> Option<Event> {
+    match event.r#type() {
+        event::Type::Subscribed => {
+            let subscribed = event.subscribed?;
+            let framework_id = FrameworkId(subscribed.framework_id.value);
+            Some(Event::Subscribed { framework_id, master: master.to_owned() })
+        }
+        event::Type::Offers => {
+            let offers = event.offers?.offers.into_iter().map(|offer| offer_of(offer, role));
+            Some(Event::OffersArrived(offers.collect()))
+        }
+        event::Type::Rescind => {
+            Some(Event::OfferRescinded(OfferId(event.rescind?.offer_id.value)))
+        }
+        event::Type::Update => Some(Event::StatusArrived(status_of(event.update?.status))),
+        event::Type::Failure => {
+            let failure = event.failure?;
+            // With an executor it is the executor that ended; its task's status says so too.
+            let agent = failure.agent_id.filter(|_| failure.executor_id.is_none())?;
+            Some(Event::AgentLost(AgentId(agent.value)))
+        }
+        event::Type::Error => {
+            let message = event.error?.message;
+            let removed = message.contains("removed");
+            Some(Event::Refused { message, removed })
+        }
+        event::Type::Unknown
+        | event::Type::InverseOffers
+        | event::Type::RescindInverseOffer
+        | event::Type::UpdateOperationStatus
+        | event::Type::Message
+        | event::Type::Heartbeat => None,
+    }
+}
+
+fn offer_of(offer: v1::Offer, role: &str) -> Offer {
+    Offer {
+        id: OfferId(offer.id.value),
+        agent: AgentId(offer.agent_id.value),
+        hostname: offer.hostname,
+        free: free_of(&offer.resources, role),
+    }
+}
+
+fn status_of(status: v1::TaskStatus) -> Status {
+    let reason = status.reason.and_then(|number| v1::task_status::Reason::try_from(number).ok());
+    Status {
+        incarnation: status.task_id.value.parse().ok(),
+        state: state_of(status.state()),
+        agent: status.agent_id.as_ref().map(|agent| AgentId(agent.value.clone())),
+        uuid: status.uuid.as_ref().map(|uuid| uuid.to_vec()).filter(|uuid| !uuid.is_empty()),
+        message: status.message.clone().unwrap_or_default(),
+        reason: reason.map(|reason| reason.as_str_name().to_owned()),
+        reconciliation: reason == Some(v1::task_status::Reason::Reconciliation),
+        task_id: status.task_id.value,
+    }
+}
+
+fn state_of(state: v1::TaskState) -> TaskState {
+    match state {
+        v1::TaskState::TaskStaging => TaskState::Staging,
+        v1::TaskState::TaskStarting => TaskState::Starting,
+        v1::TaskState::TaskRunning => TaskState::Running,
+        v1::TaskState::TaskKilling => TaskState::Killing,
+        v1::TaskState::TaskFinished => TaskState::Finished,
+        v1::TaskState::TaskFailed => TaskState::Failed,
+        v1::TaskState::TaskKilled => TaskState::Killed,
+        v1::TaskState::TaskError => TaskState::Error,
+        v1::TaskState::TaskLost => TaskState::Lost,
+        v1::TaskState::TaskDropped => TaskState::Dropped,
+        v1::TaskState::TaskUnreachable => TaskState::Unreachable,
+        v1::TaskState::TaskGone => TaskState::Gone,
+        v1::TaskState::TaskGoneByOperator => TaskState::GoneByOperator,
+        v1::TaskState::TaskUnknown => TaskState::Unknown,
+    }
+}
+
+/// The hosts of the master's list of agents. Agents that share a host name are told apart by the
+/// port of their API.
+#[must_use]
+pub fn hosts_of(agents: &v1::master::response::GetAgents, role: &str) -> Vec<HostInfo> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for agent in &agents.agents {
+        *counts.entry(agent.agent_info.hostname.as_str()).or_default() += 1;
+    }
+    let shared = |name: &str| counts.get(name).is_some_and(|count| *count > 1);
+    agents.agents.iter().filter_map(|agent| host_of(agent, role, &shared)).collect()
+}
+
+fn host_of(
+    agent: &v1::master::response::get_agents::Agent,
+    role: &str,
+    shared: &impl Fn(&str) -> bool,
+) -> Option<HostInfo> {
+    let info = &agent.agent_info;
+    let id = info.id.as_ref()?;
+    // `slave(1)@10.0.0.1:5051`
+    let endpoint = agent.pid.as_deref().and_then(|pid| pid.split_once('@')).map(|(_, at)| at)?;
+    let (address, port) = endpoint.rsplit_once(':')?;
+    let name = if shared(&info.hostname) {
+        format!("{}:{port}", info.hostname)
+    } else {
+        info.hostname.clone()
+    };
+    let mut attributes: BTreeMap<String, String> = info
+        .attributes
+        .iter()
+        .filter_map(|attribute| Some((attribute.name.clone(), text_of(attribute)?)))
+        .collect();
+    if let Some(fault) = info.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref()) {
+        attributes.entry("region".to_owned()).or_insert_with(|| fault.region.name.clone());
+        attributes.entry("zone".to_owned()).or_insert_with(|| fault.zone.name.clone());
+    }
+    let total =
+        if agent.total_resources.is_empty() { &info.resources } else { &agent.total_resources };
+    Some(HostInfo {
+        name: HostName(name),
+        agent: AgentId(id.value.clone()),
+        address: address.to_owned(),
+        endpoint: endpoint.to_owned(),
+        total: free_of(total, role),
+        attributes,
+        active: agent.active && agent.deactivated != Some(true),
+    })
+}
+
+fn text_of(attribute: &v1::Attribute) -> Option<String> {
+    match (&attribute.text, &attribute.scalar) {
+        (Some(text), _) => Some(text.value.clone()),
+        (None, Some(scalar)) => Some(scalar.value.to_string()),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,46 @@
+//! Amounts and names cross the border without loss.
+
+use lathe_mesos::v1;
+
+use super::{free_of, resources_of};
+use crate::framework::event::Free;
+
+const MIB: u64 = 1024 * 1024;
+
+#[test]
+fn amounts_come_back_as_they_went() {
+    let free = Free {
+        cpus_milli: 110,
+        mem_bytes: 80 * MIB,
+        disk_bytes: 16 * MIB,
+        ports: vec![(31000, 31000), (31005, 31007)],
+    };
+    assert_eq!(free_of(&resources_of(&free, "lathe"), "lathe"), free);
+}
+
+#[test]
+fn what_is_launched_never_exceeds_what_was_offered() {
+    let free = Free { mem_bytes: MIB + 1, ..Free::default() };
+    let sent = resources_of(&free, "lathe");
+    assert!(free_of(&sent, "lathe").mem_bytes <= free.mem_bytes);
+}
+
+#[test]
+fn reservations_of_other_roles_are_left_alone() {
+    let mut reserved = resources_of(&Free { cpus_milli: 1000, ..Free::default() }, "lathe");
+    reserved[0].reservations = vec![v1::resource::ReservationInfo {
+        role: Some("other".to_owned()),
+        ..v1::resource::ReservationInfo::default()
+    }];
+    assert_eq!(free_of(&reserved, "lathe"), Free::default());
+    assert_eq!(free_of(&reserved, "other").cpus_milli, 1000);
+}
+
+#[test]
+fn noise_of_floating_point_does_not_reach_the_arithmetic() {
+    let mut offered = resources_of(&Free { cpus_milli: 300, ..Free::default() }, "lathe");
+    offered[0].scalar = Some(v1::value::Scalar { value: 0.1 + 0.2 });
+    assert_eq!(free_of(&offered, "lathe").cpus_milli, 300);
+    offered[0].scalar = Some(v1::value::Scalar { value: f64::NAN });
+    assert_eq!(free_of(&offered, "lathe").cpus_milli, 0);
+}
