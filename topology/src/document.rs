@@ -19,6 +19,7 @@
 //! assert_eq!(cert.as_deref(), Some("a.pem"));
 //! ```
 
+mod open;
 mod reader;
 
 pub use reader::Reader;

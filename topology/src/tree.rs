@@ -96,7 +96,7 @@ fn finding_of(source: &str, error: &toml::de::Error) -> Diagnostic {
     let text = error.message();
     if text.contains("duplicate key") {
         let name = &source[span.clone()];
-        Diagnostic::error(Code::DUPLICATE_KEY, span.clone(), format!("`{name}` stands twice"))
+        Diagnostic::error(Code::DUPLICATE_KEY, span, format!("`{name}` stands twice"))
             .here("the second one")
             .party(name)
             .help("keep one of the two, or join what they say")

@@ -142,7 +142,7 @@ pub fn format_bytes(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = bytes;
     let mut at = 0;
-    while value != 0 && value % 1024 == 0 && at + 1 < units.len() {
+    while value != 0 && value.is_multiple_of(1024) && at + 1 < units.len() {
         value /= 1024;
         at += 1;
     }

@@ -9,6 +9,7 @@ use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 use std::str::FromStr;
 
+use super::open::{File, Open};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::near;
@@ -25,22 +26,6 @@ pub struct Reader {
     file: Rc<RefCell<File>>,
     /// Which of the file's open tables this one reads.
     at: usize,
-}
-
-#[derive(Debug, Default)]
-struct File {
-    open: Vec<Open>,
-    problems: Vec<Diagnostic>,
-}
-
-/// A table that somebody reads.
-#[derive(Debug)]
-struct Open {
-    /// The dotted path of this table with its last dot; empty at the top.
-    prefix: String,
-    table: Table,
-    span: Range<usize>,
-    asked: Vec<&'static str>,
 }
 
 impl Reader {
@@ -329,8 +314,9 @@ impl Reader {
     /// # Errors
     /// Every problem of the whole file, unknown keys included, in the file's order.
     pub fn finish(self) -> Result<(), Vec<Diagnostic>> {
-        let File { open, problems: mut found } = self.file.take();
-        for table in &open {
+        let file = self.file.borrow();
+        let mut found = file.problems.clone();
+        for table in &file.open {
             table.name_unknown_keys(&mut found);
         }
         if found.is_empty() {
@@ -343,6 +329,10 @@ impl Reader {
     fn below(&self, suffix: &str, table: Table, span: Range<usize>) -> Self {
         let mut file = self.file.borrow_mut();
         let prefix = format!("{}{suffix}", file.open[self.at].prefix);
+        // Asked for twice, it is still one table with one set of known keys.
+        if let Some(at) = file.open.iter().position(|open| open.prefix == prefix) {
+            return Self { file: Rc::clone(&self.file), at };
+        }
         file.open.push(Open { prefix, table, span, asked: Vec::new() });
         Self { file: Rc::clone(&self.file), at: file.open.len() - 1 }
     }
@@ -394,25 +384,6 @@ impl Reader {
         let finding = Diagnostic::error(Code::CONFIG_WRONG_VALUE, span, message).party(name);
         file.problems.push(finding);
         None
-    }
-}
-
-impl Open {
-    fn name_unknown_keys(&self, found: &mut Vec<Diagnostic>) {
-        for (key, entry) in &self.table {
-            if self.asked.iter().any(|asked| asked == key) {
-                continue;
-            }
-            let name = format!("{}{key}", self.prefix);
-            let message = format!("`{name}` is not a known key");
-            let place = entry.key_span.clone();
-            let finding = Diagnostic::error(Code::CONFIG_UNKNOWN_KEY, place, message).party(name);
-            found.push(finding.help(match near::nearest(key, &self.asked) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if self.asked.is_empty() => "no key is known here".to_owned(),
-                None => format!("known here: {}", self.asked.join(", ")),
-            }));
-        }
     }
 }
 
