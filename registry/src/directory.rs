@@ -1,0 +1,433 @@
+//! The registry's machine: what the store says, who was heard, who watches.
+//!
+//! Owns every decision of the registry. Pure: no I/O, no clock, no hash order; time comes with
+//! each event. Nothing shows in a view that is not in the store: a finding of the heartbeats is a
+//! command to write, and shows once the store says it back.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod beats;
+mod renderings;
+mod watchers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits, State};
+
+use beats::Beats;
+pub use renderings::Rendered;
+use renderings::Renderings;
+use watchers::Watchers;
+pub use watchers::{Batch, Frame, Kind, Resume, Selection, WatcherId};
+
+/// How often the machine wants to be woken, in milliseconds.
+const TICK_MS: u64 = 250;
+/// A wake-up that comes so much too late means that the process was stopped or starved.
+const DEAF_MS: u64 = 1000;
+/// So old may the state be and still count as fresh, in milliseconds: a reconnect is no outage.
+const FRESH_MS: u64 = 5000;
+
+/// The time of an event, by two clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds of a clock that never goes back.
+    pub ms: u64,
+    /// Milliseconds since the Unix epoch.
+    pub unix_ms: u64,
+}
+
+/// What the machine is told to hold to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// When silence counts.
+    pub liveness: LivenessLimits,
+    /// Watchers at one time.
+    pub watchers_max: usize,
+    /// A watcher that takes nothing for so long is closed, in milliseconds.
+    pub stuck_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { liveness: LivenessLimits::default(), watchers_max: 2048, stuck_ms: 60_000 }
+    }
+}
+
+/// A node of the store below the catalog's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Where it stands.
+    pub path: String,
+    /// Its content; `None` if it was deleted.
+    pub content: Option<Content>,
+}
+
+/// The content of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Bytes, as stored.
+    pub data: Vec<u8>,
+    /// How often it was set; what a write expects.
+    pub version: u64,
+    /// The commit of its last change.
+    pub commit: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The store listed the whole catalog at one commit.
+    Listed { history: String, commit: u64, nodes: Vec<Node> },
+    /// The store made one commit; all its nodes are here.
+    Committed { commit: u64, nodes: Vec<Node> },
+    /// The registries that are alive, by their URLs.
+    RegistriesListed { urls: Vec<String> },
+    /// The store cannot be heard.
+    StoreLost,
+    /// The store can be heard again.
+    StoreFound,
+    /// An incarnation said that it lives; its secret was checked.
+    Beaten { incarnation: String, said: State },
+    /// A write ended.
+    Written { outcome: Outcome },
+    /// Somebody wants to be told of changes.
+    Subscribed { watcher: WatcherId, selection: Selection, resume: Option<Resume> },
+    /// A watcher took the batch that was sent last.
+    Drained { watcher: WatcherId },
+    /// A watcher went away.
+    Left { watcher: WatcherId },
+    /// The time that was asked for has come.
+    Woken,
+    /// The process is to end.
+    Ending,
+}
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is durable at this commit.
+    Durable { commit: u64 },
+    /// Nothing was written, or nobody knows: look again.
+    Failed,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Write these nodes, all or none. One write is under way at a time.
+    Write { sets: Vec<Set> },
+    /// Hand this to a watcher. No more is sent until it was `Drained`.
+    Send { watcher: WatcherId, batch: Batch },
+    /// End a watcher's stream.
+    Close { watcher: WatcherId, why: Why },
+    /// Wake the machine at this time (`Now::ms`); replaces what was asked before.
+    WakeAt { ms: u64 },
+    /// Say so in the log.
+    Report(Report),
+}
+
+/// One node to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// Where it stands.
+    pub path: String,
+    /// Its new content.
+    pub data: Vec<u8>,
+    /// The version that it must have.
+    pub expect: u64,
+}
+
+/// Why a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There are as many watchers as there may be.
+    Full,
+    /// It took nothing for too long.
+    Stuck,
+    /// The process ends.
+    Ending,
+}
+
+/// Something worth a line in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A node cannot be read; what was known at its path is kept.
+    Unreadable { problem: String },
+    /// The store listed an older commit than is known; the listing was refused.
+    Stale { known: u64, offered: u64 },
+    /// The store lives another life: everything was listed again.
+    AnotherHistory { history: String },
+    /// Too many fell silent at once; nobody is made suspect.
+    BrakeHolds { would: u64, of: u64 },
+    /// The brake was let go.
+    BrakeLetGo,
+    /// The process was stopped or starved for so long.
+    WasDeaf { ms: u64 },
+}
+
+/// Numbers for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Streams that are open.
+    pub watchers: u64,
+    /// Incarnations that were heard and are watched.
+    pub heard: u64,
+    /// Batches sent since the start.
+    pub batches: u64,
+    /// Whether the brake holds.
+    pub brake: bool,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Directory {
+    limits: Limits,
+    catalog: Catalog,
+    /// Versions of nodes, for writes that expect them.
+    versions: BTreeMap<String, u64>,
+    registries: Vec<String>,
+    listed: bool,
+    blind_since_ms: Option<u64>,
+    wake_at_ms: Option<u64>,
+    beats: Beats,
+    watchers: Watchers,
+    renderings: Renderings,
+}
+
+impl Directory {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            beats: Beats::new(limits.liveness),
+            watchers: Watchers::default(),
+            limits,
+            catalog: Catalog::default(),
+            versions: BTreeMap::new(),
+            registries: Vec::new(),
+            listed: false,
+            blind_since_ms: None,
+            wake_at_ms: None,
+            renderings: Renderings::default(),
+        }
+    }
+
+    /// Takes an event, appends what is to be done.
+    pub fn step(&mut self, now: Now, event: Event, commands: &mut Vec<Command>) {
+        self.mind_deafness(now, commands);
+        match event {
+            Event::Listed { history, commit, nodes } => {
+                self.blind_since_ms = None;
+                self.list(&history, commit, nodes, commands);
+            }
+            Event::Committed { commit, nodes } => self.commit(commit, nodes, commands),
+            Event::RegistriesListed { urls } => self.list_registries(urls),
+            Event::StoreLost => {
+                self.blind_since_ms.get_or_insert(now.ms);
+            }
+            Event::StoreFound => self.blind_since_ms = None,
+            Event::Beaten { incarnation, said } => {
+                if self.beats.heard(now.ms, &incarnation, said) {
+                    self.suspect_or_restore(now, commands);
+                }
+            }
+            Event::Written { outcome } => {
+                self.beats.written(outcome, self.catalog.commit());
+                if matches!(outcome, Outcome::Durable { .. }) {
+                    self.suspect_or_restore(now, commands);
+                }
+            }
+            Event::Subscribed { watcher, selection, resume } => {
+                if self.watchers.len() >= self.limits.watchers_max {
+                    commands.push(Command::Close { watcher, why: Why::Full });
+                } else {
+                    self.watchers.add(watcher, selection, resume, &self.catalog);
+                }
+            }
+            Event::Drained { watcher } => self.watchers.drained(watcher),
+            Event::Left { watcher } => self.watchers.remove(watcher),
+            Event::Woken => {
+                self.wake_at_ms = None;
+                self.watchers.close_stuck(now.ms, self.limits.stuck_ms, commands);
+                self.suspect_or_restore(now, commands);
+            }
+            Event::Ending => self.watchers.close_all(commands),
+        }
+        if self.listed {
+            let sources = watchers::Sources {
+                catalog: &self.catalog,
+                registries: &self.registries,
+                renderings: &self.renderings,
+            };
+            self.watchers.send(now.ms, &sources, commands);
+        }
+        self.ask_to_be_woken(now, commands);
+    }
+
+    fn ask_to_be_woken(&mut self, now: Now, commands: &mut Vec<Command>) {
+        if self.wake_at_ms.is_none() {
+            let ms = now.ms.saturating_add(TICK_MS);
+            self.wake_at_ms = Some(ms);
+            commands.push(Command::WakeAt { ms });
+        }
+    }
+
+    /// Who was stopped heard nobody, which says nothing about those who spoke.
+    fn mind_deafness(&mut self, now: Now, commands: &mut Vec<Command>) {
+        let late_ms = self.wake_at_ms.map_or(0, |at| now.ms.saturating_sub(at));
+        if late_ms >= DEAF_MS {
+            self.beats.was_deaf(late_ms);
+            // The wake-up itself is still to come; this much of its delay is counted.
+            self.wake_at_ms = Some(now.ms);
+            commands.push(Command::Report(Report::WasDeaf { ms: late_ms }));
+        }
+    }
+
+    fn list(&mut self, history: &str, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
+        let mut versions = BTreeMap::new();
+        let mut changes = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let Some(content) = &node.content else { continue };
+            if let Some(change) = decode(&node, commands) {
+                changes.push((content.commit, change));
+                versions.insert(node.path, content.version);
+            }
+        }
+        let another = self.listed && self.catalog.history() != history;
+        match self.catalog.load(history, commit, changes) {
+            Err(stale) => commands.push(Command::Report(Report::Stale {
+                known: stale.known,
+                offered: stale.offered,
+            })),
+            Ok(applied) => {
+                self.listed = true;
+                self.versions = versions;
+                self.renderings.clear();
+                self.beats.relisted(&self.catalog);
+                if another {
+                    commands.push(Command::Report(Report::AnotherHistory {
+                        history: history.to_owned(),
+                    }));
+                    self.watchers.forget_progress();
+                }
+                self.watchers.mark(&applied);
+            }
+        }
+    }
+
+    fn commit(&mut self, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
+        if commit < self.catalog.commit() {
+            return;
+        }
+        let mut changes = Vec::with_capacity(nodes.len());
+        let mut incarnations = Vec::new();
+        for node in nodes {
+            let Some(change) = decode(&node, commands) else { continue };
+            if let Change::Entry { incarnation, .. } = &change {
+                incarnations.push(incarnation.clone());
+            }
+            changes.push(change);
+            match node.content {
+                Some(content) => self.versions.insert(node.path, content.version),
+                None => self.versions.remove(&node.path),
+            };
+        }
+        let applied: Applied = self.catalog.apply(commit, changes);
+        self.renderings.drop_changed(&applied);
+        for incarnation in incarnations {
+            self.beats.shown(&incarnation, self.catalog.entry(&incarnation));
+        }
+        self.beats.reached(commit);
+        self.watchers.mark(&applied);
+    }
+
+    fn list_registries(&mut self, mut urls: Vec<String>) {
+        urls.sort();
+        urls.dedup();
+        if urls != self.registries {
+            self.registries = urls;
+            self.watchers.mark_registries();
+        }
+    }
+
+    /// Writes what the heartbeats say and the catalog does not show. Blind means: do nothing.
+    fn suspect_or_restore(&mut self, now: Now, commands: &mut Vec<Command>) {
+        if self.listed && self.blind_since_ms.is_none() {
+            let sources = beats::Sources { catalog: &self.catalog, versions: &self.versions };
+            self.beats.write(now, &sources, commands);
+        }
+    }
+
+    /// The catalog as it is known.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The registries that are alive.
+    #[must_use]
+    pub fn registries(&self) -> &[String] {
+        &self.registries
+    }
+
+    /// A group as JSON, with its version.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Rendered {
+        self.renderings.group(&self.catalog, name)
+    }
+
+    /// Whether there ever was a listing: before it nothing can be said.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// How long the store was not heard, in milliseconds; 0 while it is heard.
+    #[must_use]
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        self.blind_since_ms.map_or(0, |since| now_ms.saturating_sub(since))
+    }
+
+    /// Whether the state is there and fresh.
+    #[must_use]
+    pub fn is_ready(&self, now_ms: u64) -> bool {
+        self.listed && self.age_ms(now_ms) < FRESH_MS
+    }
+
+    /// Watchers at one time.
+    #[must_use]
+    pub fn watchers_max(&self) -> u64 {
+        self.limits.watchers_max as u64
+    }
+
+    /// Numbers for metrics.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            watchers: self.watchers.len() as u64,
+            heard: self.beats.watched(),
+            batches: self.watchers.batches(),
+            brake: self.beats.brake(),
+        }
+    }
+}
+
+fn decode(node: &Node, commands: &mut Vec<Command>) -> Option<Change> {
+    let data = node.content.as_ref().map(|content| content.data.as_slice());
+    match Change::decode(&node.path, data) {
+        Ok(change) => change,
+        Err(error) => {
+            let detail = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            commands.push(Command::Report(Report::Unreadable {
+                problem: format!("{error}{}", detail.unwrap_or_default()),
+            }));
+            None
+        }
+    }
+}
+
+/// Text that is shared by everybody who is sent it.
+pub(crate) type Shared = Arc<str>;
+
+#[cfg(test)]
+mod tests;

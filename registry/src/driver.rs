@@ -1,0 +1,203 @@
+//! The loop: wait, step, carry out, feed back.
+//!
+//! Owns the clock and the channels around the machine. Every decision is the machine's; readers
+//! look into it under a lock that is never held across a wait.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+
+use crate::directory::{
+    Batch, Command, Directory, Event, Limits, Now, Report, Resume, Selection, Set, WatcherId, Why,
+};
+
+/// Inputs that may wait for the machine.
+const INPUTS_MAX: usize = 1024;
+/// Inputs that are taken under one lock.
+const INPUTS_AT_ONCE: usize = 64;
+/// Until the machine has said when it wants to be woken.
+const FIRST_WAKE: Duration = Duration::from_millis(10);
+
+/// What reaches the machine.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Event(Event),
+    /// A watcher with the channel on which it takes batches, one at a time.
+    Subscribe {
+        watcher: WatcherId,
+        selection: Selection,
+        resume: Option<Resume>,
+        batches: mpsc::Sender<Batch>,
+    },
+}
+
+/// Time since the process started, and of day.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ms: millis(self.start.elapsed()), unix_ms: millis(unix) }
+    }
+
+    fn at(&self, ms: u64) -> tokio::time::Instant {
+        (self.start + Duration::from_millis(ms)).into()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The machine, for its driver to write and for everybody else to read.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) clock: Clock,
+    directory: RwLock<Directory>,
+}
+
+impl Kept {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { clock: Clock::start(), directory: RwLock::new(Directory::new(limits)) }
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, inputs: impl Iterator<Item = Event>) -> Vec<Command> {
+        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let mut commands = Vec::new();
+        for event in inputs {
+            directory.step(self.clock.now(), event, &mut commands);
+        }
+        commands
+    }
+}
+
+/// A channel for inputs.
+pub(crate) fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
+    mpsc::channel(INPUTS_MAX)
+}
+
+/// Carries out what the machine says.
+#[derive(Debug)]
+pub(crate) struct Driver<'a> {
+    kept: &'a Kept,
+    writes: mpsc::Sender<Vec<Set>>,
+    streams: BTreeMap<WatcherId, mpsc::Sender<Batch>>,
+    wake_at: tokio::time::Instant,
+}
+
+impl<'a> Driver<'a> {
+    pub(crate) fn new(kept: &'a Kept, writes: mpsc::Sender<Vec<Set>>) -> Self {
+        let wake_at = tokio::time::Instant::now() + FIRST_WAKE;
+        Self { kept, writes, streams: BTreeMap::new(), wake_at }
+    }
+
+    /// Runs until the machine was told that the process ends.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let mut taken = Vec::with_capacity(INPUTS_AT_ONCE);
+        loop {
+            let mut events = Vec::new();
+            tokio::select! {
+                count = inputs.recv_many(&mut taken, INPUTS_AT_ONCE) => {
+                    if count == 0 {
+                        return;
+                    }
+                    events.extend(taken.drain(..).map(|input| self.register(input)));
+                }
+                () = tokio::time::sleep_until(self.wake_at) => {
+                    events.extend(self.lost_streams());
+                    events.push(Event::Woken);
+                }
+            }
+            let ends = events.contains(&Event::Ending);
+            for command in self.kept.step(events.into_iter()) {
+                self.carry_out(command);
+            }
+            if ends {
+                return;
+            }
+        }
+    }
+
+    fn register(&mut self, input: Input) -> Event {
+        match input {
+            Input::Event(event) => event,
+            Input::Subscribe { watcher, selection, resume, batches } => {
+                self.streams.insert(watcher, batches);
+                Event::Subscribed { watcher, selection, resume }
+            }
+        }
+    }
+
+    /// Watchers whose connection ended.
+    fn lost_streams(&mut self) -> Vec<Event> {
+        let lost = self.streams.iter().filter(|(_, batches)| batches.is_closed());
+        let lost: Vec<WatcherId> = lost.map(|(watcher, _)| *watcher).collect();
+        for watcher in &lost {
+            self.streams.remove(watcher);
+        }
+        lost.into_iter().map(|watcher| Event::Left { watcher }).collect()
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Write { sets } => {
+                // The link takes one at a time, and the machine has one under way at most.
+                if self.writes.try_send(sets).is_err() {
+                    tracing::warn!("the link to the store has ended; a write is dropped");
+                }
+            }
+            Command::Send { watcher, batch } => {
+                // A closed stream is noticed at the next wake-up; until then nothing more is sent.
+                if let Some(stream) = self.streams.get(&watcher)
+                    && stream.try_send(batch).is_err()
+                {
+                    tracing::debug!(watcher = watcher.0, "the watcher went away");
+                }
+            }
+            Command::Close { watcher, why } => {
+                self.streams.remove(&watcher);
+                match why {
+                    Why::Ending => {}
+                    Why::Full => tracing::warn!("no place for another watcher"),
+                    Why::Stuck => tracing::info!(watcher = watcher.0, "closed a stuck watcher"),
+                }
+            }
+            Command::WakeAt { ms } => self.wake_at = self.kept.clock.at(ms),
+            Command::Report(report) => log(&report),
+        }
+    }
+}
+
+fn log(report: &Report) {
+    match report {
+        Report::Unreadable { problem } => {
+            tracing::error!(%problem, "a node of the catalog cannot be read; it is left out");
+        }
+        Report::Stale { known, offered } => {
+            tracing::error!(known, offered, "the store lists an older state; it is refused");
+        }
+        Report::AnotherHistory { history } => {
+            tracing::warn!(%history, "the store has another history; everything is listed again");
+        }
+        Report::BrakeHolds { would, of } => {
+            tracing::warn!(would, of, "many fell silent at once; nobody is made suspect");
+        }
+        Report::BrakeLetGo => tracing::info!("the brake on suspicion is let go"),
+        Report::WasDeaf { ms } => {
+            tracing::warn!(ms, "the process stood still; silence in that time does not count");
+        }
+    }
+}

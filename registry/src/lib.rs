@@ -1,0 +1,22 @@
+//! The registry: keeps the catalog in memory, listens for heartbeats, and tells whoever asks.
+//!
+//! Owns the process `lathe-registry`. The store is the truth; this process invents nothing: what
+//! it finds out itself (that somebody is silent) it writes into the store first and shows when it
+//! comes back. It must not place, start or stop anything.
+//!
+//! - `config`: flags and file
+//! - `directory`: the pure machine: catalog, heartbeats, watchers
+//! - `link`: the session with the store
+//! - `driver`: the loop that feeds the machine and carries out its commands
+//! - `rest`: what is served; `stream`: one watcher's stream; `metrics`
+
+pub mod config;
+pub mod directory;
+pub mod driver;
+mod link;
+mod metrics;
+mod rest;
+mod run;
+mod stream;
+
+pub use run::{RunError, run};

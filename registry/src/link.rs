@@ -1,0 +1,257 @@
+//! The session with the store: what it says goes to the machine, what the machine writes goes in.
+//!
+//! Owns connecting again and again, the grouping of changes by commit, and this registry's node
+//! under `/lathe/registries`. It must not know what the nodes mean.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use lathe_catalog::paths;
+use lathe_coordination::{
+    Listing, Op, Options, Record, SessionState, Store, StoreError, Watch, WatchEvent,
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::directory::{Content, Event, Node, Outcome, Set};
+use crate::driver::Input;
+use crate::metrics::Metrics;
+
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Longest URL of another registry that is passed on, in bytes.
+const URL_BYTES_MAX: usize = 1024;
+/// How long the goodbye to the store may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// Everything that a session needs.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) address: String,
+    pub(crate) session_timeout: Duration,
+    /// This registry's URL, as others are told it.
+    pub(crate) url: String,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) writes: mpsc::Receiver<Vec<Set>>,
+    pub(crate) ending: watch::Receiver<bool>,
+    pub(crate) metrics: Metrics,
+}
+
+/// Why a session is over.
+enum Over {
+    Ending,
+    Lost(StoreError),
+}
+
+impl From<StoreError> for Over {
+    fn from(error: StoreError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl Link {
+    /// Runs until the process ends; takes this registry's node away then.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            self.tell(Event::StoreLost).await;
+            let opened = self.metrics.sessions.get();
+            match self.session().await {
+                Over::Ending => return,
+                Over::Lost(error) => {
+                    tracing::warn!(store = %self.address, %error, "waiting for the store");
+                }
+            }
+            if self.metrics.sessions.get() > opened {
+                backoff = BACKOFF_MIN;
+            }
+            let mut ending = self.ending.clone();
+            tokio::select! {
+                _ = ending.wait_for(|ends| *ends) => return,
+                () = tokio::time::sleep(backoff) => {}
+            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    /// One session, from connecting to its end.
+    async fn session(&mut self) -> Over {
+        let mut ending = self.ending.clone();
+        let opened = tokio::select! {
+            _ = ending.wait_for(|ends| *ends) => return Over::Ending,
+            opened = self.open() => opened,
+        };
+        let mut session = match opened {
+            Ok(session) => session,
+            Err(error) => return Over::Lost(error),
+        };
+        self.metrics.sessions.inc();
+        tracing::info!(store = %self.address, history = %session.history, "follows the store");
+        let over = loop {
+            tokio::select! {
+                _ = ending.wait_for(|ends| *ends) => break Over::Ending,
+                step = self.follow(&mut session) => if let Err(over) = step {
+                    break over;
+                },
+            }
+        };
+        if matches!(over, Over::Ending) {
+            match tokio::time::timeout(GOODBYE_MAX, session.store.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the store was not told of the end"),
+                Err(_) => tracing::warn!("the store did not answer to the goodbye"),
+            }
+        }
+        over
+    }
+
+    async fn open(&self) -> Result<Session, StoreError> {
+        let options = Options { session_timeout: self.session_timeout, ..Options::default() };
+        let store = Store::connect(&self.address, options).await?;
+        let session = Session {
+            history: store.history().await?,
+            catalog: store.watch(paths::CATALOG).await?,
+            registries: store.watch(paths::REGISTRIES).await?,
+            urls: BTreeMap::new(),
+            state: store.session(),
+            store,
+        };
+        // A node of an earlier session may still be there, so each session has a name of its own.
+        let id = uuid::Uuid::new_v4().to_string();
+        let node = Op::create_ephemeral(paths::registry(&id), self.url.clone());
+        session.store.multi(vec![node]).await?;
+        Ok(session)
+    }
+
+    /// Waits for one thing to happen and passes it on. Cancelling the wait loses nothing: what was
+    /// taken from a watch is passed on before the next wait, by `pass_on` alone.
+    async fn follow(&mut self, session: &mut Session) -> Result<(), Over> {
+        tokio::select! {
+            event = session.catalog.next() => {
+                let events = session.by_commit(event?)?;
+                self.pass_on(events).await;
+            }
+            event = session.registries.next() => {
+                let event = session.note_registries(event?);
+                self.pass_on(vec![event]).await;
+            }
+            changed = session.state.changed() => {
+                let state = *session.state.borrow_and_update();
+                match state {
+                    _ if changed.is_err() => return Err(Over::Lost(StoreError::Expired)),
+                    SessionState::Expired => return Err(Over::Lost(StoreError::Expired)),
+                    SessionState::Connected => self.tell(Event::StoreFound).await,
+                    SessionState::Disconnected => self.tell(Event::StoreLost).await,
+                }
+            }
+            Some(sets) = self.writes.recv() => self.write(session.store.clone(), sets),
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&self, events: Vec<Event>) {
+        for event in events {
+            self.tell(event).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        // The driver outlives the link except at the end, when nobody needs to be told.
+        let _ = self.inputs.send(Input::Event(event)).await;
+    }
+
+    /// Writes beside the loop: the changes that it makes come by the watch.
+    fn write(&self, store: Store, sets: Vec<Set>) {
+        let inputs = self.inputs.clone();
+        let metrics = self.metrics.clone();
+        let ops = sets.into_iter().map(|set| Op::set_if(set.path, set.data, set.expect)).collect();
+        tokio::spawn(async move {
+            let outcome = match store.multi(ops).await {
+                Ok(commit) => {
+                    metrics.writes.inc();
+                    Outcome::Durable { commit }
+                }
+                Err(error) => {
+                    metrics.writes_failed.inc();
+                    tracing::debug!(%error, "a write of heartbeats failed and is looked at again");
+                    Outcome::Failed
+                }
+            };
+            let _ = inputs.send(Input::Event(Event::Written { outcome })).await;
+        });
+    }
+}
+
+struct Session {
+    store: Store,
+    history: String,
+    catalog: Watch,
+    registries: Watch,
+    urls: BTreeMap<String, String>,
+    state: watch::Receiver<SessionState>,
+}
+
+impl Session {
+    /// Takes everything that the watch has ready and puts together what belongs to one commit:
+    /// the machine must never show half of a commit.
+    fn by_commit(&mut self, first: WatchEvent) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                WatchEvent::Snapshot(listing) => events.push(listed(&self.history, listing)),
+                WatchEvent::Changed { path, record, commit } => {
+                    add(&mut events, commit, Node { path, content: Some(content(&record)) });
+                }
+                WatchEvent::Deleted { path, commit } => {
+                    add(&mut events, commit, Node { path, content: None });
+                }
+            }
+            next = self.catalog.next().now_or_never().transpose()?;
+        }
+        Ok(events)
+    }
+
+    fn note_registries(&mut self, event: WatchEvent) -> Event {
+        match event {
+            WatchEvent::Snapshot(listing) => {
+                self.urls.clear();
+                for (path, record) in listing.records {
+                    self.note_registry(path, &record);
+                }
+            }
+            WatchEvent::Changed { path, record, .. } => self.note_registry(path, &record),
+            WatchEvent::Deleted { path, .. } => {
+                self.urls.remove(&path);
+            }
+        }
+        Event::RegistriesListed { urls: self.urls.values().cloned().collect() }
+    }
+
+    fn note_registry(&mut self, path: String, record: &Record) {
+        let url = std::str::from_utf8(&record.data).ok();
+        match url.filter(|url| !url.is_empty() && url.len() <= URL_BYTES_MAX) {
+            Some(url) if paths::registry_of(&path).is_some() => {
+                self.urls.insert(path, url.to_owned());
+            }
+            _ => tracing::warn!(%path, "a registry's node holds no URL"),
+        }
+    }
+}
+
+fn add(events: &mut Vec<Event>, at: u64, node: Node) {
+    match events.last_mut() {
+        Some(Event::Committed { commit, nodes }) if *commit == at => nodes.push(node),
+        _ => events.push(Event::Committed { commit: at, nodes: vec![node] }),
+    }
+}
+
+fn listed(history: &str, listing: Listing) -> Event {
+    let nodes = listing.records.into_iter();
+    let nodes = nodes.map(|(path, record)| Node { path, content: Some(content(&record)) });
+    Event::Listed { history: history.to_owned(), commit: listing.commit, nodes: nodes.collect() }
+}
+
+fn content(record: &Record) -> Content {
+    Content { data: record.data.to_vec(), version: record.version, commit: record.commit }
+}

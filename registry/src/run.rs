@@ -1,0 +1,124 @@
+//! A registry from its configuration to its end.
+//!
+//! Owns the order in which its parts start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use lathe_api::door::{self, BindError, Hosts, Key, SecretError};
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Config;
+use crate::directory::Event;
+use crate::driver::{self, Driver, Input, Kept};
+use crate::link::Link;
+use crate::metrics::Metrics;
+use crate::rest::{self, Desk};
+
+/// Connections beside those of watchers.
+const CONNECTIONS_BESIDE: usize = 2048;
+
+/// Why a registry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its key cannot be used.
+    #[error("the key of the incarnations' secrets cannot be used")]
+    Key(#[source] SecretError),
+    /// It cannot listen.
+    #[error("the registry cannot listen")]
+    Bind(#[source] BindError),
+    /// The system does not say where it listens.
+    #[error("the registry's address cannot be read")]
+    Address(#[source] std::io::Error),
+    /// A part of it ended by itself; the others were stopped.
+    #[error("the registry's {0} ended unexpectedly")]
+    Part(&'static str),
+}
+
+/// Runs a registry until `shutdown` is done. `listening` is told its URL once it serves; it serves
+/// before it has heard the store, and says by `/readyz` that it is not ready.
+///
+/// # Errors
+/// [`RunError`]
+pub async fn run(
+    config: Config,
+    listening: impl FnOnce(&str),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let key = Key::read(&config.key_file).map_err(RunError::Key)?;
+    let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let address = listener.local_addr().map_err(RunError::Address)?;
+    let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
+    let kept = Arc::new(Kept::new(config.limits.clone()));
+    let metrics = Metrics::default();
+    let (inputs, received) = driver::inputs();
+    let (writes, written) = mpsc::channel(1);
+    let (end, ending) = watch::channel(false);
+
+    let link = Link {
+        address: config.store.clone(),
+        session_timeout: Duration::from_millis(config.session_timeout_ms),
+        url: url.clone(),
+        inputs: inputs.clone(),
+        writes: written,
+        ending: ending.clone(),
+        metrics: metrics.clone(),
+    };
+    let mut link = tokio::spawn(link.run());
+    let mut driver = tokio::spawn({
+        let kept = Arc::clone(&kept);
+        async move { Driver::new(&kept, writes).run(received).await }
+    });
+    let desk = Desk {
+        kept,
+        inputs: inputs.clone(),
+        key,
+        groups_per_watch_max: config.groups_per_watch_max,
+        metrics,
+        watchers: AtomicU64::new(0),
+    };
+    let router = rest::router(Arc::new(desk), hosts(&config, address));
+    let limits = door::Limits {
+        connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
+        ..door::Limits::default()
+    };
+    let mut server = tokio::spawn(door::serve(listener, router, limits, async move {
+        let mut ending = ending;
+        let _ = ending.wait_for(|ends| *ends).await;
+    }));
+    listening(&url);
+
+    let failed = tokio::select! {
+        () = shutdown => None,
+        _ = &mut link => Some("link to the store"),
+        _ = &mut driver => Some("driver"),
+        _ = &mut server => Some("server"),
+    };
+    tracing::info!("ending");
+    // Nobody new finds it, then the streams end, then the connections.
+    end.send_replace(true);
+    if failed != Some("link to the store") {
+        let _ = link.await;
+    }
+    let _ = inputs.send(Input::Event(Event::Ending)).await;
+    if failed != Some("server") {
+        let _ = server.await;
+    }
+    match failed {
+        None => Ok(()),
+        Some(part) => Err(RunError::Part(part)),
+    }
+}
+
+fn hosts(config: &Config, address: SocketAddr) -> Hosts {
+    let own = Hosts::loopback().and_address(address.ip());
+    let advertised = config.advertise.as_deref().and_then(|url| {
+        let authority = url.split_once("://")?.1;
+        authority.parse::<http::uri::Authority>().ok()
+    });
+    let named = advertised.iter().map(http::uri::Authority::host);
+    let configured = config.hosts.iter().map(String::as_str);
+    named.chain(configured).fold(own, Hosts::and)
+}
