@@ -11,15 +11,39 @@
 //! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod accept;
+mod calls;
 mod command;
+mod deadlines;
 mod event;
+mod executors;
+mod hosts;
 mod ids;
+mod offers;
+mod reconcile;
+mod resources;
+mod state;
+mod subscribe;
+mod updates;
 mod validation;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use lathe_mesos::v1;
 
 pub use command::{Answer, Command, HostCommand};
 pub use event::{Event, HostSpec};
-pub use validation::{check_executor_call, check_scheduler_call};
 pub use ids::{ExecutorKey, HostName, RequestId, StreamId};
+pub use validation::{check_executor_call, check_scheduler_call};
+pub use view::{Counts, HostState, HostView};
+
+use deadlines::{Deadline, Deadlines};
+use ids::Draw;
+use state::{Agent, Framework, Offer};
+
+/// How many removed frameworks and agents are remembered by id.
+const REMEMBERED: usize = 1000;
 
 /// What a cluster is made with. Times are in milliseconds.
 #[derive(Clone, Debug)]
@@ -68,22 +92,155 @@ impl Config {
 #[derive(Debug)]
 pub struct Cluster {
     config: Config,
+    draw: Draw,
+    now: u64,
+    master_id: String,
+    frameworks: BTreeMap<String, Framework>,
+    /// Framework by live stream.
+    streams: BTreeMap<StreamId, String>,
+    /// Frameworks that were removed, the oldest first.
+    removed: VecDeque<String>,
+    agents: BTreeMap<String, Agent>,
+    /// Agent by host.
+    hosts: BTreeMap<HostName, String>,
+    /// Agents that are gone, the oldest first.
+    gone: VecDeque<String>,
+    offers: BTreeMap<String, Offer>,
+    deadlines: Deadlines,
+    /// Agents that may have something to offer.
+    dirty: BTreeSet<String>,
+    counts: Counts,
+    made: Made,
+}
+
+/// How many ids of each kind were given out.
+#[derive(Debug, Default)]
+struct Made {
+    frameworks: u64,
+    agents: u64,
+    offers: u64,
 }
 
 impl Cluster {
     /// A cluster without hosts and frameworks.
     pub fn new(config: Config) -> Self {
-        Self { config }
+        let mut draw = Draw::new(config.seed);
+        let master_id = draw.uuid().to_string();
+        Self {
+            config,
+            draw,
+            now: 0,
+            master_id,
+            frameworks: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            removed: VecDeque::new(),
+            agents: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            gone: VecDeque::new(),
+            offers: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            dirty: BTreeSet::new(),
+            counts: Counts::default(),
+            made: Made::default(),
+        }
     }
 
     /// Takes in one event at `now_ms` (milliseconds since the epoch, never going back) and
     /// appends what is to be done to `out`, in order.
     pub fn step(&mut self, now_ms: u64, event: Event, out: &mut Vec<Command>) {
-        let _ = (now_ms, event, out, &self.config);
+        self.now = self.now.max(now_ms);
+        while let Some(deadline) = self.deadlines.due(self.now) {
+            self.passed(deadline, out);
+        }
+        self.take_in(event, out);
+        self.allocate(out);
     }
 
     /// When [`Event::Woke`] is due next, if anything waits for time to pass.
     pub fn next_deadline(&self) -> Option<u64> {
-        None
+        self.deadlines.next()
+    }
+
+    fn take_in(&mut self, event: Event, out: &mut Vec<Command>) {
+        match event {
+            Event::Woke => {}
+            Event::SchedulerCalled { request, principal, stream, call } => {
+                let answer = self.scheduler_called(principal, stream, *call, out);
+                // The answer goes first: a stream is open before anything is sent on it.
+                out.insert(answer.0, Command::Answer { request, answer: answer.1 });
+            }
+            Event::StreamClosed { stream } => self.stream_closed(&stream, out),
+            Event::HostRegistered { host, spec } => self.host_registered(host, *spec, out),
+            Event::HostLost { host } => self.host_lost(&host, out),
+            Event::HostPaused { host } => self.host_paused(&host),
+            Event::HostResumed { host } => self.host_resumed(&host, out),
+            Event::AgentMarkedGone { agent_id } => self.agent_marked_gone(&agent_id, out),
+            Event::ExecutorSubscribed { host, executor, subscribe } => {
+                self.executor_subscribed(&host, executor, *subscribe, out);
+            }
+            Event::ExecutorDisconnected { host, executor } => {
+                if let Some((_, executor)) = self.executor_mut(&host, &executor) {
+                    executor.connected = false;
+                }
+            }
+            Event::ExecutorUpdated { host, executor, status } => {
+                self.executor_updated(&host, &executor, *status, out);
+            }
+            Event::ExecutorMessaged { host, executor, data } => {
+                self.executor_messaged(&host, executor, data, out);
+            }
+            Event::ExecutorStarted { host, executor, pid } => {
+                if let Some((_, executor)) = self.executor_mut(&host, &executor) {
+                    executor.pid = Some(pid);
+                }
+            }
+            Event::ExecutorRefused { host, executor, message } => {
+                self.executor_refused(&host, &executor, &message, out);
+            }
+            Event::ExecutorExited { host, executor, status } => {
+                self.executor_exited(&host, &executor, Some(status), out);
+            }
+        }
+    }
+
+    fn passed(&mut self, deadline: Deadline, out: &mut Vec<Command>) {
+        match deadline {
+            Deadline::Heartbeat { stream } => self.heartbeat(&stream, out),
+            Deadline::Failover { framework } => self.remove_framework(&framework, out),
+            Deadline::Unreachable { agent } => self.agent_unreachable(&agent, out),
+            Deadline::Registration { agent, executor } => {
+                self.registration_passed(&agent, &executor, out);
+            }
+            Deadline::Shutdown { agent, executor } => {
+                self.kill_executor(&agent, &executor, out);
+            }
+            Deadline::Resend { framework, task } => self.resend(&framework, &task, out),
+            Deadline::Filter { framework, agent } => self.filter_passed(&framework, agent),
+        }
+    }
+
+    /// Sends an event to a framework if it is subscribed.
+    fn send(&mut self, framework: &str, event: v1::scheduler::Event, out: &mut Vec<Command>) {
+        if let Some(stream) = self.frameworks.get(framework).and_then(|f| f.stream.clone()) {
+            out.push(Command::Send { stream, event: Box::new(event) });
+        }
+    }
+
+    /// Tells a host something, unless nothing reaches it.
+    fn tell(&self, agent: &str, command: HostCommand, out: &mut Vec<Command>) {
+        if let Some(agent) = self.agents.get(agent) {
+            out.push(Command::Host { host: agent.host.clone(), command });
+        }
     }
 }
+
+/// Keeps the last [`REMEMBERED`] of a list.
+fn remember(list: &mut VecDeque<String>, id: String) {
+    if list.len() == REMEMBERED {
+        list.pop_front();
+    }
+    list.push_back(id);
+}
+
+#[cfg(test)]
+mod tests;
