@@ -1,0 +1,305 @@
+//! Bodies of requests and responses: whole, streamed from a connection, or made by an author.
+//!
+//! Owns their limits and errors. It must not know of tasks, groups or routing.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+
+type Streamed = dyn http_body::Body<Data = Bytes, Error = BodyError> + Send;
+
+/// A body: nothing, bytes in memory, or a stream of them.
+///
+/// ```
+/// use lathe::http::{Body, HTTPResponse};
+///
+/// # lathe::testing::run(async {
+/// let (sender, body) = Body::channel();
+/// tokio::spawn(async move {
+///     for line in ["one\n", "two\n"] {
+///         if sender.send(line).await.is_err() {
+///             return; // the client went away
+///         }
+///     }
+/// });
+/// let response = HTTPResponse::new(200, body);
+/// assert_eq!(response.into_body().collect(100).await.unwrap(), "one\ntwo\n");
+/// # });
+/// ```
+pub struct Body {
+    kind: Kind,
+    text: bool,
+    /// Dropped when the body is: what its owner wants to know about its end.
+    guard: Option<Box<dyn Any + Send + Sync>>,
+}
+
+enum Kind {
+    Whole(Bytes),
+    Incoming {
+        body: Incoming,
+        left: u64,
+        limit: u64,
+    },
+    /// The lock is never taken: it makes the stream shareable, `get_mut` needs no locking.
+    Stream(Mutex<Pin<Box<Streamed>>>),
+}
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// More bytes than the limit allows.
+    #[error("the body is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The connection that it came over failed.
+    #[error("the connection that the body comes over failed")]
+    Connection(#[source] hyper::Error),
+    /// What produced it failed, by an author's own error.
+    #[error("what makes the body failed")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The other end is gone: nobody reads this body any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody reads this body any more")]
+pub struct Closed;
+
+/// Feeds a body made by [`Body::channel`]. Dropping it ends the body.
+#[derive(Clone, Debug)]
+pub struct BodySender(mpsc::Sender<Result<Bytes, BodyError>>);
+
+impl BodySender {
+    /// Waits until there is room and sends a piece.
+    ///
+    /// # Errors
+    /// [`Closed`] once the reader is gone.
+    pub async fn send(&self, piece: impl Into<Bytes>) -> Result<(), Closed> {
+        self.0.send(Ok(piece.into())).await.map_err(|_| Closed)
+    }
+
+    /// Ends the body by an error, so that the reader does not take it for whole.
+    pub async fn abort(self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+        // A reader that is gone needs no telling.
+        let _ = self.0.send(Err(BodyError::Source(cause.into()))).await;
+    }
+}
+
+impl Body {
+    /// A body without bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    /// A streamed body and what feeds it. Eight pieces wait at most; then `send` waits.
+    #[must_use]
+    pub fn channel() -> (BodySender, Self) {
+        let (sender, receiver) = mpsc::channel(8);
+        (BodySender(sender), Self::stream(Pieces(receiver)))
+    }
+
+    /// Any body of the `http_body` kind.
+    #[must_use]
+    pub fn wrap<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self::stream(http_body_util::BodyExt::map_err(body, |e| BodyError::Source(e.into())))
+    }
+
+    pub(crate) fn stream<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static,
+    {
+        Self { kind: Kind::Stream(Mutex::new(Box::pin(body))), text: false, guard: None }
+    }
+
+    pub(crate) fn incoming(body: Incoming, limit: u64) -> Self {
+        Self { kind: Kind::Incoming { body, left: limit, limit }, text: false, guard: None }
+    }
+
+    fn whole(bytes: Bytes) -> Self {
+        Self { kind: Kind::Whole(bytes), text: false, guard: None }
+    }
+
+    fn text(bytes: Bytes) -> Self {
+        Self { text: true, ..Self::whole(bytes) }
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        self.text
+    }
+
+    /// Whether bytes may still come from somewhere else than memory.
+    pub(crate) fn is_streamed(&self) -> bool {
+        !matches!(self.kind, Kind::Whole(_)) && !self.is_end_stream()
+    }
+
+    pub(crate) fn keep(&mut self, guard: impl Any + Send + Sync) {
+        self.guard = Some(Box::new(guard));
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
+        loop {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await?;
+            match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => return Some(Ok(data)),
+                Ok(Err(_trailers)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// All of it, when it is at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] beyond the limit; otherwise what the stream failed with.
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let too_large = || BodyError::TooLarge { limit: limit as u64 };
+        if self.size_hint().lower() > limit as u64 {
+            return Err(too_large());
+        }
+        let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
+        if first.len() > limit {
+            return Err(too_large());
+        }
+        if self.is_end_stream() {
+            return Ok(first);
+        }
+        let mut all = BytesMut::from(&first[..]);
+        while let Some(piece) = self.chunk().await.transpose()? {
+            if all.len() + piece.len() > limit {
+                return Err(too_large());
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.kind {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stream(body) => body
+                .get_mut()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .as_mut()
+                .poll_frame(cx),
+            Kind::Incoming { body, left, limit } => {
+                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| {
+                    let frame = frame.map_err(BodyError::Connection)?;
+                    let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    *left = left.checked_sub(len).ok_or(BodyError::TooLarge { limit: *limit })?;
+                    Ok(frame)
+                }))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Incoming { body, .. } => body.is_end_stream(),
+            Kind::Stream(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Incoming { body, .. } => body.size_hint(),
+            Kind::Stream(body) => body.lock().map(|body| body.size_hint()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What comes through a channel, as a body.
+struct Pieces(mpsc::Receiver<Result<Bytes, BodyError>>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Whole(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Kind::Incoming { .. } | Kind::Stream(_) => f.write_str("Body(streamed)"),
+        }
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self::text(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::text(text.into())
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::whole(bytes.into())
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::whole(Bytes::from_static(bytes))
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::whole(bytes)
+    }
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Self::empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

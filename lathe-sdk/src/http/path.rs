@@ -1,0 +1,169 @@
+//! The path of a request as a slice of text: the method in lower case, then the segments.
+//!
+//! Owns the rules by which a request's target becomes segments. It must not know of servers,
+//! bodies or headers.
+
+use http::Method;
+use yoke::Yoke;
+
+/// Segments that fit without a second allocation, the method included.
+const FEW: usize = 8;
+/// The most segments that are told apart, the method included.
+pub(crate) const MOST: usize = 256;
+
+/// The segments and the text that they point into.
+#[derive(Debug)]
+pub(crate) enum Segments {
+    Few(Yoke<([&'static str; FEW], usize), Box<str>>),
+    Many(Box<Yoke<([&'static str; MOST], usize), Box<str>>>),
+}
+
+impl Segments {
+    /// Splits a target. `path` is as it came over the wire, without the query.
+    pub(crate) fn new(method: &Method, path: &str) -> Self {
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        match known_method(method) {
+            Some(word) if !rest.as_bytes().contains(&b'%') => Self::plain(word, rest),
+            Some(word) => Self::decoded(word, rest),
+            None => Self::decoded(&method.as_str().to_ascii_lowercase(), rest),
+        }
+    }
+
+    pub(crate) fn get(&self) -> &[&str] {
+        match self {
+            Self::Few(held) => {
+                let (segments, len) = held.get();
+                segments.get(..*len).unwrap_or_default()
+            }
+            Self::Many(held) => {
+                let (segments, len) = held.get();
+                segments.get(..*len).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The common case: a known method and nothing to decode.
+    fn plain(word: &'static str, rest: &str) -> Self {
+        let cart: Box<str> = rest.into();
+        if count(rest) < FEW {
+            Self::Few(Yoke::attach_to_cart(cart, |rest| split::<FEW>(word, rest)))
+        } else {
+            Self::Many(Box::new(Yoke::attach_to_cart(cart, |rest| split::<MOST>(word, rest))))
+        }
+    }
+
+    /// Anything else: the decoded text is laid out one piece after the other.
+    fn decoded(word: &str, rest: &str) -> Self {
+        let mut text = String::with_capacity(word.len() + rest.len());
+        text.push_str(word);
+        let mut ends = vec![text.len()];
+        if !rest.is_empty() {
+            for segment in rest.splitn(MOST - 1, '/') {
+                decode_onto(segment, &mut text);
+                ends.push(text.len());
+            }
+        }
+        let cart = text.into_boxed_str();
+        if ends.len() <= FEW {
+            Self::Few(Yoke::attach_to_cart(cart, |text| cut::<FEW>(text, &ends)))
+        } else {
+            Self::Many(Box::new(Yoke::attach_to_cart(cart, |text| cut::<MOST>(text, &ends))))
+        }
+    }
+}
+
+/// Segments of a path without its leading slash; the empty path has none.
+fn count(rest: &str) -> usize {
+    if rest.is_empty() { 0 } else { 1 + rest.bytes().filter(|byte| *byte == b'/').count() }
+}
+
+/// Whether a path has more segments than are told apart.
+pub(crate) fn too_many(path: &str) -> bool {
+    path.len() >= MOST && count(path.strip_prefix('/').unwrap_or(path)) >= MOST
+}
+
+fn split<'a, const N: usize>(word: &'static str, rest: &'a str) -> ([&'a str; N], usize) {
+    let mut segments = [""; N];
+    segments[0] = word;
+    if rest.is_empty() {
+        return (segments, 1);
+    }
+    let mut len = 1;
+    let mut start = 0;
+    for (at, byte) in rest.bytes().enumerate() {
+        // The last place takes all that is left.
+        if byte == b'/' && len + 1 < N {
+            segments[len] = &rest[start..at];
+            len += 1;
+            start = at + 1;
+        }
+    }
+    segments[len] = &rest[start..];
+    (segments, len + 1)
+}
+
+fn cut<'a, const N: usize>(text: &'a str, ends: &[usize]) -> ([&'a str; N], usize) {
+    let mut segments = [""; N];
+    let mut start = 0;
+    for (segment, end) in segments.iter_mut().zip(ends) {
+        *segment = &text[start..*end];
+        start = *end;
+    }
+    (segments, ends.len().min(N))
+}
+
+/// Appends a segment with its `%XX` decoded. What is no escape stays as it is, and a segment that
+/// would not be UTF-8 stays encoded as a whole: nothing is lost and nothing is guessed.
+fn decode_onto(segment: &str, text: &mut String) {
+    if !segment.contains('%') {
+        text.push_str(segment);
+        return;
+    }
+    let raw = segment.as_bytes();
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        let escape = match (byte, raw.get(at + 1), raw.get(at + 2)) {
+            (b'%', Some(&high), Some(&low)) => nibble(high).zip(nibble(low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escape {
+            decoded.push(high << 4 | low);
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
+        }
+    }
+    match std::str::from_utf8(&decoded) {
+        Ok(decoded) => text.push_str(decoded),
+        Err(_) => text.push_str(segment),
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn known_method(method: &Method) -> Option<&'static str> {
+    Some(match *method {
+        Method::GET => "get",
+        Method::POST => "post",
+        Method::PUT => "put",
+        Method::DELETE => "delete",
+        Method::HEAD => "head",
+        Method::OPTIONS => "options",
+        Method::CONNECT => "connect",
+        Method::PATCH => "patch",
+        Method::TRACE => "trace",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

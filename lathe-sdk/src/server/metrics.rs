@@ -1,0 +1,93 @@
+//! Figures of one task's process, as Prometheus reads them.
+//!
+//! Owns the counters and their text. It must not know who counts.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::context::Context;
+
+/// Upper ends of the buckets of answering times, in microseconds.
+const BUCKETS: [u64; 14] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 10_000_000,
+];
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) connections: AtomicU64,
+    pub(crate) in_flight: AtomicI64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) forwards: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) connects: AtomicU64,
+    pub(crate) connect_failures: AtomicU64,
+    pub(crate) streams: AtomicU64,
+    pub(crate) stream_events: AtomicU64,
+    answers: [AtomicU64; 6],
+    slower: [AtomicU64; BUCKETS.len() + 1],
+    micros: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
+        let class = usize::from(status / 100).min(5);
+        self.answers[class].fetch_add(1, Ordering::Relaxed);
+        let micros = u64::from(took.subsec_micros()) + took.as_secs() * 1_000_000;
+        let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
+        self.slower[bucket].fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// The text of `/.lathe/metrics`.
+    pub(crate) fn render(&self, context: &Context) -> String {
+        let mut out = String::with_capacity(2_048);
+        // Writing into a string does not fail.
+        let _ = self.write(&mut out, context);
+        out
+    }
+
+    fn write(&self, out: &mut String, context: &Context) -> std::fmt::Result {
+        let who = &context.instance;
+        out.push_str("# TYPE lathe_task_info gauge\n");
+        write!(out, "lathe_task_info{{task={:?},instance={:?}", who.task, who.instance)?;
+        writeln!(out, ",crate={:?},version={:?}}} 1", who.crate_name, who.version)?;
+        out.push_str("# TYPE lathe_http_requests_total counter\n");
+        for (class, count) in self.answers.iter().enumerate().skip(1) {
+            let count = count.load(Ordering::Relaxed);
+            writeln!(out, "lathe_http_requests_total{{status=\"{class}xx\"}} {count}")?;
+        }
+        out.push_str("# TYPE lathe_http_requests_in_flight gauge\n");
+        writeln!(out, "lathe_http_requests_in_flight {}", self.in_flight.load(Ordering::Relaxed))?;
+        out.push_str("# TYPE lathe_http_request_duration_seconds histogram\n");
+        let mut sum = 0;
+        for (count, end) in self.slower.iter().zip(BUCKETS) {
+            sum += count.load(Ordering::Relaxed);
+            let end = Duration::from_micros(end).as_secs_f64();
+            writeln!(out, "lathe_http_request_duration_seconds_bucket{{le=\"{end}\"}} {sum}")?;
+        }
+        sum += self.slower[BUCKETS.len()].load(Ordering::Relaxed);
+        writeln!(out, "lathe_http_request_duration_seconds_bucket{{le=\"+Inf\"}} {sum}")?;
+        let seconds = Duration::from_micros(self.micros.load(Ordering::Relaxed)).as_secs_f64();
+        writeln!(out, "lathe_http_request_duration_seconds_sum {seconds}")?;
+        writeln!(out, "lathe_http_request_duration_seconds_count {sum}")?;
+        let totals = [
+            ("lathe_http_connections_total", &self.connections),
+            ("lathe_http_panics_total", &self.panics),
+            ("lathe_http_timeouts_total", &self.timeouts),
+            ("lathe_forward_requests_total", &self.forwards),
+            ("lathe_forward_retries_total", &self.retries),
+            ("lathe_forward_connects_total", &self.connects),
+            ("lathe_forward_connect_failures_total", &self.connect_failures),
+            ("lathe_registry_streams_total", &self.streams),
+            ("lathe_registry_events_total", &self.stream_events),
+        ];
+        for (name, count) in totals {
+            writeln!(out, "# TYPE {name} counter\n{name} {}", count.load(Ordering::Relaxed))?;
+        }
+        Ok(())
+    }
+}
