@@ -2,3 +2,20 @@
 //! carry out what it decides. Must not know topologies, placement or other instances.
 
 pub mod supervisor;
+
+pub mod config;
+pub mod driver;
+
+pub mod agent;
+pub mod mesos_calls;
+
+pub mod artifact;
+pub mod beats;
+pub mod handshake;
+pub mod logs;
+pub mod memory;
+pub mod process;
+pub mod sandbox;
+
+pub mod causes;
+pub mod plain_http;

@@ -36,6 +36,8 @@ pub enum Cause {
     InvalidTask,
     /// The artifact or the start failed.
     LaunchFailed,
+    /// Somebody asked for its end before it was started.
+    KilledDuringLaunch,
     /// The program did not become ready in time.
     NotReady,
     /// The process ended.

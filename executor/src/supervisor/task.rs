@@ -268,8 +268,8 @@ fn launch_failed(failure: &Failure) -> News {
 }
 
 fn ended_before_start(why: Why) -> News {
-    let cause = (why != Why::Killed).then_some(Cause::ShutDown);
-    News::new(TaskState::Killed, cause, "ended before it was started")
+    let cause = if why == Why::Killed { Cause::KilledDuringLaunch } else { Cause::ShutDown };
+    News::new(TaskState::Killed, Some(cause), "ended before it was started")
 }
 
 fn ended_on_request(why: Why, launch: Option<&Launch>) -> News {
