@@ -7,14 +7,7 @@ pub mod door;
 pub mod rest;
 
 /// Messages and service of `proto/lathe/v1/scheduler.proto`.
-#[expect(
-    unreachable_pub,
-    unused_qualifications,
-    missing_debug_implementations,
-    clippy::too_many_lines,
-    clippy::needless_pass_by_value,
-    reason = "generated from the .proto file"
-)]
+#[allow(warnings, clippy::all, clippy::pedantic, reason = "generated from the .proto file")]
 pub mod v1 {
     tonic::include_proto!("lathe.v1");
 }

@@ -1,0 +1,242 @@
+//! The scheduler's configuration: file, then environment and flags over it, into one checked value.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use lathe_api::door;
+use lathe_topology::document::Document;
+
+/// Flags of `lathe-scheduler`. Each stands over the same key of the file.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "lathe-scheduler",
+    version,
+    about = "Places topologies on Apache Mesos and keeps them running"
+)]
+pub struct Flags {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "LATHE_SCHEDULER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Address of the API [default: 127.0.0.1:0].
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// A Mesos master, `host:port`; may be given several times.
+    #[arg(long = "master", value_name = "HOST:PORT")]
+    pub masters: Vec<String>,
+    /// The store, such as `local:/run/lathe/store.sock`.
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Folder for artifacts.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// File with the token that callers present (0600; made when it is not there).
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// File with the key that makes the incarnations' secrets, shared with the registries.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// File with the secret of the Mesos principal.
+    #[arg(long, value_name = "FILE")]
+    pub mesos_secret_file: Option<PathBuf>,
+    /// The executor's binary [default: beside this one].
+    #[arg(long, value_name = "FILE")]
+    pub executor: Option<PathBuf>,
+    /// How long an unreachable instance is waited for, such as `5m`.
+    #[arg(long, value_name = "DURATION")]
+    pub replace_after: Option<String>,
+    /// Instances name themselves in their answers.
+    #[arg(long)]
+    pub served_by: bool,
+    /// Logs as `text` or `json`.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: String,
+    /// Prints the configuration that is in effect, and ends.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// The checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub insecure: bool,
+    /// How others reach this scheduler, when not by the address it listens on.
+    pub advertise: Option<String>,
+    pub masters: Vec<String>,
+    pub principal: String,
+    pub mesos_secret_file: Option<PathBuf>,
+    pub role: String,
+    pub user: String,
+    pub name: String,
+    pub store: String,
+    pub data: PathBuf,
+    pub token_file: PathBuf,
+    pub key_file: PathBuf,
+    pub executor: PathBuf,
+    pub replace_after_ms: u64,
+    pub served_by: bool,
+}
+
+/// Everything that is wrong, as text for the terminal.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+impl Config {
+    /// Reads the file that the flags name, and puts the flags over it.
+    ///
+    /// # Errors
+    /// Every problem of the file and the flags, each with its code and place.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let (name, source) = match &flags.config {
+            Some(path) => (path.display().to_string(), read(path)?),
+            None => ("lathe-scheduler.toml".to_owned(), String::new()),
+        };
+        Self::parse(&source, flags).map_err(|problems| {
+            ConfigError(lathe_topology::render(&name, &source, &problems).trim_end().to_owned())
+        })
+    }
+
+    fn parse(source: &str, flags: &Flags) -> Result<Self, Vec<lathe_topology::Diagnostic>> {
+        let mut file = Document::parse(source)?.reader();
+        let path = |flag: &Option<PathBuf>, key: Option<String>, usual: &str| {
+            flag.clone().or(key.map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(usual))
+        };
+        let mut listen: SocketAddr = file.parsed("listen", SocketAddr::from(([127, 0, 0, 1], 0)));
+        let masters = file.list("masters");
+        let mut replace_after_ms = file.duration_ms("replace_after", 300_000);
+        let data = path(&flags.data, file.optional_string("data"), "/var/lib/lathe/scheduler");
+        let in_data = |name: &str| data.join(name).display().to_string();
+        let config = Self {
+            insecure: file.bool("insecure", false),
+            advertise: file.optional_string("advertise"),
+            masters: if flags.masters.is_empty() { masters } else { flags.masters.clone() },
+            principal: file.string("principal", "lathe"),
+            mesos_secret_file: flags
+                .mesos_secret_file
+                .clone()
+                .or(file.optional_string("mesos_secret_file").map(PathBuf::from)),
+            role: file.string("role", "lathe"),
+            user: file.string("user", &current_user()),
+            name: file.string("name", "lathe"),
+            store: flags
+                .store
+                .clone()
+                .or(file.optional_string("store"))
+                .unwrap_or_else(|| "local:/run/lathe/store.sock".to_owned()),
+            token_file: path(
+                &flags.token_file,
+                file.optional_string("token_file"),
+                &in_data("token"),
+            ),
+            key_file: path(&flags.key_file, file.optional_string("key_file"), &in_data("key")),
+            executor: path(
+                &flags.executor,
+                file.optional_string("executor"),
+                &beside("lathe-executor"),
+            ),
+            served_by: file.bool("served_by", false) || flags.served_by,
+            data,
+            listen,
+            replace_after_ms,
+        };
+        let mut problems = file.finish().err().unwrap_or_default();
+        if let Some(text) = &flags.listen {
+            match text.parse() {
+                Ok(address) => listen = address,
+                Err(_) => problems.push(flag_problem("--listen", text, "an address and port")),
+            }
+        }
+        if let Some(text) = &flags.replace_after {
+            match lathe_topology::parse_duration_ms(text) {
+                Ok(ms) => replace_after_ms = ms,
+                Err(_) => {
+                    problems.push(flag_problem("--replace-after", text, "a duration as `5m`"))
+                }
+            }
+        }
+        if config.masters.is_empty() {
+            problems.push(missing("masters", "name the masters in the file, or by --master"));
+        }
+        if let Err(error) = door::allow(listen, config.insecure) {
+            problems.push(plain(lathe_topology::Code::CONFIG_OPEN_LISTENER, error.to_string()));
+        }
+        if problems.is_empty() {
+            Ok(Self { listen, replace_after_ms, ..config })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The configuration as a file would say it.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut table = toml::Table::new();
+        let mut put = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
+        let text = |path: &Path| toml::Value::String(path.display().to_string());
+        put("listen", self.listen.to_string().into());
+        put("insecure", self.insecure.into());
+        if let Some(url) = &self.advertise {
+            put("advertise", url.clone().into());
+        }
+        put("masters", self.masters.clone().into());
+        put("principal", self.principal.clone().into());
+        if let Some(path) = &self.mesos_secret_file {
+            put("mesos_secret_file", text(path));
+        }
+        put("role", self.role.clone().into());
+        put("user", self.user.clone().into());
+        put("name", self.name.clone().into());
+        put("store", self.store.clone().into());
+        put("data", text(&self.data));
+        put("token_file", text(&self.token_file));
+        put("key_file", text(&self.key_file));
+        put("executor", text(&self.executor));
+        put("replace_after", format!("{}ms", self.replace_after_ms).into());
+        put("served_by", self.served_by.into());
+        table.to_string()
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("cannot read {}: {error}", path.display())))
+}
+
+fn current_user() -> String {
+    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned())
+}
+
+/// The path of a binary in the folder of this one.
+fn beside(name: &str) -> String {
+    std::env::current_exe()
+        .ok()
+        .and_then(|own| Some(own.parent()?.join(name).display().to_string()))
+        .unwrap_or_else(|| name.to_owned())
+}
+
+fn plain(code: lathe_topology::Code, message: String) -> lathe_topology::Diagnostic {
+    lathe_topology::Diagnostic {
+        code,
+        severity: lathe_topology::Severity::Error,
+        message,
+        labels: Vec::new(),
+        help: None,
+        parties: Vec::new(),
+    }
+}
+
+fn flag_problem(flag: &str, text: &str, wanted: &str) -> lathe_topology::Diagnostic {
+    plain(lathe_topology::Code::CONFIG_WRONG_VALUE, format!("{flag} `{text}` is not {wanted}"))
+}
+
+fn missing(key: &str, hint: &str) -> lathe_topology::Diagnostic {
+    let message = format!("key `{key}` is missing");
+    let mut problem = plain(lathe_topology::Code::CONFIG_MISSING_KEY, message);
+    problem.help = Some(hint.to_owned());
+    problem
+}
+
+#[cfg(test)]
+mod tests;

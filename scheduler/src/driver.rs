@@ -1,0 +1,283 @@
+//! The loop around the framework: waits, steps, carries out, feeds back. It decides nothing.
+
+mod carry_out;
+mod event_log;
+mod subscriber;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lathe_api::rest::StatusView;
+use lathe_mesos::operator;
+use lathe_mesos::scheduler::Caller;
+use tokio::sync::{mpsc, oneshot};
+
+pub use event_log::{EventLog, Followed};
+pub use subscriber::StreamItem;
+
+use crate::framework::Framework;
+use crate::framework::command::{Answer, Command};
+use crate::framework::event::{Event, Question};
+use crate::framework::ids::{AskId, FrameworkId, Incarnation, InstanceId, Time};
+use crate::mesos_calls::Identity;
+use crate::store::Batch;
+
+/// Messages from outside that may wait for the loop.
+const INBOX_MAX: usize = 1_024;
+/// Answers that a caller may leave unread before it is given up.
+const ANSWERS_MAX: usize = 4_096;
+/// Events that are taken before their commands are carried out.
+const EVENTS_AT_ONCE: usize = 512;
+
+/// What reaches the loop.
+#[derive(Debug)]
+pub enum Message {
+    Event(Event),
+    Stream { generation: u64, item: StreamItem },
+    Ask { question: Question, answers: mpsc::Sender<Answer> },
+    Status(oneshot::Sender<StatusView>),
+    Registries(oneshot::Sender<Vec<String>>),
+    Locate { instance: String, found: oneshot::Sender<Option<Located>> },
+}
+
+/// Where the sandbox of an incarnation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub incarnation: String,
+    /// The agent's API, `host:port`.
+    pub endpoint: String,
+    pub framework_id: String,
+}
+
+/// The way to the loop for everything around it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    messages: mpsc::Sender<Message>,
+    pub events: Arc<EventLog>,
+}
+
+/// The loop has ended: the process is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scheduler is stopping")]
+pub struct Stopping;
+
+impl Handle {
+    /// Asks a question; the answers come one by one, the last one ends the channel.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn ask(&self, question: Question) -> Result<mpsc::Receiver<Answer>, Stopping> {
+        let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
+        self.messages.send(Message::Ask { question, answers }).await.map_err(|_| Stopping)?;
+        Ok(receiver)
+    }
+
+    /// The state at this moment.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn status(&self) -> Result<StatusView, Stopping> {
+        self.request(Message::Status).await
+    }
+
+    /// The registries' addresses.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn registries(&self) -> Result<Vec<String>, Stopping> {
+        self.request(Message::Registries).await
+    }
+
+    /// Where the sandbox of an instance or of one of its incarnations is.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn locate(&self, instance: String) -> Result<Option<Located>, Stopping> {
+        self.request(|found| Message::Locate { instance, found }).await
+    }
+
+    async fn request<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, Stopping> {
+        let (sender, receiver) = oneshot::channel();
+        self.messages.send(message(sender)).await.map_err(|_| Stopping)?;
+        receiver.await.map_err(|_| Stopping)
+    }
+}
+
+/// What the loop carries commands out with.
+#[derive(Debug)]
+pub struct Tools {
+    pub identity: Identity,
+    pub masters: lathe_mesos::scheduler::Endpoint,
+    pub operator: Arc<operator::Client>,
+    /// Unbounded, for the loop must never wait for the store while the store waits for the loop;
+    /// what is in it is bounded by instances and callers, since an agent sends no second status
+    /// of a task before the first is acknowledged.
+    pub batches: mpsc::UnboundedSender<Batch>,
+}
+
+/// The loop and its machine.
+#[derive(Debug)]
+pub struct Driver {
+    framework: Framework,
+    tools: Tools,
+    events: Arc<EventLog>,
+    inbox: mpsc::Receiver<Message>,
+    own: mpsc::UnboundedReceiver<Message>,
+    to_self: mpsc::UnboundedSender<Message>,
+    asks: BTreeMap<AskId, mpsc::Sender<Answer>>,
+    asks_made: u64,
+    generation: u64,
+    subscriber: Option<tokio::task::JoinHandle<()>>,
+    caller: Option<Caller>,
+    framework_id: Option<FrameworkId>,
+    /// Asks the machine had not heard of when it stopped.
+    stop: Option<String>,
+}
+
+impl Driver {
+    /// A loop that is not running yet, the handle for others, and where the loop's own helpers
+    /// (the store's writer, the watchers) send their events.
+    #[must_use]
+    pub fn new(
+        framework: Framework,
+        tools: Tools,
+    ) -> (Self, Handle, mpsc::UnboundedSender<Message>) {
+        let (messages, inbox) = mpsc::channel(INBOX_MAX);
+        let (to_self, own) = mpsc::unbounded_channel();
+        let events = Arc::new(EventLog::default());
+        let driver = Self {
+            framework,
+            tools,
+            events: Arc::clone(&events),
+            inbox,
+            own,
+            to_self: to_self.clone(),
+            asks: BTreeMap::new(),
+            asks_made: 0,
+            generation: 0,
+            subscriber: None,
+            caller: None,
+            framework_id: None,
+            stop: None,
+        };
+        (driver, Handle { messages, events }, to_self)
+    }
+
+    /// Runs until the framework stops; the reason is the return value.
+    pub async fn run(mut self) -> String {
+        let mut commands = Vec::new();
+        loop {
+            let deadline = self.framework.next_deadline();
+            let first = tokio::select! {
+                biased;
+                Some(message) = self.own.recv() => Some(message),
+                Some(message) = self.inbox.recv() => Some(message),
+                () = sleep_until(deadline) => None,
+            };
+            match first {
+                Some(message) => self.take(message, &mut commands),
+                None => self.framework.step(now_ms(), Event::TimePassed, &mut commands),
+            }
+            for _ in 1..EVENTS_AT_ONCE {
+                let Ok(message) = self.own.try_recv().or_else(|_| self.inbox.try_recv()) else {
+                    break;
+                };
+                self.take(message, &mut commands);
+            }
+            for command in commands.drain(..) {
+                self.carry_out(command);
+            }
+            if let Some(reason) = self.stop.take() {
+                return reason;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, commands: &mut Vec<Command>) {
+        match message {
+            Message::Event(event) => self.step(event, commands),
+            Message::Stream { generation, item } => {
+                if generation == self.generation {
+                    self.take_stream(item, commands);
+                }
+            }
+            Message::Ask { question, answers } => {
+                self.asks.retain(|_, asker| !asker.is_closed());
+                self.asks_made += 1;
+                let ask = AskId(self.asks_made);
+                self.asks.insert(ask, answers);
+                self.step(Event::Asked { ask, question }, commands);
+            }
+            Message::Status(asked) => {
+                let _ = asked.send(self.framework.status());
+            }
+            Message::Registries(asked) => {
+                let _ = asked.send(self.framework.registries().to_vec());
+            }
+            Message::Locate { instance, found } => {
+                let _ = found.send(self.locate(&instance));
+            }
+        }
+    }
+
+    fn take_stream(&mut self, item: StreamItem, commands: &mut Vec<Command>) {
+        match item {
+            StreamItem::Opened(caller) => self.caller = Some(caller),
+            StreamItem::Event(event) => {
+                if let Event::Subscribed { framework_id, .. } = &event {
+                    self.framework_id = Some(framework_id.clone());
+                }
+                self.step(event, commands);
+            }
+            StreamItem::Closed { reason } => {
+                self.caller = None;
+                self.step(Event::Disconnected { reason }, commands);
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event, commands: &mut Vec<Command>) {
+        tracing::trace!(?event, "step");
+        self.framework.step(now_ms(), event, commands);
+    }
+
+    fn locate(&self, text: &str) -> Option<Located> {
+        let (id, named) = match text.parse::<Incarnation>() {
+            Ok(incarnation) => (incarnation.instance.clone(), Some(incarnation)),
+            Err(_) => {
+                let (path, slot) = text.split_once('#')?;
+                (InstanceId { task: path.parse().ok()?, slot: slot.parse().ok()? }, None)
+            }
+        };
+        let record = self.framework.record(&id)?;
+        let incarnation = named.unwrap_or(Incarnation { instance: id, counter: record.counter });
+        let life = record.lives.iter().find(|life| life.incarnation == incarnation);
+        let host = life.map(|life| &life.host).or(record.last_host.as_ref())?;
+        Some(Located {
+            incarnation: incarnation.to_string(),
+            endpoint: self.framework.agent_endpoint(host)?.to_owned(),
+            framework_id: self.framework_id.as_ref()?.0.clone(),
+        })
+    }
+}
+
+async fn sleep_until(deadline: Option<Time>) {
+    match deadline {
+        Some(at) => {
+            let pause = Duration::from_millis(at.saturating_sub(now_ms()));
+            tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

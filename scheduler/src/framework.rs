@@ -160,13 +160,13 @@ impl Framework {
         match event {
             Event::Recovered(recovered) => self.recover(now, recovered, out),
             Event::Subscribed { framework_id, master } => {
-                self.subscribed(now, framework_id, master, out);
+                self.subscribed(now, framework_id, &master, out);
             }
             Event::Disconnected { reason } => self.disconnected(now, reason, out),
             Event::Refused { message, removed } => self.refused(&message, removed, out),
             Event::OffersArrived(offers) => self.offers_arrived(now, offers),
             Event::OfferRescinded(id) => self.offers.rescind(&id),
-            Event::StatusArrived(status) => self.status_arrived(now, status, out),
+            Event::StatusArrived(status) => self.status_arrived(now, &status, out),
             Event::HostsListed(hosts) => self.hosts_listed(now, hosts, out),
             Event::HostsUnknown { reason } => self.hosts_unknown(now, &reason, out),
             Event::AgentLost(agent) => self.agent_lost(&agent),
@@ -225,7 +225,7 @@ impl Framework {
         &mut self,
         now: Time,
         framework_id: FrameworkId,
-        master: String,
+        master: &str,
         out: &mut Vec<Command>,
     ) {
         if self.framework_id.as_ref() != Some(&framework_id) {
@@ -233,7 +233,7 @@ impl Framework {
             self.framework_id = Some(framework_id);
         }
         self.offers.clear();
-        self.connection = Connection::Up { master: master.clone() };
+        self.connection = Connection::Up { master: master.to_owned() };
         self.kills.clear();
         self.hosts_listed_ms = None;
         out.push(Command::ListHosts);
@@ -324,4 +324,3 @@ impl EventDraft {
         self
     }
 }
-

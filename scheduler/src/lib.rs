@@ -10,4 +10,5 @@ pub mod driver;
 pub mod framework;
 pub mod mesos_calls;
 pub mod planner;
+pub mod run;
 pub mod store;

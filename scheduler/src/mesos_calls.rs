@@ -89,11 +89,11 @@ impl Identity {
                 call::Type::Suppress
             }
             Call::Kill { incarnation, agent, grace_ms } => {
-                made.kill = Some(kill(incarnation.to_string(), agent, Some(grace_ms)));
+                made.kill = Some(kill(incarnation.to_string(), agent.as_ref(), Some(grace_ms)));
                 call::Type::Kill
             }
             Call::KillStray { task_id, agent } => {
-                made.kill = Some(kill(task_id, agent, None));
+                made.kill = Some(kill(task_id, agent.as_ref(), None));
                 call::Type::Kill
             }
             Call::Acknowledge { task_id, agent, uuid } => {
@@ -191,10 +191,10 @@ fn offer_ids(offers: Vec<OfferId>) -> Vec<v1::OfferId> {
     offers.into_iter().map(|offer| v1::OfferId { value: offer.0 }).collect()
 }
 
-fn kill(task_id: String, agent: Option<AgentId>, grace_ms: Option<u64>) -> call::Kill {
+fn kill(task_id: String, agent: Option<&AgentId>, grace_ms: Option<u64>) -> call::Kill {
     call::Kill {
         task_id: v1::TaskId { value: task_id },
-        agent_id: agent.as_ref().map(agent_id),
+        agent_id: agent.map(agent_id),
         kill_policy: grace_ms.map(|ms| v1::KillPolicy { grace_period: Some(duration(ms)) }),
     }
 }

@@ -47,7 +47,8 @@ fn missing(topology: &Topology, input: &PlanInput) -> Vec<(TaskPath, u32)> {
             .collect();
         let wanted = usize::try_from(task.count).unwrap_or(usize::MAX);
         let free = (0..).filter(|slot| !taken.contains(slot));
-        missing.extend(free.take(wanted.saturating_sub(taken.len())).map(|s| (task.path.clone(), s)));
+        missing
+            .extend(free.take(wanted.saturating_sub(taken.len())).map(|s| (task.path.clone(), s)));
     }
     missing
 }

@@ -1,0 +1,257 @@
+//! The store as the scheduler uses it: taking over with a new term, reading everything back, and
+//! one ordered pipeline of writes, each under the term.
+
+use std::time::Duration;
+
+use lathe_catalog::{TaskRecord, paths};
+use lathe_coordination::{Op, Options, Record, SessionState, Store, StoreError, WatchEvent};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use crate::driver::Message;
+use crate::framework::event::Event;
+use crate::framework::ids::BatchId;
+use crate::framework::records::{
+    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, Recovered, TERM, TOPOLOGIES,
+    TopologyRecord, Write,
+};
+
+/// Operations of one durable write; more batches wait for the next.
+const OPS_MAX: usize = 2_000;
+/// Bytes of one durable write, well below what the store takes at once.
+const BYTES_MAX: usize = 3 * 1024 * 1024;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the scheduler could not take over.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeOverError {
+    #[error("the store at {address} cannot be reached")]
+    Connect { address: String, source: StoreError },
+    #[error("reading {path} from the store")]
+    Read { path: String, source: StoreError },
+    #[error("the record at {path} cannot be read by this version")]
+    Record { path: String, source: serde_json::Error },
+    #[error("taking the term")]
+    Term(#[source] StoreError),
+}
+
+/// One write of the framework, on its way.
+#[derive(Debug)]
+pub struct Batch {
+    pub id: BatchId,
+    pub writes: Vec<Write>,
+}
+
+/// Connects, counts the term up and reads every record.
+///
+/// # Errors
+/// Where the store is away, another leader took over at the same moment, or a record is not ours.
+pub async fn take_over(address: &str) -> Result<(Store, Recovered, u64), TakeOverError> {
+    let store = Store::connect(address, Options::default())
+        .await
+        .map_err(|source| TakeOverError::Connect { address: address.to_owned(), source })?;
+    let read = |path: &str| {
+        let path = path.to_owned();
+        move |source| TakeOverError::Read { path, source }
+    };
+    let old = store.get(TERM).await.map_err(read(TERM))?;
+    let term: u64 = old.as_ref().map(|record| parse(TERM, record)).transpose()?.unwrap_or(0) + 1;
+    let data = term.to_string();
+    let op = match &old {
+        Some(record) => Op::set_if(TERM, data, record.version),
+        None => Op::create(TERM, data),
+    };
+    store.multi(vec![op]).await.map_err(TakeOverError::Term)?;
+    let version = old.map_or(0, |record| record.version + 1);
+    let framework: Option<FrameworkRecord> = store
+        .get(FRAMEWORK)
+        .await
+        .map_err(read(FRAMEWORK))?
+        .map(|record| parse(FRAMEWORK, &record))
+        .transpose()?;
+    let recovered = Recovered {
+        term,
+        history: store.history().await.map_err(read(paths::HISTORY))?,
+        framework_id: framework.map(|record| record.id),
+        topologies: list::<TopologyRecord>(&store, TOPOLOGIES).await?,
+        instances: list::<InstanceRecord>(&store, INSTANCES).await?,
+        tasks: list::<TaskRecord>(&store, paths::TASKS).await?,
+        registries: registries(&store).await?,
+    };
+    Ok((store, recovered, version))
+}
+
+async fn registries(store: &Store) -> Result<Vec<String>, TakeOverError> {
+    let listing = store
+        .list(paths::REGISTRIES)
+        .await
+        .map_err(|source| TakeOverError::Read { path: paths::REGISTRIES.to_owned(), source })?;
+    Ok(listing.records.iter().filter_map(|(_, record)| registry_url(record)).collect())
+}
+
+async fn list<T: DeserializeOwned>(store: &Store, prefix: &str) -> Result<Vec<T>, TakeOverError> {
+    let listing = store
+        .list(prefix)
+        .await
+        .map_err(|source| TakeOverError::Read { path: prefix.to_owned(), source })?;
+    listing.records.iter().map(|(path, record)| parse(path, record)).collect()
+}
+
+fn parse<T: DeserializeOwned>(path: &str, record: &Record) -> Result<T, TakeOverError> {
+    serde_json::from_slice(&record.data)
+        .map_err(|source| TakeOverError::Record { path: path.to_owned(), source })
+}
+
+/// A registry's node: `{"url": "http://…"}`.
+fn registry_url(record: &Record) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(&record.data).ok()?;
+    value.get("url")?.as_str().map(str::to_owned)
+}
+
+/// Writes batches in their order, several in one durable write when they come together. Ends with
+/// the channel, or when the term is lost.
+pub async fn write_batches(
+    store: Store,
+    term_version: u64,
+    mut batches: mpsc::UnboundedReceiver<Batch>,
+    events: mpsc::UnboundedSender<Message>,
+) {
+    let mut waiting: Option<Encoded> = None;
+    loop {
+        let first = match waiting.take() {
+            Some(batch) => batch,
+            None => match batches.recv().await {
+                Some(batch) => Encoded::new(&batch),
+                None => return,
+            },
+        };
+        let mut group = vec![first];
+        while let Ok(batch) = batches.try_recv() {
+            let batch = Encoded::new(&batch);
+            let ops: usize = group.iter().map(|one| one.ops.len()).sum();
+            let bytes: usize = group.iter().map(|one| one.bytes).sum();
+            if ops + batch.ops.len() > OPS_MAX || bytes + batch.bytes > BYTES_MAX {
+                waiting = Some(batch);
+                break;
+            }
+            group.push(batch);
+        }
+        if !write_group(&store, term_version, &group, &events).await {
+            return;
+        }
+    }
+}
+
+/// One batch as operations of the store.
+struct Encoded {
+    id: BatchId,
+    ops: Vec<Op>,
+    bytes: usize,
+}
+
+impl Encoded {
+    fn new(batch: &Batch) -> Self {
+        let mut ops = Vec::new();
+        let mut bytes = 0;
+        for write in &batch.writes {
+            let (path, data) = write.encode().expect("plain records always serialise");
+            bytes += path.len() + data.as_ref().map_or(0, Vec::len);
+            ops.push(match data {
+                Some(data) => Op::put(path, data),
+                None => Op::delete(path),
+            });
+        }
+        Self { id: batch.id, ops, bytes }
+    }
+}
+
+/// Retries what may be retried: a write is the same whether it takes place once or twice, since
+/// every record is put whole and the term guards against another writer in between.
+async fn write_group(
+    store: &Store,
+    term_version: u64,
+    group: &[Encoded],
+    events: &mpsc::UnboundedSender<Message>,
+) -> bool {
+    let mut ops = vec![Op::check(TERM, term_version)];
+    ops.extend(group.iter().flat_map(|batch| batch.ops.iter().cloned()));
+    loop {
+        let event = match store.multi(ops.clone()).await {
+            Ok(_) => {
+                for batch in group {
+                    if events.send(Message::Event(Event::Persisted(batch.id))).is_err() {
+                        return false;
+                    }
+                }
+                return true;
+            }
+            Err(StoreError::NotFound { path }) => {
+                // A record to be deleted was never there: leave that out.
+                ops.retain(|op| !(matches!(op, Op::Delete { .. }) && op.path() == path));
+                continue;
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "the store does not answer; trying again");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(StoreError::Conflict { path, .. }) if path == TERM => {
+                Event::TermLost { reason: "another scheduler has taken over".to_owned() }
+            }
+            Err(StoreError::Expired) => {
+                Event::TermLost { reason: "the session with the store is over".to_owned() }
+            }
+            Err(error) => {
+                let batch = group.first().map_or(BatchId(0), |batch| batch.id);
+                Event::PersistRefused { batch, reason: error.to_string() }
+            }
+        };
+        let _ = events.send(Message::Event(event));
+        return false;
+    }
+}
+
+/// Tells the framework which registries there are, and when the store's session is over.
+pub async fn watch_registries(store: Store, events: mpsc::UnboundedSender<Message>) {
+    let mut urls = std::collections::BTreeMap::new();
+    let mut session = store.session();
+    let Ok(mut watch) = store.watch(paths::REGISTRIES).await else { return };
+    loop {
+        let change = tokio::select! {
+            change = watch.next() => change,
+            changed = session.changed() => {
+                if changed.is_err() || *session.borrow() == SessionState::Expired {
+                    let reason = "the session with the store is over".to_owned();
+                    let _ = events.send(Message::Event(Event::TermLost { reason }));
+                    return;
+                }
+                continue;
+            }
+        };
+        match change {
+            Ok(WatchEvent::Snapshot(listing)) => {
+                urls = listing
+                    .records
+                    .iter()
+                    .filter_map(|(path, record)| Some((path.clone(), registry_url(record)?)))
+                    .collect();
+            }
+            Ok(WatchEvent::Changed { path, record, .. }) => {
+                if let Some(url) = registry_url(&record) {
+                    urls.insert(path, url);
+                }
+            }
+            Ok(WatchEvent::Deleted { path, .. }) => {
+                urls.remove(&path);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "registries cannot be watched");
+                return;
+            }
+        }
+        let list = urls.values().cloned().collect();
+        if events.send(Message::Event(Event::RegistriesChanged(list))).is_err() {
+            return;
+        }
+    }
+}

@@ -15,31 +15,64 @@ use super::records::Write;
 pub enum Command {
     /// Subscribe at the leading master, with the id where there is one; again and again with
     /// back-off until it succeeds.
-    Subscribe { framework_id: Option<FrameworkId> },
+    Subscribe {
+        framework_id: Option<FrameworkId>,
+    },
     /// In the order given, on the present subscription; void when that is over.
     Call(Call),
     ListHosts,
-    Plan { job: JobId, input: Box<PlanInput> },
+    Plan {
+        job: JobId,
+        input: Box<PlanInput>,
+    },
     /// Whole and durable, under the term, in the order given.
-    Persist { batch: BatchId, writes: Vec<Write> },
-    Answer { ask: AskId, answer: Answer },
+    Persist {
+        batch: BatchId,
+        writes: Vec<Write>,
+    },
+    Answer {
+        ask: AskId,
+        answer: Answer,
+    },
     Publish(EventView),
     /// End the process with this reason.
-    Stop { reason: String },
+    Stop {
+        reason: String,
+    },
 }
 
 /// Calls of the Mesos scheduler API that the framework makes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    Accept { offers: Vec<OfferId>, agent: AgentId, launches: Vec<Launch> },
-    Decline { offers: Vec<OfferId>, refuse_ms: u64 },
+    Accept {
+        offers: Vec<OfferId>,
+        agent: AgentId,
+        launches: Vec<Launch>,
+    },
+    Decline {
+        offers: Vec<OfferId>,
+        refuse_ms: u64,
+    },
     Revive,
     Suppress,
-    Kill { incarnation: Incarnation, agent: Option<AgentId>, grace_ms: u64 },
+    Kill {
+        incarnation: Incarnation,
+        agent: Option<AgentId>,
+        grace_ms: u64,
+    },
     /// Kill of a task that is none of ours.
-    KillStray { task_id: String, agent: Option<AgentId> },
-    Acknowledge { task_id: String, agent: AgentId, uuid: Vec<u8> },
-    Reconcile { tasks: Vec<(Incarnation, Option<AgentId>)> },
+    KillStray {
+        task_id: String,
+        agent: Option<AgentId>,
+    },
+    Acknowledge {
+        task_id: String,
+        agent: AgentId,
+        uuid: Vec<u8>,
+    },
+    Reconcile {
+        tasks: Vec<(Incarnation, Option<AgentId>)>,
+    },
     ReconcileAll,
 }
 

@@ -53,11 +53,7 @@ impl Framework {
 
     /// Whether a life is not wanted any more: its slot is gone, a newer life has its place, or
     /// the slot is to hold other contents.
-    pub(super) fn must_end(
-        &self,
-        record: &super::records::InstanceRecord,
-        life: &Life,
-    ) -> bool {
+    pub(super) fn must_end(&self, record: &super::records::InstanceRecord, life: &Life) -> bool {
         let newest = record.lives.last().is_some_and(|last| last.incarnation == life.incarnation);
         match self.wanted.of(&record.id) {
             _ if !newest => true,
@@ -83,15 +79,14 @@ impl Framework {
             .instances
             .get(id)
             .is_some_and(|record| record.lives.iter().any(|life| life.phase == Phase::Killing));
-        let others_ready = accepted.slots(&task.path).iter().filter(|slot| **slot != id.slot).all(
-            |slot| {
+        let others_ready =
+            accepted.slots(&task.path).iter().filter(|slot| **slot != id.slot).all(|slot| {
                 let other = InstanceId { task: task.path.clone(), slot: *slot };
                 self.instances
                     .get(&other)
                     .and_then(|record| record.lives.last())
                     .is_some_and(|life| life.phase == Phase::Ready)
-            },
-        );
+            });
         already || (others_ready && replaced.insert(task.path.clone()))
     }
 
@@ -144,8 +139,11 @@ impl Framework {
             .filter(|life| life.phase == Phase::Unreachable)
             .map(|life| life.since_ms + self.config.replace_after_ms);
         let again = self.kills.values().map(|last| last + KILL_AGAIN_MS);
-        let backing_off =
-            self.instances.values().filter(|record| record.lives.is_empty()).map(|r| r.not_before_ms);
+        let backing_off = self
+            .instances
+            .values()
+            .filter(|record| record.lives.is_empty())
+            .map(|r| r.not_before_ms);
         [
             self.offers.first_expiry(self.config.hold_ms),
             self.next_revive(),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use lathe_placement::Verdict;
 
-use super::ids::{
-    AgentId, AskId, BatchId, FrameworkId, HostName, Incarnation, JobId, OfferId,
-};
+use super::ids::{AgentId, AskId, BatchId, FrameworkId, HostName, Incarnation, JobId, OfferId};
 use super::records::{ArtifactRecord, Recovered};
 
 /// Something that has happened.
@@ -15,25 +13,46 @@ pub enum Event {
     /// The store's records are read and the term is ours.
     Recovered(Recovered),
     /// The master has taken the subscription.
-    Subscribed { framework_id: FrameworkId, master: String },
+    Subscribed {
+        framework_id: FrameworkId,
+        master: String,
+    },
     /// The subscription is over, or could not be had.
-    Disconnected { reason: String },
+    Disconnected {
+        reason: String,
+    },
     /// The master will not have this framework any more.
-    Refused { message: String, removed: bool },
+    Refused {
+        message: String,
+        removed: bool,
+    },
     OffersArrived(Vec<Offer>),
     OfferRescinded(OfferId),
     StatusArrived(Status),
     HostsListed(Vec<HostInfo>),
-    HostsUnknown { reason: String },
+    HostsUnknown {
+        reason: String,
+    },
     /// An agent is gone from the master's list.
     AgentLost(AgentId),
-    Planned { job: JobId, verdict: Verdict },
+    Planned {
+        job: JobId,
+        verdict: Verdict,
+    },
     Persisted(BatchId),
     /// The write did not take place; nothing of it is in the store.
-    PersistRefused { batch: BatchId, reason: String },
+    PersistRefused {
+        batch: BatchId,
+        reason: String,
+    },
     /// Another leader has written, or the session is over: this one must stop.
-    TermLost { reason: String },
-    Asked { ask: AskId, question: Question },
+    TermLost {
+        reason: String,
+    },
+    Asked {
+        ask: AskId,
+        question: Question,
+    },
     RegistriesChanged(Vec<String>),
     /// A deadline has passed.
     TimePassed,

@@ -5,18 +5,13 @@ use lathe_placement::{Capacity, Cluster, Host};
 use super::Framework;
 use super::command::Command;
 use super::event::HostInfo;
-use super::ids::{AgentId, HostName, Time};
+use super::ids::{AgentId, Time};
 
 /// A list older than this is asked for again before it is planned upon.
 pub(super) const FRESH_MS: u64 = 10_000;
 
 impl Framework {
-    pub(super) fn hosts_listed(
-        &mut self,
-        now: Time,
-        hosts: Vec<HostInfo>,
-        out: &mut Vec<Command>,
-    ) {
+    pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
         let known = self.hosts.len();
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
         if self.hosts.len() != known {
@@ -39,14 +34,6 @@ impl Framework {
 
     pub(super) fn hosts_fresh(&self, now: Time) -> bool {
         self.hosts_listed_ms.is_some_and(|listed| now < listed + FRESH_MS)
-    }
-
-    pub(super) fn host_of_agent(&self, agent: &AgentId) -> Option<&HostInfo> {
-        self.hosts.values().find(|host| &host.agent == agent)
-    }
-
-    pub(super) fn host_lives(&self, name: &HostName) -> bool {
-        self.hosts.get(name).is_some_and(|host| host.active)
     }
 
     /// The hosts as a planner sees them.

@@ -9,7 +9,7 @@ use lathe_placement::Verdict;
 use lathe_topology::Code;
 
 use super::Framework;
-use super::command::{Answer, Command, PlanView};
+use super::command::{Answer, Command};
 use super::event::{Free, Question};
 use super::ids::{AskId, HostName, InstanceId, JobId, Time};
 use super::submissions::{plain, refuse};
@@ -29,8 +29,17 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// Only to say what would happen.
-    Plan { ask: AskId, target: Accepted, max_moves: u32 },
-    Submit { ask: AskId, target: Accepted, max_moves: u32, may_stop: bool },
+    Plan {
+        ask: AskId,
+        target: Accepted,
+        max_moves: u32,
+    },
+    Submit {
+        ask: AskId,
+        target: Accepted,
+        max_moves: u32,
+        may_stop: bool,
+    },
     /// What is wanted and does not run.
     Repair,
 }
@@ -58,7 +67,6 @@ pub(super) enum JobPhase {
 #[derive(Debug)]
 pub(super) struct Holding {
     pub(super) wishes: BTreeMap<InstanceId, HostName>,
-    pub(super) view: PlanView,
     pub(super) since_ms: Time,
     told: bool,
 }
@@ -159,7 +167,8 @@ impl Framework {
         self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
         if let Some(ask) = job.purpose.ask() {
             let sentence = format!("the master did not list its hosts: {reason}");
-            let refusal = plain(Code::CANNOT_ACT_NOW, &sentence, "try again when the master answers");
+            let refusal =
+                plain(Code::CANNOT_ACT_NOW, &sentence, "try again when the master answers");
             refuse(ask, "not now", refusal, out);
         }
     }
@@ -181,7 +190,8 @@ impl Framework {
         verdict: Verdict,
         out: &mut Vec<Command>,
     ) {
-        let Some(job) = self.job.take_if(|job| job.id == id && matches!(job.phase, JobPhase::Planning))
+        let Some(job) =
+            self.job.take_if(|job| job.id == id && matches!(job.phase, JobPhase::Planning))
         else {
             return;
         };
@@ -217,7 +227,10 @@ impl Framework {
     }
 
     /// Which of the hosts do not yet offer what the wishes need.
-    pub(super) fn hosts_short(&self, wishes: &BTreeMap<InstanceId, HostName>) -> BTreeSet<HostName> {
+    pub(super) fn hosts_short(
+        &self,
+        wishes: &BTreeMap<InstanceId, HostName>,
+    ) -> BTreeSet<HostName> {
         let mut free: BTreeMap<&HostName, Free> = BTreeMap::new();
         let mut short = BTreeSet::new();
         for (id, host) in wishes {
@@ -280,7 +293,12 @@ impl Framework {
             }
             _ => (Code::CANNOT_ACT_NOW, "the plan was not ready in time".to_owned()),
         };
-        refuse(ask, "blocked", plain(code, &sentence, "try again, or give more time with --wait"), out);
+        refuse(
+            ask,
+            "blocked",
+            plain(code, &sentence, "try again, or give more time with --wait"),
+            out,
+        );
     }
 
     pub(super) fn job_accepted(&mut self) {
@@ -299,7 +317,7 @@ impl Framework {
 }
 
 impl Holding {
-    pub(super) fn new(now: Time, wishes: BTreeMap<InstanceId, HostName>, view: PlanView) -> Self {
-        Self { wishes, view, since_ms: now, told: false }
+    pub(super) fn new(now: Time, wishes: BTreeMap<InstanceId, HostName>) -> Self {
+        Self { wishes, since_ms: now, told: false }
     }
 }

@@ -160,7 +160,10 @@ impl Framework {
             crate_name: task.crate_name.clone(),
             version: task.version.clone(),
             artifact: ArtifactRef {
-                urls: vec![format!("{url}/v1/artifacts/{sha256}")],
+                urls: vec![format!(
+                    "{url}/v1/artifacts/{sha256}?incarnation={}%23{}.{}",
+                    task.path, record.id.slot, record.counter
+                )],
                 sha256,
                 size: artifact.map_or(0, |built| built.size),
             },

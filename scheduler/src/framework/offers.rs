@@ -123,8 +123,11 @@ impl Framework {
             return None;
         }
         let last = self.offers.revived_ms?;
-        let pause =
-            if self.offers.suppressed == Some(false) { self.config.hold_ms } else { REVIVE_EVERY_MS };
+        let pause = if self.offers.suppressed == Some(false) {
+            self.config.hold_ms
+        } else {
+            REVIVE_EVERY_MS
+        };
         Some(last + pause)
     }
 }

@@ -27,12 +27,6 @@ pub(super) struct Batches {
     pending: BTreeMap<BatchId, Then>,
 }
 
-impl Batches {
-    pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-}
-
 impl Framework {
     pub(super) fn persist(&mut self, writes: Vec<Write>, then: Then, out: &mut Vec<Command>) {
         self.batches.made += 1;

@@ -17,15 +17,14 @@ use super::wanted::Accepted;
 impl Framework {
     pub(super) fn plan_input(&self, now: Time) -> PlanInput {
         let (topologies, max_moves, piecemeal) = match self.job.as_ref().map(|job| &job.purpose) {
-            Some(Purpose::Plan { target, max_moves, .. } | Purpose::Submit { target, max_moves, .. }) => {
-                (vec![target.topology.clone()], *max_moves, false)
-            }
+            Some(
+                Purpose::Plan { target, max_moves, .. } | Purpose::Submit { target, max_moves, .. },
+            ) => (vec![target.topology.clone()], *max_moves, false),
             _ => {
                 let missing = self.missing(now);
                 let broken: BTreeSet<&str> =
                     missing.iter().filter_map(|id| self.wanted.owner(&id.task)).collect();
-                let topologies =
-                    broken.iter().filter_map(|name| self.wanted.topologies.get(*name));
+                let topologies = broken.iter().filter_map(|name| self.wanted.topologies.get(*name));
                 (topologies.map(|accepted| accepted.topology.clone()).collect(), 0, true)
             }
         };
@@ -146,7 +145,8 @@ impl Framework {
                 target.record.slots = slots_of(plan);
                 let purpose = Purpose::Submit { ask, target, max_moves, may_stop };
                 let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
-                self.begin(now, job, plan, view, out);
+                let stops = stops_something(&view);
+                self.begin(now, job, plan, stops, out);
             }
             Purpose::Repair => {
                 let wishes = self.wishes_of_repair(now, plan);
@@ -154,28 +154,32 @@ impl Framework {
                     self.repair_not_before_ms = now + 2_000;
                     return;
                 }
-                let view = PlanView::default();
-                let job = Job { id, purpose: Purpose::Repair, phase: JobPhase::Planning, deadline_ms };
-                self.hold(now, job, Holding::new(now, wishes, view));
+                let job =
+                    Job { id, purpose: Purpose::Repair, phase: JobPhase::Planning, deadline_ms };
+                self.hold(now, job, Holding::new(now, wishes));
             }
         }
     }
 
     /// Where something ends, the revision is written first and the starts follow as room comes
     /// free; where everything only starts, all of it is held before anything is written.
-    fn begin(&mut self, now: Time, job: Job, plan: &Plan, view: PlanView, out: &mut Vec<Command>) {
+    fn begin(&mut self, now: Time, job: Job, plan: &Plan, stops: bool, out: &mut Vec<Command>) {
         let wishes: BTreeMap<InstanceId, HostName> = plan
             .assignments
             .iter()
             .filter(|assignment| assignment.change == Placed::Start)
             .map(|a| (InstanceId { task: a.task.clone(), slot: a.slot }, HostName(a.host.clone())))
             .collect();
-        if !wishes.is_empty() && !stops_something(&view) {
-            return self.hold(now, job, Holding::new(now, wishes, view));
+        if !wishes.is_empty() && !stops {
+            return self.hold(now, job, Holding::new(now, wishes));
         }
         if let Job { id, purpose: Purpose::Submit { ask, target, .. }, deadline_ms, .. } = job {
-            self.job =
-                Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Persisting, deadline_ms });
+            self.job = Some(Job {
+                id,
+                purpose: Purpose::Repair,
+                phase: JobPhase::Persisting,
+                deadline_ms,
+            });
             self.accept(ask, target, Vec::new(), out);
         }
     }

@@ -177,7 +177,9 @@ impl Write {
                 (topology_path(&record.name), Some(serde_json::to_vec(record)?))
             }
             Self::TopologyRemoved(name) => (topology_path(name), None),
-            Self::Instance(record) => (instance_path(&record.id), Some(serde_json::to_vec(record)?)),
+            Self::Instance(record) => {
+                (instance_path(&record.id), Some(serde_json::to_vec(record)?))
+            }
             Self::Entry(entry) => {
                 (lathe_catalog::paths::entry(&entry.incarnation), Some(serde_json::to_vec(entry)?))
             }

@@ -49,7 +49,12 @@ impl Framework {
             } else {
                 "the scheduler has not read its store yet"
             };
-            refuse(ask, "busy", plain(Code::CANNOT_ACT_NOW, sentence, "try again in a moment"), out);
+            refuse(
+                ask,
+                "busy",
+                plain(Code::CANNOT_ACT_NOW, sentence, "try again in a moment"),
+                out,
+            );
             return;
         }
         self.questions.push_back((ask, question, now));
@@ -131,9 +136,7 @@ impl Framework {
             .tasks
             .iter()
             .filter(|(path, record)| {
-                record.topology == accepted.record.name
-                    && !record.removed
-                    && !kept.contains(path)
+                record.topology == accepted.record.name && !record.removed && !kept.contains(path)
             })
             .map(|(path, _)| path.clone())
             .collect();
@@ -274,9 +277,7 @@ impl Framework {
             let wanted = self.wanted.of(&record.id).is_some();
             let settled = match record.lives.as_slice() {
                 [] => !wanted || record.finished,
-                [life] => {
-                    wanted && life.phase == Phase::Ready && !self.must_end(record, life)
-                }
+                [life] => wanted && life.phase == Phase::Ready && !self.must_end(record, life),
                 _ => false,
             };
             hopeless |= wanted && record.early_ends >= HOPELESS_ENDS;

@@ -17,9 +17,9 @@ const FIRST_BACK_OFF_MS: u64 = 1_000;
 const LONGEST_BACK_OFF_MS: u64 = 300_000;
 
 impl Framework {
-    pub(super) fn status_arrived(&mut self, now: Time, status: Status, out: &mut Vec<Command>) {
+    pub(super) fn status_arrived(&mut self, now: Time, status: &Status, out: &mut Vec<Command>) {
         let Some(incarnation) = status.incarnation.clone() else {
-            self.stray(&status, out);
+            self.stray(status, out);
             return;
         };
         self.reconciling.answered(&incarnation);
@@ -29,20 +29,20 @@ impl Framework {
             .get(&id)
             .is_some_and(|record| record.lives.iter().any(|life| life.incarnation == incarnation));
         if !known {
-            self.stray(&status, out);
+            self.stray(status, out);
             return;
         }
         let changed = if status.state.is_terminal() {
-            self.life_ended(now, &incarnation, &status, out);
+            self.life_ended(now, &incarnation, status, out);
             true
         } else {
-            self.life_changed(now, &incarnation, &status, out)
+            self.life_changed(now, &incarnation, status, out)
         };
-        let acknowledgement = acknowledgement(&status).into_iter().collect::<Vec<_>>();
+        let acknowledgement = acknowledgement(status).into_iter().collect::<Vec<_>>();
         if changed {
             let writes = self.instance_writes(&id, &incarnation.to_string());
             self.persist(writes, Then::Do(acknowledgement), out);
-            self.tell_watchers(&id, &incarnation, &status, out);
+            self.tell_watchers(&id, &incarnation, status, out);
         } else {
             out.extend(acknowledgement);
         }
@@ -52,10 +52,8 @@ impl Framework {
     /// sees to that by not subscribing before.
     fn stray(&mut self, status: &Status, out: &mut Vec<Command>) {
         out.extend(acknowledgement(status));
-        let lives = matches!(
-            status.state,
-            TaskState::Staging | TaskState::Starting | TaskState::Running
-        );
+        let lives =
+            matches!(status.state, TaskState::Staging | TaskState::Starting | TaskState::Running);
         if lives && self.recovered {
             out.push(Command::Call(Call::KillStray {
                 task_id: status.task_id.clone(),

@@ -1,8 +1,6 @@
 //! The framework's state as people read it.
 
-use lathe_api::rest::{
-    HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView,
-};
+use lathe_api::rest::{HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView};
 
 use super::ids::{HostName, InstanceId};
 use super::records::{InstanceRecord, Life, Phase};
@@ -31,6 +29,12 @@ impl Framework {
     #[must_use]
     pub fn agent_endpoint(&self, host: &HostName) -> Option<&str> {
         self.hosts.get(host).map(|info| info.endpoint.as_str())
+    }
+
+    /// The registries' addresses.
+    #[must_use]
+    pub fn registries(&self) -> &[String] {
+        &self.registries
     }
 
     /// The newest life of an instance, also an ended one's host.

@@ -23,9 +23,7 @@ pub fn event_of(event: MesosEvent, role: &str, master: &str) -> Option<Event> {
             let offers = event.offers?.offers.into_iter().map(|offer| offer_of(offer, role));
             Some(Event::OffersArrived(offers.collect()))
         }
-        event::Type::Rescind => {
-            Some(Event::OfferRescinded(OfferId(event.rescind?.offer_id.value)))
-        }
+        event::Type::Rescind => Some(Event::OfferRescinded(OfferId(event.rescind?.offer_id.value))),
         event::Type::Update => Some(Event::StatusArrived(status_of(event.update?.status))),
         event::Type::Failure => {
             let failure = event.failure?;

@@ -75,10 +75,10 @@ pub fn resources_of(free: &Free, role: &str) -> Vec<v1::Resource> {
     scalar("mem", mebi_thousandths(free.mem_bytes));
     scalar("disk", mebi_thousandths(free.disk_bytes));
     if !free.ports.is_empty() {
-        let range = free.ports.iter().map(|(low, high)| v1::value::Range {
-            begin: u64::from(*low),
-            end: u64::from(*high),
-        });
+        let range = free
+            .ports
+            .iter()
+            .map(|(low, high)| v1::value::Range { begin: u64::from(*low), end: u64::from(*high) });
         let mut made = resource("ports", role, v1::value::Type::Ranges);
         made.ranges = Some(v1::value::Ranges { range: range.collect() });
         resources.push(made);

@@ -12,7 +12,8 @@ fn an_incarnation_reads_back_as_it_prints() {
 
 #[test]
 fn other_texts_are_refused() {
-    for text in ["", "http.lb", "http.lb#", "http.lb#1", "http.lb#-1.1", "#1.1", "a/b#1.1", "a#1.x"] {
+    for text in ["", "http.lb", "http.lb#", "http.lb#1", "http.lb#-1.1", "#1.1", "a/b#1.1", "a#1.x"]
+    {
         assert!(text.parse::<Incarnation>().is_err(), "{text}");
     }
 }

@@ -1,0 +1,162 @@
+//! The calls that change something: each becomes a question to the loop, each answer a message.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt as _};
+use lathe_api::convert::refused_to_wire;
+use lathe_api::v1;
+use lathe_api::v1::plan_reply::Outcome;
+use lathe_api::v1::progress;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::driver::{Handle, Stopping};
+use crate::framework::command::{Answer, ChangeKind, PlanView};
+use crate::framework::event::{Question, Submission};
+use crate::framework::records::ArtifactRecord;
+
+/// The service behind `lathe.v1.Scheduler`.
+#[derive(Debug)]
+pub(super) struct Service {
+    handle: Handle,
+}
+
+impl Service {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    async fn follow(&self, question: Question) -> Result<Response<ProgressStream>, Status> {
+        let answers = self.handle.ask(question).await.map_err(stopping)?;
+        let stream = ReceiverStream::new(answers)
+            .map(|answer| Ok(v1::Progress { event: Some(progress_of(answer)) }));
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+type ProgressStream = Pin<Box<dyn Stream<Item = Result<v1::Progress, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl v1::scheduler_server::Scheduler for Service {
+    type SubmitStream = ProgressStream;
+    type RemoveStream = ProgressStream;
+
+    async fn plan(
+        &self,
+        request: Request<v1::PlanRequest>,
+    ) -> Result<Response<v1::PlanReply>, Status> {
+        let request = request.into_inner();
+        let submission = submission_of(request.submission)?;
+        let question = Question::Plan { submission, max_moves: request.max_moves };
+        let mut answers = self.handle.ask(question).await.map_err(stopping)?;
+        let outcome = last_word(&mut answers).await?;
+        Ok(Response::new(v1::PlanReply { outcome: Some(outcome) }))
+    }
+
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<Self::SubmitStream>, Status> {
+        let request = request.into_inner();
+        self.follow(Question::Submit {
+            submission: submission_of(request.submission)?,
+            max_moves: request.max_moves,
+            wait_ms: request.wait_ms,
+            id: request.submission_id,
+            may_stop: request.may_stop,
+        })
+        .await
+    }
+
+    async fn remove(
+        &self,
+        request: Request<v1::RemoveRequest>,
+    ) -> Result<Response<Self::RemoveStream>, Status> {
+        let request = request.into_inner();
+        self.follow(Question::Remove { name: request.name, id: request.submission_id }).await
+    }
+}
+
+async fn last_word(answers: &mut mpsc::Receiver<Answer>) -> Result<Outcome, Status> {
+    while let Some(answer) = answers.recv().await {
+        match answer {
+            Answer::Planned(view) => return Ok(Outcome::Plan(plan_of(view))),
+            Answer::Refused(refused) => {
+                return Ok(Outcome::Refused(refused_to_wire(&refused.verdict, &refused.refusal)));
+            }
+            Answer::Waiting { .. }
+            | Answer::Committed { .. }
+            | Answer::Instance { .. }
+            | Answer::Done { .. } => {}
+        }
+    }
+    Err(stopping(Stopping))
+}
+
+fn stopping(error: Stopping) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+fn submission_of(submission: Option<v1::Submission>) -> Result<Submission, Status> {
+    let submission = submission.ok_or_else(|| Status::invalid_argument("no submission"))?;
+    let artifacts = submission.artifacts.into_iter().map(|built| ArtifactRecord {
+        crate_name: built.crate_name,
+        version: built.version,
+        sha256: built.sha256,
+        size: built.size,
+        source_key: built.source_key,
+        tasks: built.tasks,
+        sdk: built.sdk,
+    });
+    Ok(Submission {
+        name: submission.name,
+        source: submission.source,
+        artifacts: artifacts.collect(),
+    })
+}
+
+fn progress_of(answer: Answer) -> progress::Event {
+    match answer {
+        Answer::Planned(view) => progress::Event::Planned(plan_of(view)),
+        Answer::Waiting { hosts } => progress::Event::Waiting(v1::Waiting { hosts }),
+        Answer::Committed { revision } => progress::Event::Committed(v1::Committed { revision }),
+        Answer::Instance { instance, incarnation, host, state, message } => {
+            progress::Event::Instance(v1::InstanceChanged {
+                instance,
+                incarnation,
+                host,
+                state,
+                message,
+            })
+        }
+        Answer::Done { revision, changed, ready } => {
+            progress::Event::Done(v1::Done { revision, changed, ready })
+        }
+        Answer::Refused(refused) => {
+            progress::Event::Refused(refused_to_wire(&refused.verdict, &refused.refusal))
+        }
+    }
+}
+
+fn plan_of(view: PlanView) -> v1::Plan {
+    let changes = view.changes.into_iter().map(|change| v1::Change {
+        kind: kind_of(change.kind).into(),
+        instance: change.instance,
+        task: change.task,
+        host: change.host,
+        from: change.from,
+        reason: change.reason,
+    });
+    v1::Plan { changes: changes.collect(), score: view.score, notes: view.notes }
+}
+
+fn kind_of(kind: ChangeKind) -> v1::change::Kind {
+    match kind {
+        ChangeKind::Keep => v1::change::Kind::Keep,
+        ChangeKind::Start => v1::change::Kind::Start,
+        ChangeKind::Stop => v1::change::Kind::Stop,
+        ChangeKind::Move => v1::change::Kind::Move,
+        ChangeKind::Replace => v1::change::Kind::Replace,
+    }
+}

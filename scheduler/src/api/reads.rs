@@ -1,0 +1,60 @@
+//! What people and programs read: the state at one moment.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use lathe_api::door::Problem;
+use lathe_api::rest::{HostView, InstanceView, StatusView, TaskView, TopologyView};
+
+use super::Shared;
+use crate::driver::Stopping;
+
+pub(super) fn stopping(error: Stopping) -> Problem {
+    Problem::busy(error.to_string())
+}
+
+pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<StatusView>, Problem> {
+    shared.handle.status().await.map(Json).map_err(stopping)
+}
+
+pub(super) async fn topologies(
+    State(shared): State<Shared>,
+) -> Result<Json<Vec<TopologyView>>, Problem> {
+    Ok(Json(shared.handle.status().await.map_err(stopping)?.topologies))
+}
+
+pub(super) async fn tasks(State(shared): State<Shared>) -> Result<Json<Vec<TaskView>>, Problem> {
+    let status = shared.handle.status().await.map_err(stopping)?;
+    Ok(Json(status.topologies.into_iter().flat_map(|topology| topology.tasks).collect()))
+}
+
+pub(super) async fn instances(
+    State(shared): State<Shared>,
+) -> Result<Json<Vec<InstanceView>>, Problem> {
+    Ok(Json(shared.handle.status().await.map_err(stopping)?.instances))
+}
+
+pub(super) async fn hosts(State(shared): State<Shared>) -> Result<Json<Vec<HostView>>, Problem> {
+    Ok(Json(shared.handle.status().await.map_err(stopping)?.hosts))
+}
+
+pub(super) async fn registries(State(shared): State<Shared>) -> Result<Json<Vec<String>>, Problem> {
+    shared.handle.registries().await.map(Json).map_err(stopping)
+}
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready means: it may act, since it has a master.
+pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
+    match shared.handle.status().await {
+        Ok(status) if status.scheduler.connected => "ready\n".into_response(),
+        Ok(status) => {
+            let waits = status.scheduler.waiting_for.unwrap_or_default();
+            (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {waits}\n")).into_response()
+        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Each command, carried out. Outcomes come back as messages.
+
+use std::sync::Arc;
+
+use lathe_mesos::v1::master;
+
+use super::subscriber::Subscriber;
+use super::{Driver, Message};
+use crate::framework::command::{Answer, Call, Command};
+use crate::framework::event::Event;
+use crate::framework::ids::{AskId, FrameworkId};
+use crate::mesos_calls::hosts_of;
+use crate::planner;
+use crate::store::Batch;
+
+impl Driver {
+    pub(super) fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Subscribe { framework_id } => self.subscribe(framework_id.as_ref()),
+            Command::Call(call) => self.call(call),
+            Command::ListHosts => self.list_hosts(),
+            Command::Plan { job, input } => {
+                let to_self = self.to_self.clone();
+                tokio::task::spawn_blocking(move || {
+                    let verdict = planner::plan(&input);
+                    let _ = to_self.send(Message::Event(Event::Planned { job, verdict }));
+                });
+            }
+            Command::Persist { batch, writes } => {
+                let _ = self.tools.batches.send(Batch { id: batch, writes });
+            }
+            Command::Answer { ask, answer } => self.answer(ask, answer),
+            Command::Publish(event) => {
+                tracing::info!(
+                    kind = %event.kind,
+                    topology = event.topology.as_deref(),
+                    incarnation = event.incarnation.as_deref(),
+                    host = event.host.as_deref(),
+                    "{}", event.message
+                );
+                self.events.add(event);
+            }
+            Command::Stop { reason } => self.stop = Some(reason),
+        }
+    }
+
+    fn subscribe(&mut self, framework_id: Option<&FrameworkId>) {
+        if let Some(old) = self.subscriber.take() {
+            old.abort();
+        }
+        self.caller = None;
+        self.generation += 1;
+        if let Some(id) = framework_id {
+            self.framework_id = Some(id.clone());
+        }
+        let subscriber = Subscriber {
+            generation: self.generation,
+            masters: self.tools.masters.clone(),
+            info: self.tools.identity.framework_info(framework_id),
+            role: self.tools.identity.role.clone(),
+            messages: self.to_self.clone(),
+            first: self.generation == 1,
+        };
+        self.subscriber = Some(tokio::spawn(subscriber.run()));
+    }
+
+    fn call(&mut self, call: Call) {
+        let (Some(caller), Some(id)) = (&self.caller, &self.framework_id) else {
+            tracing::debug!(?call, "no subscription: the call is void");
+            return;
+        };
+        let made = self.tools.identity.call_of(id, call);
+        let kind = made.r#type();
+        let answer = caller.enqueue(&made);
+        tokio::spawn(async move {
+            if let Err(error) = answer.wait().await {
+                tracing::warn!(call = kind.as_str_name(), %error, "a call did not succeed");
+            }
+        });
+    }
+
+    fn list_hosts(&self) {
+        let operator = Arc::clone(&self.tools.operator);
+        let role = self.tools.identity.role.clone();
+        let to_self = self.to_self.clone();
+        tokio::spawn(async move {
+            let call = master::Call {
+                r#type: Some(master::call::Type::GetAgents.into()),
+                ..master::Call::default()
+            };
+            let event = match operator.master_call(call).await {
+                Ok(response) => {
+                    let agents = response.get_agents.unwrap_or_default();
+                    Event::HostsListed(hosts_of(&agents, &role))
+                }
+                Err(error) => Event::HostsUnknown { reason: error.to_string() },
+            };
+            let _ = to_self.send(Message::Event(event));
+        });
+    }
+
+    fn answer(&mut self, ask: AskId, answer: Answer) {
+        let last = matches!(answer, Answer::Done { .. } | Answer::Refused(_));
+        let Some(asker) = self.asks.get(&ask) else { return };
+        let lost = asker.try_send(answer).is_err();
+        if last || lost {
+            self.asks.remove(&ask);
+        }
+    }
+}
