@@ -21,6 +21,7 @@
 
 mod open;
 mod reader;
+mod values;
 
 pub use reader::Reader;
 

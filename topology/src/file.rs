@@ -148,7 +148,13 @@ fn read_crates(table: Option<&Table>, findings: &mut Findings) -> Vec<String> {
 fn read_defaults(table: &Table, findings: &mut Findings) -> Keys {
     for (key, entry) in table {
         if !KNOWN.contains(&key.as_str()) {
-            unknown_key(key, entry, "in `[defaults]`", &KNOWN, findings);
+            let message = format!("`{key}` means nothing in `[defaults]`");
+            let finding =
+                Diagnostic::error(Code::UNKNOWN_KEY, entry.key_span.clone(), message).party(key);
+            findings.add(finding.help(match near::misspelt(key, &KNOWN) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "only known keys have defaults; put your own into each task".to_owned(),
+            }));
         }
     }
     keys::read(table, "`[defaults]`", findings)

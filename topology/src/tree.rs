@@ -3,6 +3,8 @@
 //! Owns the only use of the TOML library and the limits of size and depth. It must not know what
 //! any key means.
 
+mod depth;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -73,79 +75,79 @@ pub(crate) fn read(source: &str) -> Result<Table, Vec<Diagnostic>> {
             .help("split the file into several topologies");
         return Err(vec![finding]);
     }
+    if let Some(span) = depth::beyond(source, DEPTH) {
+        return Err(vec![too_deep(clamp(source, span))]);
+    }
     let (root, errors) = DeTable::parse_recoverable(source);
     let root = root.into_inner();
-    if let Some(span) = too_deep(&root) {
-        dismantle(root);
-        let message = format!("tables and lists stand more than {DEPTH} deep in one another");
-        let finding = Diagnostic::error(Code::LIMIT, clamp(source, span), message)
-            .help("flatten what is nested; no known key needs more than five levels");
-        return Err(vec![finding]);
-    }
     if errors.is_empty() {
         return Ok(convert_table(source, root));
     }
-    let mut findings: Vec<Diagnostic> =
-        errors.iter().take(DIAGNOSTICS).map(|error| finding_of(source, error)).collect();
-    findings.dedup();
+    let mut findings: Vec<Diagnostic> = Vec::new();
+    let mut second_table: Option<usize> = None;
+    for error in &errors {
+        let finding = finding_of(source, error);
+        let start = finding.labels[0].span.start;
+        if finding.code == Code::DUPLICATE_KEY {
+            let between = second_table.filter(|before| *before <= start);
+            let between = between.map(|before| &source[before..start]);
+            if is_header(source, start) {
+                second_table = Some(start);
+            } else if between.is_some_and(|text| !text.contains("\n[")) {
+                // The keys of a second table stand twice only because the table does.
+                continue;
+            }
+        }
+        if findings.len() < DIAGNOSTICS && !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
     Err(findings)
+}
+
+/// The line of that place, without the white space around it.
+fn line_at(source: &str, at: usize) -> &str {
+    let start = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    source[start..].lines().next().unwrap_or_default().trim()
+}
+
+fn is_header(source: &str, at: usize) -> bool {
+    line_at(source, at).starts_with('[')
 }
 
 fn finding_of(source: &str, error: &toml::de::Error) -> Diagnostic {
     let span = clamp(source, error.span().unwrap_or(0..0));
     let text = error.message();
     if text.contains("duplicate key") {
-        let name = &source[span.clone()];
-        Diagnostic::error(Code::DUPLICATE_KEY, span, format!("`{name}` stands twice"))
-            .here("the second one")
-            .party(name)
-            .help("keep one of the two, or join what they say")
-    } else if text.contains("recursion limit") {
-        Diagnostic::error(Code::LIMIT, span, "tables and lists stand too deep in one another")
-            .help("flatten what is nested; no known key needs more than five levels")
+        let line = line_at(source, span.start);
+        let header = line.starts_with('[');
+        let name = if header { line } else { &source[span.clone()] };
+        let mut finding =
+            Diagnostic::error(Code::DUPLICATE_KEY, span, format!("`{name}` stands twice"))
+                .here("the second one")
+                .party(name)
+                .help("keep one of the two, or join what they say");
+        if header && let Some(first) = source.find(line) {
+            finding = finding.and_at(first..first + line.len(), "the first one");
+        }
+        finding
+    } else if text.contains("recurs") {
+        too_deep(span)
     } else {
         Diagnostic::error(Code::SYNTAX, span, format!("this is not TOML: {text}"))
     }
+}
+
+fn too_deep(span: Range<usize>) -> Diagnostic {
+    let message = format!("tables and lists stand more than {DEPTH} deep in one another");
+    Diagnostic::error(Code::LIMIT, span, message)
+        .help("flatten what is nested; no known key needs more than five levels")
 }
 
 /// A place that is within the text and on character boundaries.
 fn clamp(source: &str, span: Range<usize>) -> Range<usize> {
     let start = floor_boundary(source, span.start);
     start..floor_boundary(source, span.end).max(start)
-}
-
-/// The place of the first value beyond the depth limit. Without recursion: the text decides how
-/// deep it goes.
-fn too_deep(root: &DeTable<'_>) -> Option<Range<usize>> {
-    let mut open: Vec<(usize, &Spanned<DeValue<'_>>)> =
-        root.iter().map(|(_, value)| (1, value)).collect();
-    while let Some((depth, value)) = open.pop() {
-        if depth > DEPTH {
-            return Some(value.span());
-        }
-        match value.get_ref() {
-            DeValue::Array(items) => open.extend(items.iter().map(|item| (depth + 1, item))),
-            DeValue::Table(table) => {
-                open.extend(table.iter().map(|(_, item)| (depth + 1, item)));
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Takes a deep tree apart level by level, since dropping it whole would use the stack.
-fn dismantle(root: DeTable<'_>) {
-    let mut open: Vec<DeValue<'_>> = vec![DeValue::Table(root)];
-    while let Some(value) = open.pop() {
-        match value {
-            DeValue::Array(items) => open.extend(items.into_iter().map(Spanned::into_inner)),
-            DeValue::Table(table) => {
-                open.extend(table.into_iter().map(|(_, item)| item.into_inner()));
-            }
-            _ => {}
-        }
-    }
 }
 
 fn convert_table(source: &str, table: DeTable<'_>) -> Table {
@@ -157,7 +159,7 @@ fn convert_table(source: &str, table: DeTable<'_>) -> Table {
     entries.collect()
 }
 
-/// Recursion is fine here: the depth was checked.
+/// Recursion is fine here: the depth is bounded before the text is parsed.
 fn convert(source: &str, value: Spanned<DeValue<'_>>) -> Item {
     let span = clamp(source, value.span());
     let node = match value.into_inner() {

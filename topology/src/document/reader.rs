@@ -10,11 +10,12 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use super::open::{File, Open};
+use super::values::{DURATION, duration, texts, words_of};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::near;
-use crate::tree::{Entry, Item, Node, Table};
-use crate::units::{parse_bytes, parse_duration_ms};
+use crate::tree::{Entry, Node, Table};
+use crate::units::parse_bytes;
 
 /// Reads one table. Whatever is asked for counts as known; `finish` names the rest.
 ///
@@ -186,7 +187,9 @@ impl Reader {
     /// A size in bytes, if the key is there.
     pub fn optional_bytes(&mut self, key: &'static str) -> Option<u64> {
         self.read(key, "a size such as \"64MiB\"", |node| match node {
-            Node::String(text) => Some(parse_bytes(text).map_err(|error| error.to_string())),
+            Node::String(text) => {
+                Some(parse_bytes(text).map_err(|error| format!("is not a size: {error}")))
+            }
             Node::Integer(Some(number)) => {
                 Some(u64::try_from(*number).map_err(|_| "must not be negative".to_owned()))
             }
@@ -384,31 +387,5 @@ impl Reader {
         let finding = Diagnostic::error(Code::CONFIG_WRONG_VALUE, span, message).party(name);
         file.problems.push(finding);
         None
-    }
-}
-
-const DURATION: &str = "a duration such as \"5s\"";
-
-fn duration(node: &Node) -> Option<Result<u64, String>> {
-    match node {
-        Node::String(text) => Some(parse_duration_ms(text).map_err(|error| error.to_string())),
-        _ => None,
-    }
-}
-
-fn texts(items: &[Item]) -> Option<Vec<String>> {
-    let texts = items.iter().map(|item| match &item.node {
-        Node::String(text) => Some(text.clone()),
-        _ => None,
-    });
-    texts.collect()
-}
-
-fn words_of(range: &RangeInclusive<u64>, show: impl Fn(u64) -> String) -> String {
-    match (*range.start(), *range.end()) {
-        (0, u64::MAX) => "a whole number from 0".to_owned(),
-        (least, u64::MAX) => format!("at least {}", show(least)),
-        (0, most) => format!("at most {}", show(most)),
-        (least, most) => format!("from {} to {}", show(least), show(most)),
     }
 }

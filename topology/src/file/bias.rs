@@ -3,7 +3,7 @@
 //! Owns the shape of one bias and what a task's own list of them may not say. It must not know
 //! other tasks.
 
-use super::check::{complaint, integer, list, text, wrong_type};
+use super::check::{complaint, list, text, wrong_type};
 use super::findings::Findings;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -62,8 +62,11 @@ fn one(item: &Item, owner: &str, findings: &mut Findings) -> Option<Bias> {
             Node::Integer(_) => "two weights",
             Node::String(_) => "two domains",
             _ => {
-                let wanted = "a weight (an integer) or a domain (a string) after the word";
-                findings.add(wrong_type("biases", owner, part, wanted).help(SHAPE));
+                let what = format!(
+                    "has {} where a weight (an integer) or a domain (a string) may stand",
+                    part.node.type_name()
+                );
+                findings.add(complaint(Code::WRONG_TYPE, "biases", owner, part, &what).help(SHAPE));
                 return None;
             }
         };
@@ -144,8 +147,15 @@ fn weight(item: &Item, word: Word, owner: &str, findings: &mut Findings) -> Opti
         );
         return None;
     }
-    let weight = integer("biases", owner, item, 1..=100, findings)?;
-    u8::try_from(weight).ok()
+    let inside = match &item.node {
+        Node::Integer(Some(weight)) => u8::try_from(*weight).ok().filter(|w| (1..=100).contains(w)),
+        _ => None,
+    };
+    if inside.is_none() {
+        let what = "has a weight that is not from 1 to 100";
+        findings.add(complaint(Code::OUT_OF_RANGE, "biases", owner, item, what));
+    }
+    inside
 }
 
 /// `Some(None)` for `host`, which is what holds without a domain.

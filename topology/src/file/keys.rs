@@ -317,12 +317,14 @@ fn features(item: &Item, owner: &str, findings: &mut Findings) -> Option<Vec<Str
 /// A name that is handed to other programs, and must not look like an option to them.
 fn plain_name(key: &str, item: &Item, owner: &str, findings: &mut Findings) -> Option<String> {
     let name = text(key, owner, item, findings)?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    // Git has branches like `team/topic`.
+    let also = if key == "rev" { "_-./" } else { "_-." };
+    let fits = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
     if name.len() > 128 || name.starts_with('-') || !name.chars().all(fits) {
         let what = format!("is {name:?}, which is not a name");
         findings.add(
             complaint(Code::BAD_NAME, key, owner, item, &what)
-                .help("letters, digits and `_ - . /`, not beginning with `-`"),
+                .help(format!("letters, digits and any of `{also}`, not beginning with `-`")),
         );
         return None;
     }
