@@ -65,8 +65,11 @@ impl Change {
     pub fn decode(path: &str, data: Option<&[u8]>) -> Result<Option<Self>, DecodeError> {
         let failed = |problem| DecodeError { path: path.to_owned(), problem };
         if let Some(incarnation) = paths::entry_of(path) {
-            let entry: Option<Box<Entry>> =
-                data.map(serde_json::from_slice).transpose().map_err(Problem::Json).map_err(failed)?;
+            let entry: Option<Box<Entry>> = data
+                .map(serde_json::from_slice)
+                .transpose()
+                .map_err(Problem::Json)
+                .map_err(failed)?;
             match &entry {
                 Some(entry) if entry.incarnation != incarnation => {
                     Err(failed(Problem::Name(entry.incarnation.clone())))
@@ -74,8 +77,11 @@ impl Change {
                 _ => Ok(Some(Self::Entry { incarnation: incarnation.to_owned(), entry })),
             }
         } else if let Some(task) = paths::task_of(path) {
-            let record: Option<Box<TaskRecord>> =
-                data.map(serde_json::from_slice).transpose().map_err(Problem::Json).map_err(failed)?;
+            let record: Option<Box<TaskRecord>> = data
+                .map(serde_json::from_slice)
+                .transpose()
+                .map_err(Problem::Json)
+                .map_err(failed)?;
             match &record {
                 Some(record) if record.task != task => {
                     Err(failed(Problem::Name(record.task.clone())))

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{
-    Change, ConfigView, Entry, GroupKind, GroupSummary, GroupView, State, TaskRecord,
-};
+use crate::{Change, ConfigView, Entry, GroupKind, GroupSummary, GroupView, State, TaskRecord};
 
 /// Everything that is known at one commit of one history.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,6 +4,7 @@
 //! the store become views of groups with versions, and the bookkeeping of heartbeats. It must not
 //! know how any of it is stored, sent or served; the SDK builds on the shapes, so the crate keeps
 //! its dependencies to serde.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod change;
 mod entry;

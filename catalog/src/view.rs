@@ -27,7 +27,8 @@ pub struct ConfigView {
     pub task: String,
     /// Id of the store's life.
     pub history: String,
-    /// Commit of the last change of the task's record; 0 for a task that never was.
+    /// Commit of the last change of the task's record, which moves with its entries too; 0 for a
+    /// task that never was.
     pub version: u64,
     /// The author's own keys, typed as written.
     pub keys: Map<String, Value>,

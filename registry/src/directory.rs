@@ -6,15 +6,17 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod beats;
+mod exchange;
 mod renderings;
 mod watchers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits, State};
+use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits};
 
 use beats::Beats;
+pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
 pub use renderings::Rendered;
 use renderings::Renderings;
 use watchers::Watchers;
@@ -26,15 +28,6 @@ const TICK_MS: u64 = 250;
 const DEAF_MS: u64 = 1000;
 /// So old may the state be and still count as fresh, in milliseconds: a reconnect is no outage.
 const FRESH_MS: u64 = 5000;
-
-/// The time of an event, by two clocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds of a clock that never goes back.
-    pub ms: u64,
-    /// Milliseconds since the Unix epoch.
-    pub unix_ms: u64,
-}
 
 /// What the machine is told to hold to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,118 +44,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self { liveness: LivenessLimits::default(), watchers_max: 2048, stuck_ms: 60_000 }
     }
-}
-
-/// A node of the store below the catalog's path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Where it stands.
-    pub path: String,
-    /// Its content; `None` if it was deleted.
-    pub content: Option<Content>,
-}
-
-/// The content of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Bytes, as stored.
-    pub data: Vec<u8>,
-    /// How often it was set; what a write expects.
-    pub version: u64,
-    /// The commit of its last change.
-    pub commit: u64,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The store listed the whole catalog at one commit.
-    Listed { history: String, commit: u64, nodes: Vec<Node> },
-    /// The store made one commit; all its nodes are here.
-    Committed { commit: u64, nodes: Vec<Node> },
-    /// The registries that are alive, by their URLs.
-    RegistriesListed { urls: Vec<String> },
-    /// The store cannot be heard.
-    StoreLost,
-    /// The store can be heard again.
-    StoreFound,
-    /// An incarnation said that it lives; its secret was checked.
-    Beaten { incarnation: String, said: State },
-    /// A write ended.
-    Written { outcome: Outcome },
-    /// Somebody wants to be told of changes.
-    Subscribed { watcher: WatcherId, selection: Selection, resume: Option<Resume> },
-    /// A watcher took the batch that was sent last.
-    Drained { watcher: WatcherId },
-    /// A watcher went away.
-    Left { watcher: WatcherId },
-    /// The time that was asked for has come.
-    Woken,
-    /// The process is to end.
-    Ending,
-}
-
-/// How a write ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is durable at this commit.
-    Durable { commit: u64 },
-    /// Nothing was written, or nobody knows: look again.
-    Failed,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Write these nodes, all or none. One write is under way at a time.
-    Write { sets: Vec<Set> },
-    /// Hand this to a watcher. No more is sent until it was `Drained`.
-    Send { watcher: WatcherId, batch: Batch },
-    /// End a watcher's stream.
-    Close { watcher: WatcherId, why: Why },
-    /// Wake the machine at this time (`Now::ms`); replaces what was asked before.
-    WakeAt { ms: u64 },
-    /// Say so in the log.
-    Report(Report),
-}
-
-/// One node to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set {
-    /// Where it stands.
-    pub path: String,
-    /// Its new content.
-    pub data: Vec<u8>,
-    /// The version that it must have.
-    pub expect: u64,
-}
-
-/// Why a stream ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// There are as many watchers as there may be.
-    Full,
-    /// It took nothing for too long.
-    Stuck,
-    /// The process ends.
-    Ending,
-}
-
-/// Something worth a line in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// A node cannot be read; what was known at its path is kept.
-    Unreadable { problem: String },
-    /// The store listed an older commit than is known; the listing was refused.
-    Stale { known: u64, offered: u64 },
-    /// The store lives another life: everything was listed again.
-    AnotherHistory { history: String },
-    /// Too many fell silent at once; nobody is made suspect.
-    BrakeHolds { would: u64, of: u64 },
-    /// The brake was let go.
-    BrakeLetGo,
-    /// The process was stopped or starved for so long.
-    WasDeaf { ms: u64 },
 }
 
 /// Numbers for metrics.

@@ -1,1 +1,182 @@
-//! t
+//! Tests of the heartbeat bookkeeping.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn entry(name: &str, state: State) -> Entry {
+    serde_json::from_value(serde_json::json!({
+        "topology": "t", "task": "a", "slot": 0, "incarnation": name, "host": "h",
+        "address": "127.0.0.1", "crate_name": "c", "version": "1.0.0", "state": state,
+        "since_ms": 0,
+    }))
+    .unwrap()
+}
+
+fn liveness(count: usize) -> Liveness {
+    let mut liveness = Liveness::new(Limits::default());
+    for at in 0..count {
+        liveness.observe(&entry(&format!("a#{at}.1"), State::Ready));
+    }
+    liveness
+}
+
+fn suspects(findings: &Findings) -> Vec<&str> {
+    let suspect = findings.wanted.iter().filter(|one| one.state == State::Suspect);
+    suspect.map(|one| one.incarnation.as_str()).collect()
+}
+
+#[test]
+fn who_was_never_heard_is_not_suspect() {
+    assert_eq!(liveness(3).findings(1_000_000), Findings::default());
+}
+
+#[test]
+fn silence_of_three_seconds_makes_suspect_and_says_so() {
+    let mut liveness = liveness(1);
+    liveness.beat(1000, "a#0.1", State::Ready);
+    assert!(liveness.findings(3999).wanted.is_empty());
+    let findings = liveness.findings(4000);
+    assert_eq!(suspects(&findings), ["a#0.1"]);
+    assert_eq!(findings.wanted[0].reason.as_deref(), Some("no heartbeat for 3000 ms"));
+}
+
+#[test]
+fn a_beat_gives_back_the_state_from_before_with_its_reason() {
+    let mut liveness = liveness(0);
+    let before = Entry { reason: Some("warm".to_owned()), ..entry("a#0.1", State::Starting) };
+    liveness.observe(&before);
+    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.observe(&entry("a#0.1", State::Suspect));
+    let back = liveness.beat(9000, "a#0.1", State::Ready).unwrap();
+    assert_eq!((back.state, back.reason.as_deref()), (State::Starting, Some("warm")));
+    // Until the catalog shows it, it is found again.
+    assert_eq!(liveness.findings(9500).wanted, [back]);
+}
+
+#[test]
+fn a_suspect_of_an_earlier_registry_comes_back_as_it_says() {
+    let mut liveness = liveness(0);
+    liveness.observe(&entry("a#0.1", State::Suspect));
+    assert_eq!(liveness.beat(10, "a#0.1", State::Starting).unwrap().state, State::Starting);
+    assert_eq!(liveness.beat(10, "a#0.1", State::Draining).unwrap().state, State::Ready);
+}
+
+#[test]
+fn who_drains_is_not_watched() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.observe(&entry("a#0.1", State::Draining));
+    assert!(liveness.findings(60_000).wanted.is_empty());
+}
+
+#[test]
+fn who_left_the_catalog_is_forgotten() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.forget("a#0.1");
+    assert_eq!(liveness.findings(60_000), Findings::default());
+    assert_eq!(liveness.beat(1, "a#0.1", State::Ready), None);
+}
+
+#[test]
+fn the_brake_holds_when_too_many_fall_silent_and_lets_go_when_they_are_back() {
+    let mut liveness = liveness(10);
+    for at in 0..10 {
+        liveness.beat(at, &format!("a#{at}.1"), State::Ready);
+    }
+    for at in 5..10 {
+        liveness.beat(3000, &format!("a#{at}.1"), State::Ready);
+    }
+    let held = liveness.findings(3100);
+    assert_eq!((suspects(&held), held.brake), (Vec::new(), Some(Brake { would: 5, of: 10 })));
+    // They stay silent: still held.
+    for at in 5..10 {
+        liveness.beat(60_000, &format!("a#{at}.1"), State::Ready);
+    }
+    assert!(liveness.findings(60_100).brake.is_some());
+    for at in 0..3 {
+        liveness.beat(60_100, &format!("a#{at}.1"), State::Ready);
+    }
+    let let_go = liveness.findings(60_200);
+    assert_eq!((suspects(&let_go), let_go.brake), (vec!["a#3.1", "a#4.1"], None));
+}
+
+#[test]
+fn the_first_of_many_does_not_slip_through_the_brake() {
+    let mut liveness = liveness(10);
+    for at in 0..10 {
+        liveness.beat(at * 100, &format!("a#{at}.1"), State::Ready);
+    }
+    // Only one has crossed the line; nine are on their way.
+    let findings = liveness.findings(3000);
+    assert_eq!((suspects(&findings), findings.brake), (vec![], Some(Brake { would: 10, of: 10 })));
+}
+
+#[test]
+fn four_of_four_are_no_case_for_the_brake() {
+    let mut liveness = liveness(4);
+    for at in 0..4 {
+        liveness.beat(0, &format!("a#{at}.1"), State::Ready);
+    }
+    assert_eq!(suspects(&liveness.findings(3000)).len(), 4);
+}
+
+#[test]
+fn suspects_of_the_same_window_count_for_the_brake() {
+    let mut liveness = liveness(12);
+    for at in 0..12 {
+        liveness.beat(if at < 3 { 0 } else { 3000 }, &format!("a#{at}.1"), State::Ready);
+    }
+    assert_eq!(suspects(&liveness.findings(3000)), ["a#0.1", "a#1.1", "a#2.1"]);
+    for at in 0..3 {
+        liveness.observe(&entry(&format!("a#{at}.1"), State::Suspect));
+    }
+    for at in 5..12 {
+        liveness.beat(6000, &format!("a#{at}.1"), State::Ready);
+    }
+    // Two more, five in the window of twelve: held. Once the window is over they are alone.
+    assert_eq!(liveness.findings(6000).brake, Some(Brake { would: 5, of: 12 }));
+    for at in 5..12 {
+        liveness.beat(14_000, &format!("a#{at}.1"), State::Ready);
+    }
+    assert_eq!(suspects(&liveness.findings(14_000)), ["a#3.1", "a#4.1"]);
+}
+
+#[test]
+fn silence_while_the_listener_stood_still_counts_against_no_one() {
+    let mut liveness = liveness(2);
+    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(500, "a#1.1", State::Ready);
+    liveness.was_deaf(10_000);
+    assert!(liveness.findings(12_900).wanted.is_empty());
+    assert_eq!(suspects(&liveness.findings(13_000)), ["a#0.1"]);
+}
+
+proptest! {
+    #[test]
+    fn whoever_beats_each_second_is_never_suspect_and_brakes_never_mark(
+        count in 1..20usize,
+        silent in prop::collection::btree_set(0..20usize, 0..20),
+        seconds in 1..30u64,
+    ) {
+        let mut liveness = liveness(count);
+        for at in 0..count {
+            liveness.beat(0, &format!("a#{at}.1"), State::Ready);
+        }
+        for second in 1..=seconds {
+            for at in (0..count).filter(|at| !silent.contains(at)) {
+                liveness.beat(second * 1000, &format!("a#{at}.1"), State::Ready);
+            }
+            let findings = liveness.findings(second * 1000 + 999);
+            let marked = findings.wanted.len();
+            for finding in &findings.wanted {
+                let at: usize = finding.incarnation[2..finding.incarnation.len() - 2].parse().unwrap();
+                prop_assert!(silent.contains(&at));
+                liveness.observe(&entry(&finding.incarnation, State::Suspect));
+            }
+            prop_assert!(findings.brake.is_none() || marked == 0);
+            prop_assert!(marked < 5 || marked * 100 <= 30 * count);
+        }
+    }
+}

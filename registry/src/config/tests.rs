@@ -1,1 +1,67 @@
-//! Tests.
+//! Tests of flags and file.
+
+use super::*;
+
+fn flags() -> Flags {
+    Flags {
+        store: Some("local:/run/s.sock".to_owned()),
+        key_file: Some("/run/key".into()),
+        ..Flags::default()
+    }
+}
+
+fn from(text: &str) -> Result<Config, ConfigError> {
+    Config::from_source(&flags(), Some((Path::new("registry.toml"), text)))
+}
+
+#[test]
+fn flags_alone_are_enough() {
+    let config = Config::from_source(&flags(), None).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:0".parse().unwrap());
+    assert_eq!(config.limits, directory::Limits::default());
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let config = from("store = \"local:/other\"\nlisten = \"127.0.0.1:7\"").unwrap();
+    assert_eq!(config.store, "local:/run/s.sock");
+    assert_eq!(config.listen.port(), 7);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let text = "listne = \"127.0.0.1:0\"\nwatchers_max = 0\nsuspect_after = \"1ms\"\n\
+        log_format = \"xml\"\nadvertise = \"ftp://x\"";
+    let problems = from(text).unwrap_err().to_string();
+    for part in ["listne", "watchers_max", "suspect_after", "log_format", "advertise"] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+    let bare = Config::from_source(&Flags::default(), None).unwrap_err();
+    assert_eq!(bare.problems.len(), 2, "{bare}");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_word() {
+    let problems = from("listen = \"0.0.0.0:80\"").unwrap_err().to_string();
+    assert!(problems.contains("LT0504"), "{problems}");
+    let config = from("listen = \"0.0.0.0:80\"\ninsecure = true").unwrap();
+    assert!(config.insecure);
+}
+
+#[test]
+fn what_is_printed_says_the_same() {
+    let text = "listen = \"127.0.0.1:9\"\nhosts = [\"registry.test\"]\nsuspect_after = \"4s\"\n\
+        advertise = \"http://registry.test:9\"\nwatchers_max = 9\nlog_format = \"json\"";
+    let config = from(text).unwrap();
+    assert_eq!(config.limits.liveness.suspect_after_ms, 4000);
+    let again =
+        Config::from_source(&Flags::default(), Some((Path::new("printed.toml"), &config.print())));
+    assert_eq!(again.unwrap(), config);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let flags = Flags { config: Some("/nowhere/registry.toml".into()), ..flags() };
+    let problems = Config::load(&flags).unwrap_err().to_string();
+    assert!(problems.contains("/nowhere/registry.toml"), "{problems}");
+}
