@@ -9,14 +9,33 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cluster;
+mod construct;
+mod explain;
+mod improve;
+mod input;
+mod model;
+mod search;
+mod slots;
+mod solve;
+mod state;
 mod verdict;
 mod verify;
+mod wording;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 
 pub use cluster::{Capacity, Cluster, Host, Options, Running, RunningInstance};
 pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Stop, Verdict};
 pub use verify::{Breach, verify};
 
 use lathe_topology::Topology;
+
+use input::Input;
+use model::{Budget, Holding, Model};
+use search::Outcome;
 
 /// Finds where every instance of `topologies` should run, or says why that cannot be.
 ///
@@ -29,10 +48,30 @@ use lathe_topology::Topology;
 /// something, the stop has to be over before the start.
 #[must_use]
 pub fn place(
-    _cluster: &Cluster,
-    _topologies: &[Topology],
-    _running: &Running,
-    _options: &Options,
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    options: &Options,
 ) -> Verdict {
-    Verdict::Unknown { steps: 0, refusal: Refusal::default() }
+    let input = Input::new(cluster, topologies, running, options);
+    let model = Model::new(&input, Holding::All);
+    let mut budget = Budget { left: options.budget_steps };
+    // The other half is for saying why, which needs the search again.
+    let mut share = budget.take(options.budget_steps.div_ceil(2));
+    let outcome = solve::solve(&model, options.seed, &mut share);
+    budget.give(&share);
+    match outcome {
+        Outcome::Found(mut state) => {
+            solve::polish(&mut state, &mut budget);
+            let plan = slots::plan(&input, &state.count, state.score, solve::bound(&model));
+            debug_assert_eq!(
+                verify(cluster, topologies, running, options, &plan),
+                Ok(()),
+                "every plan passes the independent check"
+            );
+            Verdict::Placed(plan)
+        }
+        Outcome::None => explain::refuse(&input, true, &mut budget),
+        Outcome::Spent => explain::refuse(&input, false, &mut budget),
+    }
 }

@@ -1,0 +1,292 @@
+//! A first placement, greedily: what runs stays, then one instance after the other where it brings
+//! most, with everything that has to stand beside it.
+//!
+//! Owns the order of tasks and the preference among hosts. It may fail where a placement exists;
+//! the search decides then. Must not know statements or verdicts.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Model, Says};
+use crate::state::State;
+
+/// How a greedy attempt chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Most points, then evenly.
+    Spread,
+    /// Most points, then evenly; equal ones in an order drawn from a seed.
+    Shuffled(u64),
+    /// Fullest host that has room, whatever the points.
+    Pack,
+}
+
+/// Smaller is better.
+type Key = (Reverse<i64>, bool, i64, i64, u64);
+
+/// As many members of a large domain are tried for what has to stand beside something.
+const MEMBERS_TRIED: usize = 256;
+/// A group that has to stand together is not grown beyond this.
+const BUNDLE_LIMIT: usize = 64;
+
+/// Tries to place everything; `None` when this way leads nowhere.
+pub(crate) fn construct(model: &Model, moves: u32, manner: Manner) -> Option<State<'_>> {
+    let mut state = State::new(model);
+    keep_running(&mut state);
+    unpin(&mut state, moves);
+    for kind in stopping_order(model) {
+        stop_excess(&mut state, kind);
+    }
+    // Those that stand without what they need come first: after a loss they are the stranded ones.
+    for (rule, domain) in state.unmet() {
+        let mut added = Vec::new();
+        if state.is_unmet(rule, domain)
+            && !(support(&mut state, rule, domain, None, &mut added)
+                && settle(&mut state, &mut added))
+        {
+            undo(&mut state, &added);
+        }
+    }
+    for kind in placing_order(model) {
+        place_kind(&mut state, kind, manner);
+    }
+    (state.is_complete() && state.moves() <= moves).then_some(state)
+}
+
+/// Kinds in the order in which they are placed: the most bound and the largest first.
+pub(crate) fn placing_order(model: &Model) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..model.kinds.len()).collect();
+    let hosts = model.hosts.iter().filter(|host| host.known);
+    let mut total = [0_u128; 4];
+    for host in hosts {
+        for (sum, more) in total.iter_mut().zip(host.capacity) {
+            *sum += u128::from(more);
+        }
+    }
+    order.sort_by_key(|&at| {
+        let kind = &model.kinds[at];
+        let bound = model.touching[at]
+            .iter()
+            .any(|&rule| model.rules[rule].holder == at && model.rules[rule].says == Says::Always);
+        let allowed = kind.allowed.iter().filter(|allowed| **allowed).count();
+        let share = (0..total.len())
+            .filter(|&at| total[at] > 0)
+            .map(|at| u128::from(kind.need[at]) * 1_000_000 / total[at])
+            .max();
+        (!bound, allowed, Reverse(share), at)
+    });
+    order
+}
+
+fn keep_running(state: &mut State<'_>) {
+    for (kind, facts) in state.model.kinds.iter().enumerate() {
+        for (host, runs) in facts.runs.iter().enumerate() {
+            for _ in 0..*runs {
+                state.add(kind, host);
+            }
+        }
+    }
+}
+
+/// Running instances that stand where they may not are placed anew, if moving is allowed.
+fn unpin(state: &mut State<'_>, moves: u32) {
+    let model = state.model;
+    let mut left = moves;
+    for (kind, facts) in model.kinds.iter().enumerate() {
+        for host in 0..model.hosts.len() {
+            while state.count[kind][host] > 0 && (left > 0 || facts.free_to_leave) {
+                state.remove(kind, host);
+                if state.can_add(kind, host) {
+                    state.add(kind, host);
+                    break;
+                }
+                left = if facts.free_to_leave { left } else { left - 1 };
+            }
+        }
+    }
+}
+
+/// Holders of `always` stop before those that they stand on.
+fn stopping_order(model: &Model) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..model.kinds.len()).collect();
+    order.sort_by_key(|&at| {
+        let mut rules = model.touching[at].iter().map(|&rule| &model.rules[rule]);
+        let carries = rules.any(|rule| rule.says == Says::Always && rule.holder != at);
+        (carries, at)
+    });
+    order
+}
+
+fn stop_excess(state: &mut State<'_>, kind: usize) {
+    while state.placed[kind] > state.model.kinds[kind].most {
+        let counts = state.count[kind].iter().enumerate();
+        let hosts: Vec<usize> = counts.filter(|(_, n)| **n > 0).map(|(host, _)| host).collect();
+        let best = hosts.into_iter().min_by_key(|&host| {
+            let count = state.count[kind][host];
+            let mut trial = Trial { state, kind };
+            trial.without(host, |after| {
+                let unmet = after.unmet_around(kind, host).count();
+                (unmet, Reverse(after.score), Reverse(count), Reverse(after.load(host)), host)
+            })
+        });
+        let Some(host) = best else { return };
+        state.remove(kind, host);
+    }
+}
+
+/// Looks at a state with one instance less, and puts it back.
+struct Trial<'t, 'm> {
+    state: &'t mut State<'m>,
+    kind: usize,
+}
+
+impl<'m> Trial<'_, 'm> {
+    fn without<T>(&mut self, host: usize, look: impl FnOnce(&State<'m>) -> T) -> T {
+        self.state.remove(self.kind, host);
+        let seen = look(self.state);
+        self.state.add(self.kind, host);
+        seen
+    }
+}
+
+fn place_kind(state: &mut State<'_>, kind: usize, manner: Manner) {
+    let model = state.model;
+    let mut keys: BTreeMap<usize, Key> = BTreeMap::new();
+    let mut order: BTreeSet<(Key, usize)> = BTreeSet::new();
+    let refresh = |state: &mut State<'_>,
+                       keys: &mut BTreeMap<usize, Key>,
+                       order: &mut BTreeSet<(Key, usize)>,
+                       host: usize| {
+        if let Some(old) = keys.remove(&host) {
+            order.remove(&(old, host));
+        }
+        if state.can_add(kind, host) {
+            let key = key(state, kind, host, manner);
+            keys.insert(host, key);
+            order.insert((key, host));
+        }
+    };
+    if state.placed[kind] >= model.kinds[kind].least {
+        return;
+    }
+    for host in 0..model.hosts.len() {
+        refresh(state, &mut keys, &mut order, host);
+    }
+    while state.placed[kind] < model.kinds[kind].least {
+        let Some((_, host)) = order.pop_first() else { return };
+        keys.remove(&host);
+        let mut added = Vec::new();
+        if !bundle(state, kind, host, &mut added) {
+            undo(state, &added);
+            continue;
+        }
+        for around in affected(model, &added) {
+            refresh(state, &mut keys, &mut order, around);
+        }
+    }
+}
+
+/// Hosts whose key may have changed.
+fn affected(model: &Model, added: &[(usize, usize)]) -> BTreeSet<usize> {
+    let mut hosts = BTreeSet::new();
+    for (kind, host) in added {
+        hosts.insert(*host);
+        for &rule in &model.touching[*kind] {
+            let domain = &model.domains[model.rules[rule].domain];
+            hosts.extend(domain.members[domain.of[*host]].iter().copied());
+        }
+    }
+    hosts
+}
+
+fn key(state: &mut State<'_>, kind: usize, host: usize, manner: Manner) -> Key {
+    let before = state.score;
+    let count = i64::from(state.count[kind][host]);
+    let facts = &state.model.kinds[kind];
+    let new = count - i64::from(facts.runs[host].min(state.count[kind][host]));
+    let returns = new < i64::from(facts.previous[host]);
+    state.add(kind, host);
+    let gain = state.score - before;
+    let load = state.load(host);
+    state.remove(kind, host);
+    match manner {
+        Manner::Spread => (Reverse(gain), !returns, count, load, 0),
+        Manner::Shuffled(seed) => {
+            (Reverse(gain), !returns, count, load, mixed(seed ^ (host as u64) << 20 ^ kind as u64))
+        }
+        Manner::Pack => (Reverse(0), false, 0, -load, 0),
+    }
+}
+
+/// A well mixed number from another (SplitMix64's finishing steps).
+pub(crate) fn mixed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Puts one instance there and whatever must stand beside it. `added` has what was put in.
+fn bundle(
+    state: &mut State<'_>,
+    kind: usize,
+    host: usize,
+    added: &mut Vec<(usize, usize)>,
+) -> bool {
+    if !state.can_add(kind, host) {
+        return false;
+    }
+    state.add(kind, host);
+    added.push((kind, host));
+    settle(state, added)
+}
+
+/// Adds what the added ones need beside them, and what those need.
+fn settle(state: &mut State<'_>, added: &mut Vec<(usize, usize)>) -> bool {
+    let mut looked = 0;
+    while looked < added.len() && added.len() <= BUNDLE_LIMIT {
+        let (kind, host) = added[looked];
+        let Some(rule) = state.unmet_around(kind, host).next() else {
+            looked += 1;
+            continue;
+        };
+        let domain = state.model.domains[state.model.rules[rule].domain].of[host];
+        if !support(state, rule, domain, Some(host), added) {
+            return false;
+        }
+    }
+    looked == added.len()
+}
+
+/// Puts one carrier into a domain that lacks it; at the given host, if it can.
+fn support(
+    state: &mut State<'_>,
+    rule: usize,
+    domain: usize,
+    at: Option<usize>,
+    added: &mut Vec<(usize, usize)>,
+) -> bool {
+    let model = state.model;
+    let facts = &model.rules[rule];
+    let carriers = model.tags[facts.tag].profiles.iter().copied();
+    let members = model.domains[facts.domain].members[domain].iter().copied();
+    let hosts: Vec<usize> = at.into_iter().chain(members.take(MEMBERS_TRIED)).collect();
+    for carrier in carriers.filter(|carrier| *carrier < model.kinds.len()) {
+        if state.placed[carrier] >= model.kinds[carrier].most {
+            continue;
+        }
+        let found = hosts.iter().copied().find(|&host| state.can_add(carrier, host));
+        if let Some(host) = found {
+            state.add(carrier, host);
+            added.push((carrier, host));
+            return true;
+        }
+    }
+    false
+}
+
+fn undo(state: &mut State<'_>, added: &[(usize, usize)]) {
+    for (kind, host) in added.iter().rev() {
+        state.remove(*kind, *host);
+    }
+}

@@ -1,0 +1,202 @@
+//! Why there is no plan: which verdict, and which few statements cannot hold together.
+//!
+//! Owns the leaving-out of statements with the solver as oracle. What it calls proved is proved;
+//! where the budget ends first, more statements stay in than are needed. Must not know wording.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::input::Input;
+use crate::model::{Budget, Holding, Model, Statement, attribute_statements, statements};
+use crate::search::Outcome;
+use crate::solve::solve;
+use crate::state::State;
+use crate::verdict::Verdict;
+use crate::wording;
+
+/// What is known of a set of statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Possible,
+    Impossible,
+    Open,
+}
+
+struct Oracle<'i, 'b> {
+    input: &'i Input<'i>,
+    budget: &'b mut Budget,
+    /// A single question may spend this much.
+    each: u64,
+}
+
+impl Oracle<'_, '_> {
+    fn ask(&mut self, set: &BTreeSet<Statement>) -> Known {
+        let model = Model::new(self.input, Holding::Only(set));
+        let active = model.kinds.iter().filter(|kind| kind.most > 0).count();
+        let mut share = self.budget.take(self.each);
+        if share.spend(1 + active.saturating_mul(model.hosts.len()) / 8).is_break() {
+            return Known::Open;
+        }
+        let outcome = solve(&model, self.input.options.seed, &mut share);
+        self.budget.give(&share);
+        match outcome {
+            Outcome::Found(_) => Known::Possible,
+            Outcome::None => Known::Impossible,
+            Outcome::Spent => Known::Open,
+        }
+    }
+}
+
+/// The refusal for an input without a plan. `proved`: that there is none was shown.
+pub(crate) fn refuse(input: &Input<'_>, proved: bool, budget: &mut Budget) -> Verdict {
+    let total = input.options.budget_steps;
+    let alone: BTreeSet<Statement> = statements(input, false).into_iter().collect();
+    let half = budget.left / 2;
+    let relaxed = Oracle { input, budget, each: half }.ask(&alone);
+    match (relaxed, proved) {
+        (Known::Impossible, _) => {
+            let reasons = reasons(input, &alone, budget);
+            Verdict::Impossible(wording::impossible(input, &reasons))
+        }
+        (Known::Possible, true) => {
+            let all = statements(input, true).into_iter().collect();
+            let reasons = reasons(input, &all, budget);
+            Verdict::Blocked(wording::blocked(input, &reasons))
+        }
+        _ => {
+            let steps = total.saturating_sub(budget.left);
+            Verdict::Unknown { steps, refusal: wording::unknown(steps, proved) }
+        }
+    }
+}
+
+/// A small part of an impossible set that is still impossible.
+fn reasons(
+    input: &Input<'_>,
+    all: &BTreeSet<Statement>,
+    budget: &mut Budget,
+) -> BTreeSet<Statement> {
+    let each = (budget.left / 16).max(1);
+    let mut oracle = Oracle { input, budget, each };
+    let suspects = suspects(input, all);
+    let start = suspects.into_iter().find(|set| oracle.ask(set) == Known::Impossible);
+    let start = start.unwrap_or_else(|| all.clone());
+    minimal(&mut oracle, start)
+}
+
+/// Leaves out what is not needed, in parts that are halved until they are single statements.
+fn minimal(oracle: &mut Oracle<'_, '_>, mut set: BTreeSet<Statement>) -> BTreeSet<Statement> {
+    let mut order: Vec<Statement> = set.iter().cloned().collect();
+    order.sort_by_key(rank);
+    let mut parts = vec![order];
+    while let Some(part) = parts.pop() {
+        let mut less = set.clone();
+        less.retain(|one| !part.contains(one));
+        if oracle.ask(&less) == Known::Impossible {
+            set = less;
+        } else if part.len() > 1 {
+            let (first, second) = part.split_at(part.len() / 2);
+            parts.push(second.to_vec());
+            parts.push(first.to_vec());
+        }
+    }
+    set
+}
+
+/// The order of leaving out: numbers first, since a rule is the better reason.
+fn rank(statement: &Statement) -> (u8, Statement) {
+    let class = match statement {
+        Statement::Others(_) => 0,
+        Statement::Pins(_) => 1,
+        Statement::Resources(_) => 2,
+        Statement::Count(_) => 3,
+        Statement::Bias(..) => 4,
+    };
+    (class, statement.clone())
+}
+
+/// Small sets that look impossible by counting alone, the smallest first.
+fn suspects(input: &Input<'_>, all: &BTreeSet<Statement>) -> Vec<BTreeSet<Statement>> {
+    let model = Model::new(input, Holding::Only(all));
+    let state = State::new(&model);
+    let mut sets: Vec<BTreeSet<usize>> = Vec::new();
+    for kind in 0..model.kinds.len() {
+        if model.kinds[kind].least == 0 {
+            continue;
+        }
+        let hosts = 0..model.hosts.len();
+        let room: u64 = hosts.map(|host| u64::from(state.room(kind, host))).sum();
+        if room < u64::from(model.kinds[kind].least) {
+            sets.push(BTreeSet::from([kind]));
+        }
+        sets.extend(hopeless_always(&model, kind));
+    }
+    for (sort, clique) in model.cliques() {
+        let wanted: u64 = clique.iter().map(|&kind| u64::from(model.kinds[kind].least)).sum();
+        if wanted > u64::try_from(model.domains[sort].len()).unwrap_or(u64::MAX) {
+            sets.push(clique.into_iter().collect());
+        }
+    }
+    let mut found: Vec<BTreeSet<Statement>> = Vec::new();
+    for kinds in &sets {
+        found.push(of_kinds(all, kinds));
+    }
+    found.push(all.iter().filter(|one| is_number(one)).cloned().collect());
+    found.sort_by_key(BTreeSet::len);
+    found.dedup();
+    // Each costs a question; the smallest are the likeliest.
+    found.truncate(8);
+    found
+}
+
+/// The kinds around an `always` of which none may stand beside the holder.
+fn hopeless_always(model: &Model, kind: usize) -> Option<BTreeSet<usize>> {
+    let rules = model.touching[kind].iter().map(|&at| &model.rules[at]);
+    let mut always =
+        rules.filter(|rule| rule.holder == kind && rule.says == crate::model::Says::Always);
+    always.find_map(|rule| {
+        let carriers: BTreeSet<usize> = model.tags[rule.tag]
+            .profiles
+            .iter()
+            .copied()
+            .filter(|&at| at < model.kinds.len() && model.kinds[at].most > 0)
+            .collect();
+        let beside = |other: &usize| {
+            (*other != kind || model.kinds[kind].most > 1)
+                && !model.conflict(kind, *other, rule.domain)
+        };
+        (!carriers.iter().any(beside)).then(|| carriers.into_iter().chain([kind]).collect())
+    })
+}
+
+/// The statements of some kinds, and everything about what runs.
+fn of_kinds(all: &BTreeSet<Statement>, kinds: &BTreeSet<usize>) -> BTreeSet<Statement> {
+    let mut set = all.clone();
+    set.retain(|one| match one {
+        Statement::Count(kind)
+        | Statement::Resources(kind)
+        | Statement::Pins(kind)
+        | Statement::Bias(kind, _) => kinds.contains(kind),
+        Statement::Others(_) => true,
+    });
+    set
+}
+
+fn is_number(statement: &Statement) -> bool {
+    !matches!(statement, Statement::Bias(..))
+}
+
+/// The hard attribute biases in a set, by kind.
+pub(crate) fn attribute_biases(
+    input: &Input<'_>,
+    set: &BTreeSet<Statement>,
+) -> BTreeMap<usize, Vec<usize>> {
+    let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for kind in 0..input.wanted.len() {
+        for statement in attribute_statements(input, kind) {
+            if let (true, Statement::Bias(kind, at)) = (set.contains(&statement), &statement) {
+                found.entry(*kind).or_default().push(*at);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,377 @@
+//! Makes the model out of the input and the statements that hold.
+//!
+//! Owns the relaxations: what it means to leave a statement out. Must not know the search.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_topology::{Bias, Resources, Tag, Target, Word};
+
+use super::domain::Domain;
+use super::{Carriers, FixedGroup, Holding, HostNode, Kind, Model, Need, Rule, Says, Statement};
+use crate::RunningInstance;
+use crate::input::{HostRow, Input};
+
+pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
+    let names = domain_names(input);
+    let mut domains = vec![Domain::hosts(input)];
+    domains.extend(names.iter().map(|name| Domain::attribute(input, name)));
+
+    let fixed: Vec<(usize, &RunningInstance)> = input
+        .fixed
+        .iter()
+        .filter(|(_, one)| holding.has(&Statement::Others(one.topology.clone())))
+        .copied()
+        .collect();
+    let groups = fixed_groups(&fixed);
+    let mut profiles: Vec<BTreeSet<Tag>> =
+        input.wanted.iter().map(|wanted| wanted.spec.carried_tags()).collect();
+    profiles.extend(groups.keys().map(|key| key.tags.iter().map(|tag| (*tag).clone()).collect()));
+
+    let mut model = Model {
+        hosts: hosts(input, &fixed),
+        kinds: (0..input.wanted.len()).map(|at| kind(input, at, holding)).collect(),
+        fixed: groups.values().cloned().collect(),
+        domains,
+        tags: Vec::new(),
+        rules: Vec::new(),
+        touching: vec![Vec::new(); profiles.len()],
+        carries: vec![Vec::new(); profiles.len()],
+        base_score: 0,
+        max_moves: input.options.max_moves,
+    };
+    let mut rules = Rules { profiles: &profiles, names: &names, tags: BTreeMap::new() };
+    for (at, wanted) in input.wanted.iter().enumerate() {
+        for (index, bias) in wanted.spec.biases.iter().enumerate() {
+            let hard = bias.word.is_hard();
+            if hard && !holding.has(&Statement::Bias(at, index)) {
+                continue;
+            }
+            if bias.word == Word::Always && carried_by_dropped(input, holding, bias) {
+                continue;
+            }
+            rules.add(&mut model, at, bias);
+        }
+    }
+    for (at, (key, group)) in groups.iter().enumerate() {
+        for bias in &key.biases {
+            // What is ending keeps others away, but wants nothing any more.
+            if group.ending && bias.0.word != Word::Never {
+                continue;
+            }
+            if bias.0.word == Word::Always && carried_by_dropped(input, holding, bias.0) {
+                continue;
+            }
+            let holder = input.wanted.len() + at;
+            rules.add(&mut model, holder, bias.0);
+            model.base_score += fixed_points(input, bias.0, group);
+        }
+    }
+    excuse(&mut model, input);
+    index(&mut model);
+    drop_useless(&mut model, input, holding);
+    model
+}
+
+/// With the instances of a topology thought away, an `always` that they could satisfy is thought
+/// satisfied: a relaxation must not make anything harder.
+fn carried_by_dropped(input: &Input<'_>, holding: Holding<'_>, bias: &Bias) -> bool {
+    let Target::Tag(tag) = &bias.target else { return false };
+    input.fixed.iter().any(|(_, one)| {
+        one.keep
+            && one.tags.contains(tag)
+            && !holding.has(&Statement::Others(one.topology.clone()))
+    })
+}
+
+fn domain_names(input: &Input<'_>) -> Vec<String> {
+    let given = input.wanted.iter().flat_map(|wanted| &wanted.spec.biases);
+    let fixed = input.fixed.iter().flat_map(|(_, one)| &one.biases);
+    let names: BTreeSet<String> = given
+        .chain(fixed)
+        .filter(|bias| matches!(bias.target, Target::Tag(_)))
+        .filter_map(|bias| bias.domain.clone())
+        .collect();
+    names.into_iter().collect()
+}
+
+/// What makes fixed instances alike. The order of biases and their places in a file do not matter.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FixedKey<'a> {
+    topology: &'a str,
+    ending: bool,
+    tags: BTreeSet<&'a Tag>,
+    biases: Vec<ByMeaning<'a>>,
+}
+
+struct ByMeaning<'a>(&'a Bias);
+
+impl ByMeaning<'_> {
+    fn key(&self) -> (&Target, Word, u8, &Option<String>) {
+        (&self.0.target, self.0.word, self.0.weight, &self.0.domain)
+    }
+}
+
+impl PartialEq for ByMeaning<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for ByMeaning<'_> {}
+
+impl PartialOrd for ByMeaning<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByMeaning<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+fn fixed_groups<'a>(fixed: &[(usize, &'a RunningInstance)]) -> BTreeMap<FixedKey<'a>, FixedGroup> {
+    let mut counts: BTreeMap<FixedKey<'a>, BTreeMap<usize, u32>> = BTreeMap::new();
+    for (host, one) in fixed {
+        let mut biases: Vec<ByMeaning<'a>> = one.biases.iter().map(ByMeaning).collect();
+        biases.sort();
+        let key = FixedKey {
+            topology: &one.topology,
+            ending: !one.keep,
+            tags: one.tags.iter().collect(),
+            biases,
+        };
+        *counts.entry(key).or_default().entry(*host).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .map(|(key, at)| {
+            let group = FixedGroup { ending: key.ending, at: at.into_iter().collect() };
+            (key, group)
+        })
+        .collect()
+}
+
+fn need(resources: &Resources, overhead: &Resources) -> Need {
+    let ports = resources.ports.len() + overhead.ports.len();
+    [
+        resources.cpus_milli.saturating_add(overhead.cpus_milli),
+        resources.mem_bytes.saturating_add(overhead.mem_bytes),
+        resources.disk_bytes.saturating_add(overhead.disk_bytes),
+        u64::try_from(ports).unwrap_or(u64::MAX),
+    ]
+}
+
+fn port_numbers(resources: &Resources, overhead: &Resources) -> Vec<u16> {
+    let all = resources.ports.iter().chain(&overhead.ports);
+    let numbers: BTreeSet<u16> = all.filter_map(|port| port.fixed).collect();
+    numbers.into_iter().collect()
+}
+
+fn merged(ranges: &[(u16, u16)]) -> Vec<(u16, u16)> {
+    let mut sorted: Vec<(u16, u16)> = ranges.iter().copied().filter(|(a, b)| a <= b).collect();
+    sorted.sort_unstable();
+    let mut merged: Vec<(u16, u16)> = Vec::new();
+    for (from, to) in sorted {
+        match merged.last_mut() {
+            Some(last) if u32::from(from) <= u32::from(last.1) + 1 => last.1 = last.1.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
+}
+
+fn hosts(input: &Input<'_>, fixed: &[(usize, &RunningInstance)]) -> Vec<HostNode> {
+    let mut nodes: Vec<HostNode> = input
+        .hosts
+        .iter()
+        .map(|row| {
+            let capacity = row.known.map(|known| &known.capacity);
+            let ranges = capacity.map_or_else(Vec::new, |capacity| merged(&capacity.ports));
+            let ports = ranges.iter().map(|(a, b)| u64::from(b - a) + 1).sum();
+            HostNode {
+                known: row.known.is_some(),
+                capacity: capacity.map_or([0; 4], |capacity| {
+                    [capacity.cpus_milli, capacity.mem_bytes, capacity.disk_bytes, ports]
+                }),
+                base: [0; 4],
+                base_ports: BTreeSet::new(),
+            }
+        })
+        .collect();
+    for (host, one) in fixed {
+        let node = &mut nodes[*host];
+        let used = need(&one.resources, &input.options.overhead);
+        for (sum, more) in node.base.iter_mut().zip(used) {
+            *sum = sum.saturating_add(more);
+        }
+        node.base_ports.extend(port_numbers(&one.resources, &input.options.overhead));
+    }
+    nodes
+}
+
+fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
+    let wanted = &input.wanted[at];
+    let overhead = &input.options.overhead;
+    let sized = holding.has(&Statement::Resources(at));
+    let counted = holding.has(&Statement::Count(at));
+    let spec = wanted.spec;
+    let full = need(&spec.resources, overhead);
+    let numbers = port_numbers(&spec.resources, overhead);
+    let count = input.hosts.len();
+    let mut kind = Kind {
+        least: if counted { spec.count } else { 0 },
+        most: spec.count,
+        need: if sized { full } else { [0; 4] },
+        ports: if sized { numbers.clone() } else { Vec::new() },
+        runs: vec![0; count],
+        run_total: 0,
+        grown: vec![false; count],
+        previous: vec![0; count],
+        allowed: vec![true; count],
+        points: vec![0; count],
+        free_to_leave: !counted || !holding.has(&Statement::Pins(at)),
+    };
+    for (_, host, one) in &wanted.runs {
+        kind.runs[*host] += 1;
+        kind.run_total += 1;
+        let used = need(&one.resources, overhead);
+        let old = port_numbers(&one.resources, overhead);
+        let larger = full.iter().zip(used).any(|(new, old)| *new > old);
+        let other_ports = numbers.iter().any(|number| !old.contains(number));
+        kind.grown[*host] |= sized && (larger || other_ports);
+    }
+    for slot in crate::slots::free_slots(wanted) {
+        let before = input.options.previous.get(&(spec.path.clone(), slot));
+        if let Some(host) = before.and_then(|name| host_index(&input.hosts, name)) {
+            kind.previous[host] += 1;
+        }
+    }
+    for (host, row) in input.hosts.iter().enumerate() {
+        let Some(known) = row.known else { continue };
+        let ranges = &known.capacity.ports;
+        let in_range = |port: &u16| ranges.iter().any(|(a, b)| a <= port && port <= b);
+        kind.allowed[host] = kind.ports.iter().all(in_range);
+        for (index, bias) in spec.biases.iter().enumerate() {
+            let Some(has) = has_attribute(row, bias) else { continue };
+            let holds = !bias.word.is_hard() || holding.has(&Statement::Bias(at, index));
+            match bias.word {
+                Word::Always if holds => kind.allowed[host] &= has,
+                Word::Never if holds => kind.allowed[host] &= !has,
+                _ => kind.points[host] += attribute_points(bias, has),
+            }
+        }
+    }
+    kind
+}
+
+fn host_index(hosts: &[HostRow<'_>], name: &str) -> Option<usize> {
+    hosts.binary_search_by(|row| row.name.cmp(name)).ok()
+}
+
+/// Whether a known host has what an attribute bias names; `None` for other biases and hosts.
+fn has_attribute(row: &HostRow<'_>, bias: &Bias) -> Option<bool> {
+    let Target::Attribute { name, value } = &bias.target else { return None };
+    let found = row.known?.attributes.get(name);
+    Some(match value {
+        None => found.is_some(),
+        Some(value) => found == Some(value),
+    })
+}
+
+fn attribute_points(bias: &Bias, has: bool) -> i64 {
+    match bias.word {
+        Word::Prefer if has => i64::from(bias.weight),
+        Word::Avoid if has => -i64::from(bias.weight),
+        _ => 0,
+    }
+}
+
+fn fixed_points(input: &Input<'_>, bias: &Bias, group: &FixedGroup) -> i64 {
+    let points = |host: usize| {
+        has_attribute(&input.hosts[host], bias).map_or(0, |has| attribute_points(bias, has))
+    };
+    group.at.iter().map(|(host, count)| points(*host) * i64::from(*count)).sum()
+}
+
+struct Rules<'a> {
+    profiles: &'a [BTreeSet<Tag>],
+    names: &'a [String],
+    tags: BTreeMap<Tag, usize>,
+}
+
+impl Rules<'_> {
+    fn add(&mut self, model: &mut Model, holder: usize, bias: &Bias) {
+        let Target::Tag(tag) = &bias.target else { return };
+        let says = match bias.word {
+            Word::Never => Says::Never,
+            Word::Always => Says::Always,
+            Word::Avoid => Says::Avoid(i64::from(bias.weight)),
+            Word::Prefer => Says::Prefer(i64::from(bias.weight)),
+            Word::Neutral => return,
+        };
+        let domain = bias.domain.as_ref().map_or(0, |name| {
+            1 + self.names.binary_search(name).expect("every domain of a rule was collected")
+        });
+        let next = self.tags.len();
+        let id = *self.tags.entry(tag.clone()).or_insert(next);
+        if id == next {
+            let profiles: Vec<usize> =
+                (0..self.profiles.len()).filter(|&at| self.profiles[at].contains(tag)).collect();
+            for &profile in &profiles {
+                model.carries[profile].push(id);
+            }
+            model.tags.push(Carriers { tag: tag.clone(), profiles });
+        }
+        model.rules.push(Rule {
+            holder,
+            says,
+            tag: id,
+            domain,
+            own: self.profiles[holder].contains(tag),
+            fixed: holder >= model.kinds.len(),
+            excused: Vec::new(),
+        });
+    }
+}
+
+/// Rules bind plans, not accidents: where a fixed holder of `always` stands alone already, no plan
+/// has to answer for it.
+fn excuse(model: &mut Model, input: &Input<'_>) {
+    for rule in model.rules.iter_mut().filter(|rule| rule.fixed && rule.says == Says::Always) {
+        let domain = &model.domains[rule.domain];
+        let tag = &model.tags[rule.tag].tag;
+        let mut count = vec![0_u32; domain.len()];
+        for (host, _) in input.before.iter().filter(|(_, one)| one.tags.contains(tag)) {
+            count[domain.of[*host]] += 1;
+        }
+        let least = 1 + u32::from(rule.own);
+        rule.excused = count.iter().map(|found| *found < least).collect();
+    }
+}
+
+fn index(model: &mut Model) {
+    for (at, rule) in model.rules.iter().enumerate() {
+        let carriers = model.tags[rule.tag].profiles.iter().copied();
+        for profile in carriers.chain([rule.holder]).collect::<BTreeSet<usize>>() {
+            model.touching[profile].push(at);
+        }
+    }
+}
+
+/// Tasks whose count is left out and that nobody needs beside it are left out wholly.
+fn drop_useless(model: &mut Model, input: &Input<'_>, holding: Holding<'_>) {
+    let targets: BTreeSet<usize> = model
+        .rules
+        .iter()
+        .filter(|rule| rule.says == Says::Always)
+        .map(|rule| rule.tag)
+        .collect();
+    for at in 0..input.wanted.len() {
+        let needed = model.carries[at].iter().any(|tag| targets.contains(tag));
+        if !needed && !holding.has(&Statement::Count(at)) {
+            model.kinds[at].most = 0;
+        }
+    }
+}

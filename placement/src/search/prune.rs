@@ -1,0 +1,117 @@
+//! What shows early that a branch leads nowhere: too little room in all, and too few places for
+//! those that exclude each other. Also which hosts are alike.
+//!
+//! Owns sound bounds only: what is cut off here has no placement. Must not change the state.
+
+use std::collections::BTreeMap;
+
+use crate::model::Model;
+use crate::state::State;
+
+/// Hosts with equal likeness can be exchanged in every placement.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness<'m> {
+    known: bool,
+    capacity: &'m [u64; 4],
+    base: &'m [u64; 4],
+    base_ports: Vec<u16>,
+    allowed: Vec<bool>,
+    runs: Vec<u32>,
+    grown: Vec<bool>,
+    domains: Vec<Option<usize>>,
+    excused: Vec<bool>,
+    fixed: Vec<u32>,
+}
+
+fn likeness(model: &Model, host: usize) -> Likeness<'_> {
+    let node = &model.hosts[host];
+    let alone = |at: usize| {
+        let domain = &model.domains[at];
+        let place = domain.of[host];
+        // A host that lacks the attribute is a domain of its own, like any other such host.
+        (!domain.lacks[place] && !domain.unknown[place]).then_some(place)
+    };
+    let fixed = model.fixed.iter().map(|group| {
+        group.at.iter().find(|(at, _)| *at == host).map_or(0, |(_, count)| *count)
+    });
+    let excused = model.rules.iter().filter(|rule| rule.fixed);
+    Likeness {
+        known: node.known,
+        capacity: &node.capacity,
+        base: &node.base,
+        base_ports: node.base_ports.iter().copied().collect(),
+        allowed: model.kinds.iter().map(|kind| kind.allowed[host]).collect(),
+        runs: model.kinds.iter().map(|kind| kind.runs[host]).collect(),
+        grown: model.kinds.iter().map(|kind| kind.grown[host]).collect(),
+        domains: (1..model.domains.len()).map(alone).collect(),
+        excused: excused
+            .map(|rule| {
+                let place = model.domains[rule.domain].of[host];
+                rule.excused.get(place).copied().unwrap_or(false)
+            })
+            .collect(),
+        fixed: fixed.collect(),
+    }
+}
+
+/// The class of each host.
+pub(super) fn classes(model: &Model) -> Vec<usize> {
+    let mut ids = BTreeMap::new();
+    (0..model.hosts.len())
+        .map(|host| {
+            let next = ids.len();
+            *ids.entry(likeness(model, host)).or_insert(next)
+        })
+        .collect()
+}
+
+/// Whether the kinds that are still to come may all find room. False is certain.
+pub(super) fn can_still_fit(
+    state: &State<'_>,
+    rest: &[usize],
+    cliques: &[(usize, Vec<usize>)],
+) -> bool {
+    let model = state.model;
+    let hosts = 0..model.hosts.len();
+    let lacking = |kind: usize| {
+        u64::from(model.kinds[kind].least.saturating_sub(state.placed[kind]))
+    };
+    let each = rest.iter().all(|&kind| {
+        let room: u64 = hosts.clone().map(|host| u64::from(state.room(kind, host))).sum();
+        room >= lacking(kind)
+    });
+    each && (0..4).all(|resource| total_fits(state, rest, resource))
+        && cliques.iter().all(|(sort, clique)| {
+            let wanted: u64 =
+                clique.iter().filter(|kind| rest.contains(kind)).map(|&kind| lacking(kind)).sum();
+            wanted == 0 || {
+                let domain = &model.domains[*sort];
+                let open = domain.members.iter().filter(|members| {
+                    members.iter().any(|&host| {
+                        clique.iter().any(|&kind| rest.contains(&kind) && state.room(kind, host) > 0)
+                    })
+                });
+                u64::try_from(open.count()).unwrap_or(u64::MAX) >= wanted
+            }
+        })
+}
+
+fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {
+    let model = state.model;
+    // What stays beyond a host's capacity needs no room of this sum; it is left out of both sides.
+    let lacking: u128 = rest
+        .iter()
+        .map(|&kind| {
+            let facts = &model.kinds[kind];
+            let still = facts.least.saturating_sub(state.placed[kind]);
+            let running: u32 = facts
+                .runs
+                .iter()
+                .zip(&state.count[kind])
+                .map(|(runs, count)| runs.saturating_sub(*count))
+                .sum();
+            u128::from(still.saturating_sub(running)) * u128::from(facts.need[resource])
+        })
+        .sum();
+    lacking == 0 || (0..model.hosts.len()).map(|host| state.free(host, resource)).sum::<u128>() >= lacking
+}

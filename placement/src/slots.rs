@@ -1,0 +1,110 @@
+//! From counts to slots: which running instance stays, which stops, where each new one goes.
+//!
+//! Instances of one task are interchangeable until here. Must not change how many are where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::input::{Input, Wanted};
+use crate::verdict::{Assignment, Change, Plan, Stop};
+
+/// The lowest numbers for the slots that do not run yet.
+pub(crate) fn free_slots(wanted: &Wanted<'_>) -> Vec<u32> {
+    let taken: BTreeSet<u32> = wanted.runs.iter().map(|(slot, _, _)| *slot).collect();
+    let running = u32::try_from(wanted.runs.len()).unwrap_or(u32::MAX);
+    let missing = wanted.spec.count.saturating_sub(running);
+    let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+    (0..=u32::MAX).filter(|slot| !taken.contains(slot)).take(missing).collect()
+}
+
+/// The plan that puts so many of each task on each host.
+pub(crate) fn plan(input: &Input<'_>, counts: &[Vec<u32>], score: i64, bound: i64) -> Plan {
+    let mut plan = Plan { score, bound: Some(bound), ..Plan::default() };
+    for one in &input.unwanted {
+        plan.stops.push(Stop {
+            topology: one.topology.clone(),
+            task: one.task.clone(),
+            slot: one.slot,
+            host: one.host.clone(),
+        });
+    }
+    for (wanted, count) in input.wanted.iter().zip(counts) {
+        of_task(input, wanted, count, &mut plan);
+    }
+    plan.assignments.sort();
+    plan.stops.sort();
+    plan
+}
+
+fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Plan) {
+    let mut open: BTreeMap<usize, u32> =
+        count.iter().enumerate().filter(|(_, n)| **n > 0).map(|(host, n)| (host, *n)).collect();
+    let mut add = |slot: u32, host: usize, change: Change| {
+        plan.assignments.push(Assignment {
+            topology: wanted.topology.to_owned(),
+            task: wanted.spec.path.clone(),
+            slot,
+            host: input.hosts[host].name.to_owned(),
+            change,
+        });
+    };
+    // The lowest slots stay, so the highest ones leave.
+    let mut leaving = Vec::new();
+    for (slot, host, _) in &wanted.runs {
+        if take(&mut open, *host) {
+            add(*slot, *host, Change::Keep);
+        } else {
+            leaving.push((*slot, *host));
+        }
+    }
+    let most = usize::try_from(wanted.spec.count).unwrap_or(usize::MAX);
+    let stops = wanted.runs.len().saturating_sub(most).min(leaving.len());
+    for (slot, host) in leaving.split_off(leaving.len() - stops) {
+        plan.stops.push(Stop {
+            topology: wanted.topology.to_owned(),
+            task: wanted.spec.path.clone(),
+            slot,
+            host: input.hosts[host].name.to_owned(),
+        });
+    }
+    let mut homeless: Vec<(u32, Option<usize>)> = Vec::new();
+    for (slot, from) in leaving {
+        homeless.push((slot, Some(from)));
+    }
+    for slot in free_slots(wanted) {
+        let before = input.options.previous.get(&(wanted.spec.path.clone(), slot));
+        let host = before.and_then(|name| {
+            input.hosts.binary_search_by(|row| row.name.cmp(name.as_str())).ok()
+        });
+        match host {
+            Some(host) if take(&mut open, host) => add(slot, host, Change::Start),
+            _ => homeless.push((slot, None)),
+        }
+    }
+    homeless.sort_unstable();
+    let mut after = None;
+    for (slot, from) in homeless {
+        let Some(host) = next_open(&open, after) else { break };
+        take(&mut open, host);
+        after = Some(host);
+        let change = match from {
+            None => Change::Start,
+            Some(from) => Change::Move { from: input.hosts[from].name.to_owned() },
+        };
+        add(slot, host, change);
+    }
+}
+
+fn take(open: &mut BTreeMap<usize, u32>, host: usize) -> bool {
+    let Some(left) = open.get_mut(&host) else { return false };
+    *left -= 1;
+    if *left == 0 {
+        open.remove(&host);
+    }
+    true
+}
+
+/// The next host in turn, so that neighbouring slots stand on different hosts.
+fn next_open(open: &BTreeMap<usize, u32>, after: Option<usize>) -> Option<usize> {
+    let from = after.map_or(0, |host| host + 1);
+    open.range(from..).next().or_else(|| open.iter().next()).map(|(host, _)| *host)
+}

@@ -1,0 +1,84 @@
+//! The way from a model to an answer: greedy attempts, the complete search, then improvement.
+//!
+//! Owns how the budget is shared out. Must not know why something fails; `explain` asks that.
+
+use crate::construct::{Manner, construct, mixed};
+use crate::improve::improve;
+use crate::model::{Budget, Model};
+use crate::search::{Outcome, search};
+use crate::state::State;
+
+/// Greedy attempts in an order drawn from the seed.
+const SHUFFLES: u64 = 3;
+/// Improvement ends after so many looks, however large the budget is.
+const IMPROVE_STEPS: u64 = 300_000;
+
+/// A valid placement, the proof that there is none, or neither. As few moves as could be shown.
+pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Outcome<'m> {
+    let mut spent = false;
+    // With no pins in the way, the number of moves decides nothing.
+    let most = movable(model).min(model.max_moves);
+    for moves in 0..=most {
+        if let Some(state) = greedy(model, seed, moves) {
+            return Outcome::Found(state);
+        }
+        let part = budget.left / u64::from(most - moves + 1);
+        let mut share = budget.take(part);
+        let outcome = search(model, moves, &mut share);
+        budget.give(&share);
+        match outcome {
+            Outcome::Found(state) => return Outcome::Found(state),
+            Outcome::Spent => spent = true,
+            Outcome::None => {}
+        }
+        if budget.left == 0 && moves < most {
+            // Too little is left to prove anything; a plan may still be found at once.
+            return greedy(model, seed, most).map_or(Outcome::Spent, Outcome::Found);
+        }
+    }
+    if spent { Outcome::Spent } else { Outcome::None }
+}
+
+fn movable(model: &Model) -> u32 {
+    let pinned = model.kinds.iter().filter(|kind| !kind.free_to_leave);
+    pinned.map(|kind| kind.run_total).sum()
+}
+
+fn greedy(model: &Model, seed: u64, moves: u32) -> Option<State<'_>> {
+    let shuffled = (0..SHUFFLES).map(|turn| Manner::Shuffled(mixed(seed.wrapping_add(turn))));
+    let manners = [Manner::Spread, Manner::Pack].into_iter().chain(shuffled);
+    manners.into_iter().find_map(|manner| construct(model, moves, manner))
+}
+
+/// Makes what was found as good as the budget allows.
+pub(crate) fn polish(state: &mut State<'_>, budget: &mut Budget) {
+    let mut share = budget.take(IMPROVE_STEPS);
+    improve(state, &mut share);
+    budget.give(&share);
+}
+
+/// No plan has more points than this: every `prefer` met, no cost that can be avoided.
+pub(crate) fn bound(model: &Model) -> i64 {
+    use crate::model::Says;
+    let held = |holder: usize| -> i64 {
+        let fixed = holder.checked_sub(model.kinds.len()).map(|at| &model.fixed[at]);
+        fixed.map_or_else(
+            || i64::from(model.kinds[holder].most),
+            |group| group.at.iter().map(|(_, count)| i64::from(*count)).sum(),
+        )
+    };
+    let rules: i64 = model
+        .rules
+        .iter()
+        .map(|rule| match rule.says {
+            Says::Prefer(weight) => weight * held(rule.holder),
+            _ => 0,
+        })
+        .sum();
+    let points: i64 = model
+        .kinds
+        .iter()
+        .map(|kind| kind.points.iter().max().copied().unwrap_or(0) * i64::from(kind.most))
+        .sum();
+    rules + points + model.base_score
+}

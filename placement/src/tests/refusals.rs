@@ -1,0 +1,156 @@
+//! What is refused, with which statements and which sentence.
+
+use lathe_topology::Code;
+
+use crate::sample::{
+    Case, at_port, cluster, reasons, runs, sized, task, topology, with_attribute,
+};
+use crate::{Refusal, Verdict};
+
+fn codes(refusal: &Refusal) -> Vec<Code> {
+    let mut codes: Vec<Code> = refusal.reasons.iter().map(|reason| reason.code).collect();
+    codes.dedup();
+    codes
+}
+
+#[test]
+fn always_on_a_tag_that_nobody_carries() {
+    let refusal = Case::new(cluster(3), &[task("a", 2, &[], &["always db"])]).impossible();
+    assert_eq!(reasons(&refusal), ["a: tasks = 2", "a: [\"db\", \"always\"]"]);
+    assert_eq!(codes(&refusal), [Code::ALWAYS_WITHOUT_CARRIER]);
+    assert_eq!(refusal.sentence, "a says always \"db\", and nothing carries \"db\"");
+    assert_eq!(refusal.reasons[1].span, Some(10..11), "the bias's own place in the file");
+}
+
+#[test]
+fn always_towards_the_own_tag_with_a_lone_instance() {
+    let refusal = Case::new(cluster(3), &[task("a", 1, &["x"], &["always x"])]).impossible();
+    assert_eq!(reasons(&refusal), ["a: tasks = 1", "a: [\"x\", \"always\"]"]);
+    assert!(refusal.sentence.contains("does not count for itself"), "{}", refusal.sentence);
+}
+
+#[test]
+fn never_and_always_contradict_each_other() {
+    let a = task("a", 2, &[], &["always b"]);
+    let b = task("b", 2, &[], &["prefer x", "never a"]);
+    let other = task("c", 5, &[], &["never c"]);
+    let refusal = Case::new(cluster(9), &[a, b, other]).impossible();
+    let expected = ["a: tasks = 2", "a: [\"b\", \"always\"]", "b: [\"a\", \"never\"]"];
+    assert_eq!(reasons(&refusal), expected);
+    assert_eq!(codes(&refusal), [Code::CONTRADICTION]);
+}
+
+#[test]
+fn more_pigeons_than_holes() {
+    let db = task("db", 51, &["heavy_disk"], &["never heavy_disk"]);
+    let refusal = Case::new(cluster(50), &[db, task("web", 9, &[], &[])]).impossible();
+    assert_eq!(reasons(&refusal), ["db: tasks = 51", "db: [\"heavy_disk\", \"never\"]"]);
+    assert_eq!(
+        refusal.sentence,
+        "51 instances of db exclude each other on a host: at most 1 of 51 fits on each, and there are 50"
+    );
+}
+
+#[test]
+fn pigeons_of_two_tasks_share_the_holes() {
+    let one = task("one", 2, &["x"], &["never x"]);
+    let two = task("two", 2, &["x"], &["never x"]);
+    let refusal = Case::new(cluster(3), &[one, two]).impossible();
+    assert_eq!(refusal.reasons.len(), 4, "{:?}", reasons(&refusal));
+    assert!(refusal.sentence.contains("at most 1 of 4"), "{}", refusal.sentence);
+}
+
+#[test]
+fn pigeons_in_racks() {
+    let racks = with_attribute(cluster(4), "rack", &["r1", "r1", "r2", "r2"]);
+    let refusal = Case::new(racks, &[task("a", 3, &[], &["never a @rack"])]).impossible();
+    assert!(refusal.sentence.contains("on a rack value: at most 1 of 3"), "{}", refusal.sentence);
+}
+
+#[test]
+fn an_instance_larger_than_every_host() {
+    let big = sized(task("a", 1, &[], &[]), 8000);
+    let refusal = Case::new(cluster(3), &[big, task("b", 3, &[], &["never b"])]).impossible();
+    assert_eq!(codes(&refusal), [Code::TOO_LARGE_FOR_ANY_HOST]);
+    assert_eq!(
+        refusal.sentence,
+        "an instance of a needs 8.0 cpus with its executor, and the largest host has 4.0 cpus"
+    );
+    assert_eq!(refusal.reasons.len(), 2);
+}
+
+#[test]
+fn more_than_all_hosts_have() {
+    let a = sized(task("a", 5, &[], &[]), 1000);
+    let b = sized(task("b", 4, &[], &[]), 1000);
+    let refusal = Case::new(cluster(2), &[a, b]).impossible();
+    assert!(refusal.sentence.contains("make 9.0 cpus"), "{}", refusal.sentence);
+    assert_eq!(refusal.reasons.len(), 4);
+}
+
+#[test]
+fn too_many_for_the_room_on_each() {
+    let refusal =
+        Case::new(cluster(3), &[sized(task("a", 4, &[], &[]), 3000)]).impossible();
+    assert!(refusal.sentence.ends_with("have room for 3"), "{}", refusal.sentence);
+}
+
+#[test]
+fn an_attribute_that_no_host_has() {
+    let refusal = Case::new(cluster(2), &[task("a", 1, &[], &["always @disk=ssd"])]).impossible();
+    assert_eq!(codes(&refusal), [Code::NO_SUCH_ATTRIBUTE]);
+    assert_eq!(reasons(&refusal), ["a: tasks = 1", "a: [\"@disk=ssd\", \"always\"]"]);
+    let rack = Case::new(cluster(2), &[task("a", 2, &[], &["always a @rack"])]).impossible();
+    assert!(rack.sentence.contains("has the attribute rack"), "{}", rack.sentence);
+}
+
+#[test]
+fn a_fixed_port_is_a_pigeonhole() {
+    let refusal =
+        Case::new(cluster(1), &[at_port(task("a", 2, &[], &[]), 31_080)]).impossible();
+    assert!(refusal.sentence.contains("31080") || refusal.sentence.contains("at most 1"));
+    let outside = Case::new(cluster(1), &[at_port(task("a", 1, &[], &[]), 80)]).impossible();
+    assert!(outside.sentence.contains("port 80"), "{}", outside.sentence);
+}
+
+#[test]
+fn what_runs_elsewhere_blocks_and_is_named() {
+    let big = sized(task("big", 1, &[], &[]), 3000);
+    let case = Case::new(cluster(1), &[big.clone()]).running(&[runs("other", &big, 0, "h1")]);
+    let refusal = case.blocked();
+    assert_eq!(codes(&refusal), [Code::BLOCKED]);
+    assert!(refusal.sentence.contains("what runs of other"), "{}", refusal.sentence);
+    assert!(refusal.sentence.contains("is 1.0 cpus"), "{}", refusal.sentence);
+    assert_eq!(refusal.reasons.len(), 3, "{:?}", reasons(&refusal));
+}
+
+#[test]
+fn without_hosts_nothing_fits_and_nothing_wanted_fits() {
+    let none = Case::new(cluster(0), &[task("a", 1, &[], &[])]);
+    assert!(matches!(none.ask(), Verdict::Impossible(_)));
+    assert!(Case::new(cluster(0), &[task("a", 0, &[], &[])]).placed().is_empty());
+}
+
+#[test]
+fn a_spent_budget_is_said_honestly() {
+    // Sizes that fill four hosts exactly only in a few ways, and no budget to find one.
+    let sizes = [1900_u64, 1700, 1500, 1300, 1100, 900, 1290, 1310, 1410, 1590, 1010, 990];
+    let tasks: Vec<_> = sizes
+        .iter()
+        .enumerate()
+        .map(|(at, size)| sized(task(&format!("t{at}"), 1, &[], &[]), *size))
+        .collect();
+    let mut case = Case::new(cluster(4), &tasks);
+    for host in &mut case.cluster.hosts {
+        host.capacity.cpus_milli = 4000;
+    }
+    case.options.budget_steps = 0;
+    case.topologies.push(topology("u", &[sized(task("u", 1, &[], &[]), 1)]));
+    match case.ask() {
+        Verdict::Unknown { steps, refusal } => {
+            assert!(refusal.sentence.contains(&format!("{steps} steps")), "{}", refusal.sentence);
+        }
+        Verdict::Placed(plan) => assert_eq!(case.check(&plan), Vec::<String>::new()),
+        other => panic!("neither unknown nor placed: {other:?}"),
+    }
+}

@@ -1,0 +1,432 @@
+//! Refusals in words: the code, the statements as they stand in the file, the arithmetic, a hint.
+//!
+//! Owns the text. It gets statements that were shown to exclude each other and counts again what is
+//! worth saying about them. Must not decide anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_topology::{Bias, Code, Target, Word, format_bytes, format_cpus};
+
+use crate::explain::attribute_biases;
+use crate::input::Input;
+use crate::model::{Holding, Model, Need, Statement};
+use crate::verdict::{Reason, Refusal};
+
+/// A finding in words.
+struct Finding {
+    code: Code,
+    sentence: String,
+    hint: String,
+}
+
+type Set = BTreeSet<Statement>;
+
+pub(crate) fn impossible(input: &Input<'_>, set: &Set) -> Refusal {
+    let model = Model::new(input, Holding::Only(set));
+    let finding = attributes(input, set)
+        .or_else(|| no_carrier(input, set))
+        .or_else(|| contradiction(input, set))
+        .or_else(|| too_large(input, set, &model))
+        .or_else(|| totals(input, set, &model))
+        .or_else(|| pigeonhole(input, set, &model))
+        .unwrap_or_else(|| Finding {
+            code: Code::IMPOSSIBLE,
+            sentence: format!(
+                "no placement on the {} satisfies {} together; every way was tried",
+                hosts_known(input),
+                counted(set.len(), "statement")
+            ),
+            hint: "weaken one of the statements, or add hosts".to_owned(),
+        });
+    refusal(input, set, finding)
+}
+
+pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {
+    let mut others = BTreeSet::new();
+    let mut pinned = BTreeSet::new();
+    for statement in set {
+        match statement {
+            Statement::Others(name) => drop(others.insert(name.as_str())),
+            Statement::Pins(kind) => drop(pinned.insert(input.wanted[*kind].spec.path.as_str())),
+            _ => {}
+        }
+    }
+    let mut parts = Vec::new();
+    if !others.is_empty() {
+        parts.push(format!("what runs of {} takes the place", listed(&others)));
+    }
+    if !pinned.is_empty() {
+        parts.push(format!("running instances of {} may not move", listed(&pinned)));
+    }
+    let missing = missing_room(input, set).map_or_else(String::new, |text| format!("; {text}"));
+    let hint = if pinned.is_empty() {
+        "wait until something ends, stop something, or add a host".to_owned()
+    } else {
+        "allow moves (--max-moves), stop something, or add a host".to_owned()
+    };
+    let sentence = format!(
+        "there would be a placement on the {} if nothing else ran there, but {}{missing}",
+        hosts_known(input),
+        parts.join(" and ")
+    );
+    refusal(input, set, Finding { code: Code::BLOCKED, sentence, hint })
+}
+
+pub(crate) fn unknown(steps: u64, proved: bool) -> Refusal {
+    let state = if proved {
+        "there is no placement beside what runs now; whether there is one on empty hosts is open"
+    } else {
+        "no placement was found, and none was shown to be missing"
+    };
+    Refusal {
+        reasons: Vec::new(),
+        sentence: format!("the search ended after {steps} steps: {state}"),
+        hint: "allow more steps, or make it easier: more hosts, fewer hard rules".to_owned(),
+    }
+}
+
+fn refusal(input: &Input<'_>, set: &Set, finding: Finding) -> Refusal {
+    let reasons = set.iter().map(|statement| reason(input, statement, finding.code)).collect();
+    Refusal { reasons, sentence: finding.sentence, hint: finding.hint }
+}
+
+fn reason(input: &Input<'_>, statement: &Statement, code: Code) -> Reason {
+    let of = |kind: &usize, text: String| {
+        let wanted = &input.wanted[*kind];
+        Reason {
+            code,
+            task: Some(wanted.spec.path.clone()),
+            statement: text,
+            span: Some(wanted.spec.span.clone()),
+            topology: Some(wanted.topology.to_owned()),
+        }
+    };
+    match statement {
+        Statement::Count(kind) => of(kind, format!("tasks = {}", input.wanted[*kind].spec.count)),
+        Statement::Resources(kind) => of(kind, resources(input, *kind)),
+        Statement::Pins(kind) => of(kind, "running instances stay where they are".to_owned()),
+        Statement::Bias(kind, at) => {
+            let bias = &input.wanted[*kind].spec.biases[*at];
+            Reason { span: Some(bias.span.clone()), ..of(kind, bias_text(bias)) }
+        }
+        Statement::Others(name) => Reason {
+            code,
+            task: None,
+            statement: format!("what runs of {name} stays where it is"),
+            span: None,
+            topology: Some(name.clone()),
+        },
+    }
+}
+
+fn bias_text(bias: &Bias) -> String {
+    let mut text = format!("[\"{}\", \"{}\"", bias.target, bias.word);
+    if let Some(domain) = &bias.domain {
+        text.push_str(&format!(", \"{domain}\""));
+    }
+    text + "]"
+}
+
+fn resources(input: &Input<'_>, kind: usize) -> String {
+    let needs = &input.wanted[kind].spec.resources;
+    let mut text = format!(
+        "resources = {{ cpus = {}, mem = \"{}\", disk = \"{}\"",
+        format_cpus(needs.cpus_milli),
+        format_bytes(needs.mem_bytes),
+        format_bytes(needs.disk_bytes)
+    );
+    if !needs.ports.is_empty() {
+        let port = |port: &lathe_topology::Port| match port.fixed {
+            Some(number) => format!("\"{}\" at {number}", port.name),
+            None => format!("\"{}\"", port.name),
+        };
+        let names: Vec<String> = needs.ports.iter().map(port).collect();
+        text.push_str(&format!(", ports = [{}]", names.join(", ")));
+    }
+    text + " }"
+}
+
+fn path<'i>(input: &'i Input<'_>, kind: usize) -> &'i str {
+    input.wanted[kind].spec.path.as_str()
+}
+
+fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+fn hosts_known(input: &Input<'_>) -> String {
+    let known = input.hosts.iter().filter(|row| row.known.is_some()).count();
+    counted(known, "known host")
+}
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    names.iter().copied().collect::<Vec<&str>>().join(", ")
+}
+
+fn biases<'i>(input: &'i Input<'_>, set: &Set) -> Vec<(usize, &'i Bias)> {
+    set.iter()
+        .filter_map(|statement| match statement {
+            Statement::Bias(kind, at) => Some((*kind, &input.wanted[*kind].spec.biases[*at])),
+            _ => None,
+        })
+        .collect()
+}
+
+fn kinds(set: &Set, with: impl Fn(&Statement) -> Option<usize>) -> BTreeSet<usize> {
+    set.iter().filter_map(with).collect()
+}
+
+fn counts(set: &Set) -> BTreeSet<usize> {
+    kinds(set, |one| if let Statement::Count(kind) = one { Some(*kind) } else { None })
+}
+
+fn sizes(set: &Set) -> BTreeSet<usize> {
+    kinds(set, |one| if let Statement::Resources(kind) = one { Some(*kind) } else { None })
+}
+
+fn attributes(input: &Input<'_>, set: &Set) -> Option<Finding> {
+    let by_kind = attribute_biases(input, set);
+    let (kind, rules) = by_kind.first_key_value().filter(|_| by_kind.len() == 1)?;
+    if rules.len() != biases(input, set).len() || !sizes(set).is_empty() {
+        return None;
+    }
+    let all: Vec<String> =
+        rules.iter().map(|at| bias_text(&input.wanted[*kind].spec.biases[*at])).collect();
+    let lacking = rules.iter().filter_map(|at| {
+        let domain = input.wanted[*kind].spec.biases[*at].domain.as_ref()?;
+        let has = |row: &crate::input::HostRow<'_>| {
+            row.known.is_some_and(|host| host.attributes.contains_key(domain))
+        };
+        (!input.hosts.iter().any(has)).then_some(domain)
+    });
+    let targets = rules.iter().all(|at| {
+        matches!(input.wanted[*kind].spec.biases[*at].target, Target::Attribute { .. })
+    });
+    let why = match lacking.into_iter().next() {
+        Some(domain) => format!("none of the {} has the attribute {domain}", hosts_known(input)),
+        None if targets => format!("none of the {} is one where that holds", hosts_known(input)),
+        None => return None,
+    };
+    Some(Finding {
+        code: Code::NO_SUCH_ATTRIBUTE,
+        sentence: format!("{} says {}; {why}", path(input, *kind), all.join(" and ")),
+        hint: "give a host the attribute, or weaken the rule to prefer or avoid".to_owned(),
+    })
+}
+
+fn carriers(input: &Input<'_>, bias: &Bias) -> Vec<usize> {
+    let Target::Tag(tag) = &bias.target else { return Vec::new() };
+    let carries = |kind: &usize| {
+        let spec = input.wanted[*kind].spec;
+        spec.count > 0 && spec.carried_tags().contains(tag)
+    };
+    (0..input.wanted.len()).filter(carries).collect()
+}
+
+fn no_carrier(input: &Input<'_>, set: &Set) -> Option<Finding> {
+    let rules = biases(input, set);
+    let [(kind, bias)] = rules.as_slice() else { return None };
+    if bias.word != Word::Always || !sizes(set).is_empty() {
+        return None;
+    }
+    let carriers = carriers(input, bias);
+    let (name, target) = (path(input, *kind), &bias.target);
+    let sentence = if carriers.is_empty() {
+        format!("{name} says always \"{target}\", and nothing carries \"{target}\"")
+    } else if carriers == [*kind] && input.wanted[*kind].spec.count == 1 {
+        format!(
+            "{name} says always \"{target}\", a tag that only itself carries, and has 1 instance; \
+             an instance does not count for itself, so it needs at least 2"
+        )
+    } else {
+        return None;
+    };
+    Some(Finding {
+        code: Code::ALWAYS_WITHOUT_CARRIER,
+        sentence,
+        hint: format!("add another carrier of \"{target}\", or weaken the rule to prefer"),
+    })
+}
+
+fn contradiction(input: &Input<'_>, set: &Set) -> Option<Finding> {
+    let rules = biases(input, set);
+    let has = |word: Word| rules.iter().any(|(_, bias)| bias.word == word);
+    if !has(Word::Always) || !has(Word::Never) || !sizes(set).is_empty() {
+        return None;
+    }
+    let said: Vec<String> = rules
+        .iter()
+        .map(|(kind, bias)| format!("{} says {}", path(input, *kind), bias_text(bias)))
+        .collect();
+    let asked: Vec<String> = counts(set)
+        .iter()
+        .map(|&kind| counted_instances(input, kind))
+        .collect();
+    Some(Finding {
+        code: Code::CONTRADICTION,
+        sentence: format!("{}; not all of that can hold for {}", said.join(", "), asked.join(", ")),
+        hint: "weaken one of the rules to prefer or avoid".to_owned(),
+    })
+}
+
+fn counted_instances(input: &Input<'_>, kind: usize) -> String {
+    let count = usize::try_from(input.wanted[kind].spec.count).unwrap_or(usize::MAX);
+    format!("{} of {}", counted(count, "instance"), path(input, kind))
+}
+
+const NAMES: [&str; 4] = ["cpus", "memory", "disk", "ports"];
+
+fn amount(resource: usize, value: u128) -> String {
+    let value = u64::try_from(value).unwrap_or(u64::MAX);
+    match resource {
+        0 => format!("{} cpus", format_cpus(value)),
+        3 => format!("{value} ports"),
+        _ => format!("{} of {}", format_bytes(value), NAMES[resource]),
+    }
+}
+
+fn too_large(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
+    let (sizes, counts) = (sizes(set), counts(set));
+    let kind = *sizes.first()?;
+    if sizes.len() != 1 || counts != sizes {
+        return None;
+    }
+    let facts = &model.kinds[kind];
+    let name = path(input, kind);
+    let hosts = || model.hosts.iter().enumerate().filter(|(at, host)| host.known && facts.allowed[*at]);
+    let largest = |resource: usize| hosts().map(|(_, host)| host.capacity[resource]).max().unwrap_or(0);
+    let fits = |capacity: &Need| -> u64 {
+        let needs = facts.need.iter().zip(capacity).filter(|(need, _)| **need > 0);
+        needs.map(|(need, all)| all / need).min().unwrap_or(u64::MAX)
+    };
+    let short = (0..NAMES.len()).find(|&at| facts.need[at] > largest(at));
+    let room: u64 = hosts().map(|(_, host)| fits(&host.capacity)).fold(0, u64::saturating_add);
+    let sentence = if let Some(at) = short {
+        format!(
+            "an instance of {name} needs {} with its executor, and the largest host has {}",
+            amount(at, u128::from(facts.need[at])),
+            amount(at, u128::from(largest(at)))
+        )
+    } else if room < u64::from(facts.least) {
+        format!(
+            "{name} wants {} instances, and the {} have room for {room}",
+            facts.least,
+            hosts_known(input)
+        )
+    } else {
+        let ports: Vec<String> = facts.ports.iter().map(u16::to_string).collect();
+        if ports.is_empty() {
+            return None;
+        }
+        let usable = hosts().count();
+        format!(
+            "{name} wants {} instances at port {}, at most 1 fits on each host, and {} it",
+            facts.least,
+            ports.join(" and "),
+            if usable == 1 { "1 host has".to_owned() } else { format!("{usable} hosts have") }
+        )
+    };
+    Some(Finding {
+        code: Code::TOO_LARGE_FOR_ANY_HOST,
+        sentence,
+        hint: "ask for less, want fewer instances, or add hosts".to_owned(),
+    })
+}
+
+fn totals(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
+    let kinds = sizes(set);
+    if kinds.is_empty() || kinds != counts(set) || !biases(input, set).is_empty() {
+        return None;
+    }
+    let (resource, wanted, have) = (0..NAMES.len()).find_map(|at| {
+        let wanted: u128 = kinds
+            .iter()
+            .map(|&kind| u128::from(model.kinds[kind].least) * u128::from(model.kinds[kind].need[at]))
+            .sum();
+        let have: u128 = model.hosts.iter().map(|host| u128::from(host.capacity[at])).sum();
+        (wanted > have).then_some((at, wanted, have))
+    })?;
+    let terms: Vec<String> = kinds
+        .iter()
+        .map(|&kind| {
+            let each = amount(resource, u128::from(model.kinds[kind].need[resource]));
+            format!("{} × {each} for {}", model.kinds[kind].least, path(input, kind))
+        })
+        .collect();
+    Some(Finding {
+        code: Code::IMPOSSIBLE,
+        sentence: format!(
+            "{} make {}, and the {} have {} in all",
+            terms.join(" + "),
+            amount(resource, wanted),
+            hosts_known(input),
+            amount(resource, have)
+        ),
+        hint: "ask for less, want fewer instances, or add hosts".to_owned(),
+    })
+}
+
+fn pigeonhole(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
+    let kinds = counts(set);
+    let rules = biases(input, set);
+    if kinds.is_empty() || rules.iter().any(|(_, bias)| bias.word != Word::Never) {
+        return None;
+    }
+    let names: BTreeSet<&Option<String>> = rules.iter().map(|(_, bias)| &bias.domain).collect();
+    let sort = model.domains.iter().enumerate().rev().find(|(sort, domain)| {
+        let wanted: u64 = kinds.iter().map(|&kind| u64::from(model.kinds[kind].least)).sum();
+        let known = domain.members.iter().filter(|hosts| model.hosts[hosts[0]].known).count();
+        let pairs = kinds.iter().all(|&a| kinds.iter().all(|&b| model.conflict(a, b, *sort)));
+        pairs && wanted > u64::try_from(known).unwrap_or(u64::MAX)
+    });
+    let (sort, domain) = sort?;
+    let known = domain.members.iter().filter(|hosts| model.hosts[hosts[0]].known).count();
+    let place = match names.first().filter(|_| sort > 0) {
+        Some(Some(name)) => format!("{name} value"),
+        _ => "host".to_owned(),
+    };
+    let parts: Vec<String> = kinds.iter().map(|&kind| counted_instances(input, kind)).collect();
+    let total: u64 = kinds.iter().map(|&kind| u64::from(model.kinds[kind].least)).sum();
+    Some(Finding {
+        code: Code::IMPOSSIBLE,
+        sentence: format!(
+            "{} exclude each other on a {place}: at most 1 of {total} fits on each, and there {} {known}",
+            parts.join(" and "),
+            if known == 1 { "is" } else { "are" }
+        ),
+        hint: format!(
+            "at most {known} instances in all, {} more hosts, or weaken a rule to avoid",
+            total.saturating_sub(u64::try_from(known).unwrap_or(u64::MAX))
+        ),
+    })
+}
+
+/// What the tasks of a set lack where the most is free.
+fn missing_room(input: &Input<'_>, set: &Set) -> Option<String> {
+    let model = Model::new(input, Holding::All);
+    let mut free: BTreeMap<usize, u64> = BTreeMap::new();
+    let kind = *sizes(set).first()?;
+    let facts = &model.kinds[kind];
+    let mut used: Vec<Need> = model.hosts.iter().map(|host| host.base).collect();
+    for other in &model.kinds {
+        for (host, runs) in other.runs.iter().enumerate() {
+            for (sum, need) in used[host].iter_mut().zip(other.need) {
+                *sum = sum.saturating_add(need.saturating_mul(u64::from(*runs)));
+            }
+        }
+    }
+    for (host, node) in model.hosts.iter().enumerate() {
+        for (at, sum) in used[host].iter().enumerate() {
+            let left = node.capacity[at].saturating_sub(*sum);
+            let most = free.entry(at).or_default();
+            *most = left.max(*most);
+        }
+    }
+    let short = (0..NAMES.len()).find(|at| facts.need[*at] > free.get(at).copied().unwrap_or(0))?;
+    Some(format!(
+        "an instance of {} needs {}, and the most that is free on one host is {}",
+        path(input, kind),
+        amount(short, u128::from(facts.need[short])),
+        amount(short, u128::from(free.get(&short).copied().unwrap_or(0)))
+    ))
+}
