@@ -57,11 +57,16 @@ impl Base {
         let uri: Uri = url.trim_end_matches('/').parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?;
         let is_plain = uri.scheme_str() == Some("http") && uri.path() == "/";
-        if !is_plain || uri.query().is_some() || authority.host().is_empty() {
+        let has_user = authority.as_str().contains('@');
+        if !is_plain || has_user || uri.query().is_some() || authority.host().is_empty() {
             return Err(wrong());
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(80);
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if authority.as_str() == authority.host() => 80,
+            None => return Err(wrong()),
+        };
         Ok(Self { authority: authority.as_str().to_owned(), host, port })
     }
 

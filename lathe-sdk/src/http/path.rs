@@ -11,11 +11,14 @@ const FEW: usize = 8;
 /// The most segments that are told apart, the method included.
 pub(crate) const MOST: usize = 256;
 
-/// The segments and the text that they point into.
+/// Up to `N` segments, how many there are, and the text that they point into.
+type Held<const N: usize> = Yoke<([&'static str; N], usize), Box<str>>;
+
+/// The segments of one path.
 #[derive(Debug)]
 pub(crate) enum Segments {
-    Few(Yoke<([&'static str; FEW], usize), Box<str>>),
-    Many(Box<Yoke<([&'static str; MOST], usize), Box<str>>>),
+    Few(Held<FEW>),
+    Many(Box<Held<MOST>>),
 }
 
 impl Segments {
