@@ -123,10 +123,12 @@ fn stop_excess(state: &mut State<'_>, kind: usize) {
         let hosts: Vec<usize> = counts.filter(|(_, n)| **n > 0).map(|(host, _)| host).collect();
         let best = hosts.into_iter().min_by_key(|&host| {
             let count = state.count[kind][host];
+            let nth = usize::try_from(count - 1).unwrap_or(usize::MAX);
+            let slot = state.model.kinds[kind].slots[host].get(nth).copied();
             let mut trial = Trial { state, kind };
             trial.without(host, |after| {
                 let unmet = after.unmet_around(kind, host).count();
-                (unmet, Reverse(after.score), Reverse(count), Reverse(after.load(host)), host)
+                (unmet, Reverse(after.score), Reverse(count), Reverse(slot))
             })
         });
         let Some(host) = best else { return };

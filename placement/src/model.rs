@@ -71,6 +71,8 @@ pub(crate) struct Kind {
     /// How many of it run there and may be kept.
     pub(crate) runs: Vec<u32>,
     pub(crate) run_total: u32,
+    /// Their slots, ascending.
+    pub(crate) slots: Vec<Vec<u32>>,
     /// One that stays there would need more than it uses now.
     pub(crate) grown: Vec<bool>,
     /// How many slots to be started ran there before.

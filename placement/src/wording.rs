@@ -301,7 +301,16 @@ fn too_large(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
     };
     let short = (0..NAMES.len()).find(|&at| facts.need[at] > largest(at));
     let room: u64 = hosts().map(|(_, host)| fits(&host.capacity)).fold(0, u64::saturating_add);
-    let sentence = if let Some(at) = short {
+    let usable = u64::try_from(hosts().count()).unwrap_or(u64::MAX);
+    let sentence = if !facts.ports.is_empty() && usable < u64::from(facts.least) {
+        let ports: Vec<String> = facts.ports.iter().map(u16::to_string).collect();
+        format!(
+            "{} at port {}: at most 1 fits on each host that offers it, and there {} {usable}",
+            counted_instances(input, kind),
+            ports.join(" and "),
+            if usable == 1 { "is" } else { "are" }
+        )
+    } else if let Some(at) = short {
         format!(
             "an instance of {name} needs {} with its executor, and the largest host has {}",
             amount(at, u128::from(facts.need[at])),
@@ -314,17 +323,7 @@ fn too_large(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
             hosts_known(input)
         )
     } else {
-        let ports: Vec<String> = facts.ports.iter().map(u16::to_string).collect();
-        if ports.is_empty() {
-            return None;
-        }
-        let usable = hosts().count();
-        format!(
-            "{name} wants {} instances at port {}, at most 1 fits on each host, and {} it",
-            facts.least,
-            ports.join(" and "),
-            if usable == 1 { "1 host has".to_owned() } else { format!("{usable} hosts have") }
-        )
+        return None;
     };
     Some(Finding {
         code: Code::TOO_LARGE_FOR_ANY_HOST,

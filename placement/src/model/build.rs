@@ -227,13 +227,15 @@ fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
         ports: if sized { numbers.clone() } else { Vec::new() },
         runs: vec![0; count],
         run_total: 0,
+        slots: vec![Vec::new(); count],
         grown: vec![false; count],
         previous: vec![0; count],
         allowed: vec![true; count],
         points: vec![0; count],
         free_to_leave: !counted || !holding.has(&Statement::Pins(at)),
     };
-    for (_, host, one) in &wanted.runs {
+    for (slot, host, one) in &wanted.runs {
+        kind.slots[*host].push(*slot);
         kind.runs[*host] += 1;
         kind.run_total += 1;
         let used = need(&one.resources, overhead);
