@@ -125,7 +125,7 @@ impl Sender {
     async fn beat_to(&mut self, registry: &str, life: Life) -> Result<(), BeatError> {
         let incarnation = path_segment(&self.beating.incarnation);
         let address = joined(registry, &format!("/v1/instances/{incarnation}/beat"))?;
-        let request = Request::post("")
+        let request = Request::post("/")
             .header(header::AUTHORIZATION, bearer(&self.beating.secret))
             .header(header::CONTENT_TYPE, "application/json");
         let body = format!("{{\"state\":\"{}\"}}", state_word(life));
@@ -167,7 +167,7 @@ impl Sender {
 async fn ask(scheduler: &str) -> Result<Vec<String>, BeatError> {
     let address = joined(scheduler, "/v1/registries")?;
     let mut connection = Connection::open(&address, CONNECT_LIMIT).await?;
-    let request = Request::get("").header(header::ACCEPT, "application/json");
+    let request = Request::get("/").header(header::ACCEPT, "application/json");
     let answer = connection.send(&address, request, Bytes::new(), ANSWER_LIMIT).await?;
     let status = answer.status();
     if !status.is_success() {

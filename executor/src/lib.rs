@@ -19,3 +19,6 @@ pub mod sandbox;
 
 pub mod causes;
 pub mod plain_http;
+
+#[cfg(test)]
+mod test_server;

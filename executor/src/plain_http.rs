@@ -127,7 +127,8 @@ impl Connection {
         self.address.same_server(address) && !self.sender.is_closed()
     }
 
-    /// Sends a request; gives back the head of the answer, its body still to be read.
+    /// Sends a request, whose path becomes that of the address; gives back the head of the answer,
+    /// its body still to be read.
     ///
     /// # Errors
     /// See [`RequestError`].

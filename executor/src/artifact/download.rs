@@ -87,7 +87,7 @@ pub async fn download(
 ) -> Result<(), DownloadError> {
     let address = Address::parse(url)?;
     let mut connection = Connection::open(&address, CONNECT_LIMIT).await?;
-    let request = Request::get("").header(header::AUTHORIZATION, bearer(secret));
+    let request = Request::get("/").header(header::AUTHORIZATION, bearer(secret));
     let answer = connection.send(&address, request, Bytes::new(), ANSWER_LIMIT).await?;
     if answer.status() != StatusCode::OK {
         return Err(DownloadError::Status { status: answer.status() });

@@ -15,7 +15,7 @@ struct Waiting {
 
 /// What the agent has not acknowledged.
 #[derive(Debug, Default)]
-pub struct Unacknowledged {
+pub(super) struct Unacknowledged {
     /// Oldest first.
     updates: Vec<Waiting>,
     /// Tasks of which no update was acknowledged, in the order of their launches.
@@ -26,7 +26,7 @@ pub struct Unacknowledged {
 
 impl Unacknowledged {
     /// Notes a launched task.
-    pub fn launched(&mut self, task: &TaskId) {
+    pub(super) fn launched(&mut self, task: &TaskId) {
         if !self.tasks.contains(task) {
             self.tasks.push(task.clone());
         }
@@ -34,7 +34,7 @@ impl Unacknowledged {
 
     /// Notes an update; `told` when it goes out at once. False, and nothing noted, after the
     /// task's terminal update.
-    pub fn record(&mut self, update: &Update, told: bool) -> bool {
+    pub(super) fn record(&mut self, update: &Update, told: bool) -> bool {
         if self.ended.contains(&update.task) {
             return false;
         }
@@ -46,7 +46,7 @@ impl Unacknowledged {
     }
 
     /// The agent holds this update. Unknown ones (acknowledged twice) say nothing.
-    pub fn acknowledge(&mut self, task: &TaskId, id: UpdateId) {
+    pub(super) fn acknowledge(&mut self, task: &TaskId, id: UpdateId) {
         let before = self.updates.len();
         self.updates.retain(|waiting| waiting.update.id != id || waiting.update.task != *task);
         if self.updates.len() < before {
@@ -55,7 +55,7 @@ impl Unacknowledged {
     }
 
     /// What a new subscription has to repeat; from now on these count as told.
-    pub fn repeat(&mut self) -> (Vec<TaskId>, Vec<Update>) {
+    pub(super) fn repeat(&mut self) -> (Vec<TaskId>, Vec<Update>) {
         for waiting in &mut self.updates {
             waiting.told = true;
         }
@@ -63,7 +63,7 @@ impl Unacknowledged {
     }
 
     /// Updates that arose while there was no subscription to send them over; now told.
-    pub fn take_untold(&mut self) -> Vec<Update> {
+    pub(super) fn take_untold(&mut self) -> Vec<Update> {
         let mut untold = Vec::new();
         for waiting in self.updates.iter_mut().filter(|waiting| !waiting.told) {
             waiting.told = true;
@@ -73,17 +73,17 @@ impl Unacknowledged {
     }
 
     /// How many updates wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.updates.len()
     }
 
     /// Is everything acknowledged?
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.updates.is_empty()
     }
 
     /// Does this task have its terminal update?
-    pub fn has_ended(&self, task: &TaskId) -> bool {
+    pub(super) fn has_ended(&self, task: &TaskId) -> bool {
         self.ended.contains(task)
     }
 }
