@@ -54,3 +54,6 @@ pub async fn bind(address: SocketAddr, insecure: bool) -> Result<TcpListener, Bi
     allow(address, insecure)?;
     TcpListener::bind(address).await.map_err(|source| BindError::Io { address, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ impl Hosts {
 fn bare(name: &str) -> &str {
     name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,148 @@
-//! Tests of the door's `guard`.
+//! Tests of the checks before a handler, over real sockets and by a client of another library's
+//! making: bytes that the test writes itself.
+
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::routing::{get, post};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::door::{self, Json, Limits};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn token() -> Token {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    std::fs::write(&path, TOKEN).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, mode).unwrap();
+    Token::read(&path).unwrap()
+}
+
+fn policy(_method: &Method, path: &str) -> Access {
+    match path {
+        "/open" => Access::open(),
+        "/upload" => Access::default().any_content_type().body_bytes_max(8),
+        "/slow" => Access::open().time_max(Duration::from_millis(10)),
+        _ => Access::default().body_bytes_max(64),
+    }
+}
+
+async fn serve(guard: Guard) -> SocketAddr {
+    let router = Router::new()
+        .route("/open", get(|| async { "open" }))
+        .route("/closed", get(|| async { "closed" }))
+        .route("/write", post(|Json(value): Json<Vec<u8>>| async move { format!("{value:?}") }))
+        .route("/upload", post(|body: Bytes| async move { body.len().to_string() }))
+        .route("/slow", get(std::future::pending::<()>));
+    let listener = door::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = guard.wrap(router);
+    tokio::spawn(door::serve(listener, router, Limits::default(), std::future::pending()));
+    address
+}
+
+/// Sends a request on a connection of its own; gives the whole answer in lower case.
+async fn ask(address: SocketAddr, head: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let text = format!("{head}\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    // A server that refuses a body may close before it has read it: a reset after the answer.
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let _ = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap();
+    String::from_utf8(answer).unwrap().to_ascii_lowercase()
+}
+
+fn post_head(path: &str, kind: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+         content-type: {kind}\r\ncontent-length: {length}"
+    )
+}
+
+fn assert_problem(answer: &str, status: u16, code: &str) {
+    assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{answer}");
+    assert!(answer.contains("content-type: application/problem+json"), "{answer}");
+    assert!(answer.contains(&code.to_ascii_lowercase()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_token_opens_what_is_closed_and_open_paths_need_none() {
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let open = ask(address, "GET /open HTTP/1.1\r\nhost: localhost", "").await;
+    assert!(open.starts_with("http/1.1 200 "), "{open}");
+    assert!(open.contains("x-content-type-options: nosniff"), "{open}");
+    assert!(!open.contains("access-control"), "{open}");
+    let bare = ask(address, "GET /closed HTTP/1.1\r\nhost: localhost", "").await;
+    assert_problem(&bare, 401, code::TOKEN);
+    assert!(bare.contains("www-authenticate: bearer"), "{bare}");
+    let wrong = "GET /closed HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer nonsense";
+    assert_problem(&ask(address, wrong, "").await, 401, code::TOKEN);
+    let right = format!("GET /closed HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}");
+    assert!(ask(address, &right, "").await.ends_with("closed"));
+}
+
+#[tokio::test]
+async fn without_a_configured_token_closed_paths_stay_closed() {
+    let address = serve(Guard::new(Hosts::loopback(), policy)).await;
+    let asked = format!("GET /closed HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}");
+    assert_problem(&ask(address, &asked, "").await, 401, code::TOKEN);
+}
+
+#[tokio::test]
+async fn a_strangers_name_is_refused_before_anything_else() {
+    let address = serve(Guard::new(Hosts::loopback(), policy)).await;
+    let answer = ask(address, "GET /open HTTP/1.1\r\nhost: evil.test", "").await;
+    assert_problem(&answer, 421, code::HOST);
+}
+
+#[tokio::test]
+async fn writes_are_json_of_the_expected_form() {
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let written = ask(address, &post_head("/write", "application/json", 5), "[1,2]").await;
+    assert!(written.ends_with("[1, 2]"), "{written}");
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+    {
+        let answer = ask(address, &post_head("/write", kind, 5), "[1,2]").await;
+        assert_problem(&answer, 415, code::CONTENT_TYPE);
+    }
+    let answer = ask(address, &post_head("/write", "application/json", 3), "{x}").await;
+    assert_problem(&answer, 400, code::MALFORMED);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let announced = ask(address, &post_head("/write", "application/json", 65), "").await;
+    assert_problem(&announced, 413, code::TOO_LARGE);
+    let head = format!(
+        "POST /write HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+         content-type: application/json\r\ntransfer-encoding: chunked"
+    );
+    let chunk = "1".repeat(40);
+    let body = format!("28\r\n{chunk}\r\n28\r\n{chunk}\r\n0\r\n\r\n");
+    assert_problem(&ask(address, &head, &body).await, 413, code::TOO_LARGE);
+    let head = post_head("/upload", "application/octet-stream", 8);
+    assert!(ask(address, &head, "12345678").await.ends_with('8'));
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_a_problem() {
+    let address = serve(Guard::new(Hosts::loopback(), policy)).await;
+    let answer = ask(address, "GET /slow HTTP/1.1\r\nhost: localhost", "").await;
+    assert_problem(&answer, 503, code::TIME);
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let address = serve(Guard::new(Hosts::loopback(), |_, _| Access::open())).await;
+    let path = ask(address, "GET /nowhere HTTP/1.1\r\nhost: localhost", "").await;
+    assert_problem(&path, 404, code::NOT_FOUND);
+    let method = ask(address, "GET /write HTTP/1.1\r\nhost: localhost", "").await;
+    assert_problem(&method, 405, code::METHOD);
+}
