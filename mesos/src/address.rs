@@ -149,3 +149,6 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlProblem> {
         None => Ok((authority, None)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,6 @@ impl Backoff {
         self.ceiling_ms = self.base_ms;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ async fn beat(pulse: Option<&Pulse>) -> Bytes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::Refusal;
 use crate::calls::{Calls, Pulse};
 use crate::connection::Target;
 use crate::limits::Limits;
-use crate::scheduler::{is_protobuf, post_once};
+use crate::masters::{is_protobuf, post_once};
 use crate::stream::{self, Events, Fate};
 use crate::v1::TaskInfo;
 use crate::v1::executor::{Call, Event, call};
@@ -174,3 +174,6 @@ impl stream::Event for Event {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

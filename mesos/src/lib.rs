@@ -13,11 +13,16 @@ mod calls;
 mod connection;
 pub mod executor;
 pub mod limits;
+mod masters;
 pub mod operator;
 pub mod recordio;
 pub mod refusal;
 pub mod scheduler;
+#[cfg(test)]
+mod scripted;
 mod stream;
+#[cfg(any(test, feature = "transcripts"))]
+pub mod transcript;
 pub mod v1;
 pub mod wire;
 

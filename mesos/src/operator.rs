@@ -10,12 +10,12 @@ use prost::Message;
 use tokio::time::timeout;
 
 pub use crate::calls::CallError;
-pub use crate::scheduler::{Endpoint, EndpointError};
+pub use crate::masters::{Endpoint, EndpointError};
 
 use crate::address::Url;
 use crate::connection::{Connection, Target};
 use crate::limits::Limits;
-use crate::scheduler::{Masters, Reached, SubscribeError, is_protobuf, listed, post_once};
+use crate::masters::{Masters, Reached, SubscribeError, is_protobuf, listed, post_once};
 use crate::v1::{agent, master};
 use crate::wire;
 
@@ -116,3 +116,6 @@ impl Client {
         R::decode(body).map_err(|error| CallError::BadAnswer { what: error.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests;

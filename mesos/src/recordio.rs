@@ -132,3 +132,6 @@ pub fn frame(record: &[u8]) -> Bytes {
     out.extend_from_slice(record);
     out.freeze()
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ pub(crate) fn readable(body: &[u8]) -> String {
     let clean = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
     clean.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,226 +3,25 @@
 //! attempts are for its user.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
-use hyper::body::Incoming;
 use prost::Message as _;
-use thiserror::Error;
 
 pub use crate::calls::{Answer, CallError};
 pub use crate::connection::ConnectionError;
+pub use crate::masters::{Attempt, AttemptError, Endpoint, EndpointError, SubscribeError};
 pub use crate::stream::StreamError;
 
-use crate::Refusal;
-use crate::address::{Url, UrlError};
+use crate::address::Url;
 use crate::calls::Calls;
-use crate::connection::{self, Connection, PostError, Target};
 use crate::limits::Limits;
+use crate::masters::{Masters, Reached, is_protobuf};
 use crate::stream::{self, Events, Fate};
 use crate::v1::FrameworkInfo;
 use crate::v1::scheduler::{Call, Event, call, event};
-use crate::wire::{self, Credentials};
-
-/// The masters to ask, and who we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `host:port` or `http://host:port`, in the order in which they are asked; any of them may
-    /// be a master that does not lead.
-    pub masters: Vec<String>,
-    pub credentials: Option<Credentials>,
-}
-
-/// Why there is no client.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum EndpointError {
-    #[error("no master is given")]
-    NoMasters,
-    #[error(transparent)]
-    Address(#[from] UrlError),
-}
-
-/// Why there is no subscription.
-#[derive(Debug, Error)]
-pub enum SubscribeError {
-    /// A master said no, and would say no again.
-    #[error("{master} refused the subscription: {refusal}")]
-    Refused { master: Url, refusal: Refusal },
-    /// Every master failed in a way that may pass: try again after a pause.
-    #[error("no leading master was found: {}", listed(attempts))]
-    NoLeader { attempts: Vec<Attempt> },
-    /// It is larger than our own limit.
-    #[error("the call was not sent: its {size} bytes are more than the limit of {limit}")]
-    TooLarge { size: usize, limit: usize },
-}
-
-impl SubscribeError {
-    /// Whether the same may succeed after a pause.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::NoLeader { .. })
-    }
-}
-
-/// What became of asking one master.
-#[derive(Debug)]
-pub struct Attempt {
-    /// The master that was asked, as configured or as the last redirect said.
-    pub master: Url,
-    pub error: AttemptError,
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.master, self.error)
-    }
-}
-
-/// Why a master did not give us what we asked for.
-#[derive(Debug, Error)]
-pub enum AttemptError {
-    #[error(transparent)]
-    Refused(Refusal),
-    #[error(transparent)]
-    Connection(ConnectionError),
-    #[error("the redirect leads nowhere: {0}")]
-    Redirect(#[source] UrlError),
-    #[error("more than {} redirects", wire::MAX_REDIRECTS)]
-    TooManyRedirects,
-    #[error("the answer is not that of a Mesos master: {what}")]
-    BadAnswer { what: String },
-}
-
-pub(crate) fn listed(attempts: &[Attempt]) -> String {
-    let all: Vec<String> = attempts.iter().map(ToString::to_string).collect();
-    all.join("; ")
-}
-
-/// The masters of a cluster, asked in turn.
-#[derive(Debug)]
-pub(crate) struct Masters {
-    urls: Vec<Url>,
-    authorization: Option<HeaderValue>,
-    aliases: BTreeMap<String, String>,
-    /// Which one is asked first next time: another one each time, so that a master which accepts
-    /// connections and answers nothing does not hold us up again and again.
-    first: AtomicUsize,
-}
-
-/// A master's answer with success, and the connection that it comes on.
-pub(crate) struct Reached {
-    pub(crate) connection: Connection,
-    pub(crate) answer: Response<Incoming>,
-    pub(crate) target: Target,
-}
-
-impl Masters {
-    pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, EndpointError> {
-        if endpoint.masters.is_empty() {
-            return Err(EndpointError::NoMasters);
-        }
-        let mut urls = Vec::new();
-        for text in endpoint.masters {
-            let url = Url::parse(text.trim(), wire::MASTER_PORT)?;
-            urls.push(if url.has_path() { url } else { url.join(path) });
-        }
-        let authorization = endpoint.credentials.as_ref().map(connection::basic);
-        Ok(Self { urls, authorization, aliases: BTreeMap::new(), first: AtomicUsize::new(0) })
-    }
-
-    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref()
-    }
-
-    pub(crate) fn set_aliases(&mut self, aliases: BTreeMap<String, String>) {
-        self.aliases = aliases;
-    }
-
-    /// Asks one master after another until one of them answers with success.
-    pub(crate) async fn ask(
-        &self,
-        body: Bytes,
-        limit: Duration,
-        limits: &Limits,
-    ) -> Result<Reached, SubscribeError> {
-        let first = self.first.fetch_add(1, Ordering::Relaxed);
-        let mut attempts = Vec::new();
-        for turn in 0..self.urls.len() {
-            let url = &self.urls[first.wrapping_add(turn) % self.urls.len()];
-            match self.follow(url.clone(), body.clone(), limit, limits).await {
-                Ok(reached) => return Ok(reached),
-                Err(Attempt { master, error: AttemptError::Refused(refusal) })
-                    if !refusal.is_retryable() =>
-                {
-                    return Err(SubscribeError::Refused { master, refusal });
-                }
-                Err(attempt) => {
-                    tracing::debug!(%attempt, "a master did not help");
-                    attempts.push(attempt);
-                }
-            }
-        }
-        Err(SubscribeError::NoLeader { attempts })
-    }
-
-    async fn follow(
-        &self,
-        mut url: Url,
-        body: Bytes,
-        limit: Duration,
-        limits: &Limits,
-    ) -> Result<Reached, Attempt> {
-        for _ in 0..=wire::MAX_REDIRECTS {
-            let mut target = Target::new(url.clone());
-            target.authorization.clone_from(&self.authorization);
-            let failed = |error| Attempt { master: url.clone(), error };
-            let (connection, answer) = post_once(&target, body.clone(), limit, limits)
-                .await
-                .map_err(|error| failed(AttemptError::Connection(error)))?;
-            if answer.status().is_success() {
-                return Ok(Reached { connection, answer, target });
-            }
-            let (refusal, _) = connection.refusal(answer, limits).await;
-            let to = refusal.location.clone().filter(|_| (300..400).contains(&refusal.status));
-            let Some(to) = to else { return Err(failed(AttemptError::Refused(refusal))) };
-            let next = url.redirect(&to).map_err(|e| failed(AttemptError::Redirect(e)))?;
-            url = match self.aliases.get(next.host()) {
-                Some(host) => next.with_host(host),
-                None => next,
-            };
-        }
-        Err(Attempt { master: url, error: AttemptError::TooManyRedirects })
-    }
-}
-
-/// Opens a connection, sends one call on it, waits for the head of the answer.
-pub(crate) async fn post_once(
-    target: &Target,
-    body: Bytes,
-    limit: Duration,
-    limits: &Limits,
-) -> Result<(Connection, Response<Incoming>), ConnectionError> {
-    let mut connection = Connection::open(target, limits).await?;
-    match connection.post(target, body, limit).await {
-        Ok(answer) => Ok((connection, answer)),
-        Err(PostError::Failed(error)) => Err(error),
-        Err(PostError::Unsent) => {
-            let source = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-            Err(ConnectionError::Connect { to: target.url.authority(), source })
-        }
-    }
-}
-
-/// Whether an answer has the media type that we asked for.
-pub(crate) fn is_protobuf(answer: &Response<Incoming>) -> bool {
-    let value = answer.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let kind = value.and_then(|value| value.split(|byte| *byte == b';').next());
-    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(wire::PROTOBUF.as_bytes()))
-}
+use crate::wire;
 
 /// A framework's way to its master.
 #[derive(Debug)]
@@ -359,3 +158,6 @@ impl stream::Event for Event {
         Some(interval.saturating_mul(wire::MISSED_HEARTBEATS))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,12 @@ impl<E: Event> Events<E> {
         Self { queue, waiting, fate, reader }
     }
 
+    /// Waits until the subscription is over, taking nothing.
+    #[cfg(test)]
+    pub(crate) async fn ended(&self) {
+        self.fate.ended().await;
+    }
+
     /// The next event. May be dropped while it waits: no event is lost.
     pub(crate) async fn next(&mut self) -> Result<E, StreamError> {
         match self.queue.recv().await {

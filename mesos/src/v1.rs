@@ -31,3 +31,6 @@ pub mod agent {
 
 /// All of the above as a serialised `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mesos_v1.descriptors"));
+
+#[cfg(test)]
+mod tests;

@@ -214,3 +214,6 @@ fn parse_duration(text: &str) -> Option<Duration> {
     let number: f64 = number.trim().parse().ok()?;
     Duration::try_from_secs_f64(number * seconds).ok()
 }
+
+#[cfg(test)]
+mod tests;
