@@ -123,7 +123,7 @@ impl Translator {
             executor_id: Some(v1::ExecutorId { value: self.environment.executor_id.clone() }),
             source: Some(v1::task_status::Source::Executor.into()),
             reason: update.cause.and_then(reason).map(Into::into),
-            uuid: Some(Bytes::copy_from_slice(&update.id.0).into()),
+            uuid: Some(Bytes::copy_from_slice(&update.id.0)),
             ..v1::TaskStatus::default()
         };
         call::Update { status }

@@ -97,7 +97,7 @@ impl FakeAgent {
                 state.subscriptions.push(call.subscribe.unwrap_or_default());
                 state.stream = Some(sender);
                 drop(state);
-                self.send(subscribed());
+                self.send(&subscribed());
                 Response::builder()
                     .header("content-type", "application/x-protobuf")
                     .body(Either::Right(Stream(receiver)))
@@ -115,14 +115,14 @@ impl FakeAgent {
         }
     }
 
-    fn send(&self, event: Event) {
+    fn send(&self, event: &Event) {
         let state = self.state.lock().unwrap();
         let stream = state.stream.as_ref().expect("somebody is subscribed");
         let _ = stream.send(recordio::frame(&event.encode_to_vec()));
     }
 
     pub(crate) fn acknowledge(&self, update: &v1::TaskStatus) {
-        self.send(Event {
+        self.send(&Event {
             r#type: Some(event::Type::Acknowledged.into()),
             acknowledged: Some(event::Acknowledged {
                 task_id: update.task_id.clone(),
@@ -140,7 +140,7 @@ impl FakeAgent {
             data: Some(data.into()),
             ..v1::TaskInfo::default()
         };
-        self.send(Event {
+        self.send(&Event {
             r#type: Some(event::Type::Launch.into()),
             launch: Some(event::Launch { task }),
             ..Event::default()
@@ -151,7 +151,7 @@ impl FakeAgent {
         let policy = grace_ms.map(|grace_ms| v1::KillPolicy {
             grace_period: Some(v1::DurationInfo { nanoseconds: grace_ms * 1_000_000 }),
         });
-        self.send(Event {
+        self.send(&Event {
             r#type: Some(event::Type::Kill.into()),
             kill: Some(event::Kill {
                 task_id: v1::TaskId { value: id.to_owned() },
@@ -162,7 +162,7 @@ impl FakeAgent {
     }
 
     pub(crate) fn shut_down(&self) {
-        self.send(Event { r#type: Some(event::Type::Shutdown.into()), ..Event::default() });
+        self.send(&Event { r#type: Some(event::Type::Shutdown.into()), ..Event::default() });
     }
 
     /// Cuts all connections, as an agent's end does.
