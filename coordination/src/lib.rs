@@ -20,6 +20,7 @@ pub mod limits;
 pub mod local;
 mod path;
 mod records;
+mod socket;
 mod store;
 mod wire;
 

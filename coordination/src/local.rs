@@ -2,4 +2,11 @@
 //!
 //! Owns its parts; the client of it stands beside, in `client.rs`, since callers see one client type.
 
+mod connection;
+mod disk;
+mod hub;
+mod outbox;
 pub mod server;
+mod sessions;
+mod tree;
+mod writer;
