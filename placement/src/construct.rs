@@ -156,9 +156,9 @@ fn place_kind(state: &mut State<'_>, kind: usize, manner: Manner) {
     let mut keys: BTreeMap<usize, Key> = BTreeMap::new();
     let mut order: BTreeSet<(Key, usize)> = BTreeSet::new();
     let refresh = |state: &mut State<'_>,
-                       keys: &mut BTreeMap<usize, Key>,
-                       order: &mut BTreeSet<(Key, usize)>,
-                       host: usize| {
+                   keys: &mut BTreeMap<usize, Key>,
+                   order: &mut BTreeSet<(Key, usize)>,
+                   host: usize| {
         if let Some(old) = keys.remove(&host) {
             order.remove(&(old, host));
         }

@@ -167,7 +167,8 @@ impl Model {
                     && self.carries[other].contains(&rule.tag)
             })
         };
-        let port = domain == 0 && self.kinds[a].ports.iter().any(|p| self.kinds[b].ports.contains(p));
+        let port =
+            domain == 0 && self.kinds[a].ports.iter().any(|p| self.kinds[b].ports.contains(p));
         port || said(a, b) || said(b, a)
     }
 
@@ -182,7 +183,8 @@ impl Model {
             for &seed in alone.iter().take(200) {
                 let mut clique = vec![seed];
                 for &other in alone.iter().take(200) {
-                    if other != seed && clique.iter().all(|&one| self.conflict(one, other, domain)) {
+                    if other != seed && clique.iter().all(|&one| self.conflict(one, other, domain))
+                    {
                         clique.push(other);
                     }
                 }

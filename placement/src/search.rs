@@ -15,7 +15,7 @@ mod prune;
 /// What a search found out.
 #[derive(Debug)]
 pub(crate) enum Outcome<'m> {
-    Found(State<'m>),
+    Found(Box<State<'m>>),
     /// Proved: there is none.
     None,
     /// The budget ended first.
@@ -64,7 +64,7 @@ pub(crate) fn search<'m>(model: &'m Model, moves: u32, budget: &mut Budget) -> O
     match search.run() {
         ControlFlow::Break(()) => Outcome::Spent,
         ControlFlow::Continue(false) => Outcome::None,
-        ControlFlow::Continue(true) => Outcome::Found(search.state),
+        ControlFlow::Continue(true) => Outcome::Found(Box::new(search.state)),
     }
 }
 
@@ -109,7 +109,8 @@ impl<'m, 'b> Search<'m, 'b> {
             let forward = self.enter(&mut level, &mut at)?;
             if forward {
                 if level == self.kinds.len() {
-                    self.budget.spend(1 + model.rules.len().saturating_mul(self.hosts.len()) / 8)?;
+                    self.budget
+                        .spend(1 + model.rules.len().saturating_mul(self.hosts.len()) / 8)?;
                     if self.state.is_complete() && self.state.moves() <= self.moves {
                         return ControlFlow::Continue(true);
                     }
@@ -282,9 +283,8 @@ impl<'m, 'b> Search<'m, 'b> {
             return ControlFlow::Continue(true);
         }
         let mut later = self.kinds[now.0 + 1..].iter().filter(|kind| carried(kind));
-        let found = later.any(|&kind| {
-            domain.members[place].iter().any(|&host| self.state.room(kind, host) > 0)
-        });
+        let found = later
+            .any(|&kind| domain.members[place].iter().any(|&host| self.state.room(kind, host) > 0));
         ControlFlow::Continue(found)
     }
 }

@@ -72,9 +72,8 @@ fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Pla
     }
     for slot in free_slots(wanted) {
         let before = input.options.previous.get(&(wanted.spec.path.clone(), slot));
-        let host = before.and_then(|name| {
-            input.hosts.binary_search_by(|row| row.name.cmp(name.as_str())).ok()
-        });
+        let host = before
+            .and_then(|name| input.hosts.binary_search_by(|row| row.name.cmp(name.as_str())).ok());
         match host {
             Some(host) if take(&mut open, host) => add(slot, host, Change::Start),
             _ => homeless.push((slot, None)),

@@ -20,7 +20,7 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
     let most = movable(model).min(model.max_moves);
     for moves in 0..=most {
         if let Some(state) = greedy(model, seed, moves) {
-            return Outcome::Found(state);
+            return Outcome::Found(Box::new(state));
         }
         let part = budget.left / u64::from(most - moves + 1);
         let mut share = budget.take(part);
@@ -33,7 +33,8 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
         }
         if budget.left == 0 && moves < most {
             // Too little is left to prove anything; a plan may still be found at once.
-            return greedy(model, seed, most).map_or(Outcome::Spent, Outcome::Found);
+            return greedy(model, seed, most)
+                .map_or(Outcome::Spent, |state| Outcome::Found(Box::new(state)));
         }
     }
     if spent { Outcome::Spent } else { Outcome::None }

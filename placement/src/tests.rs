@@ -62,7 +62,7 @@ fn never_towards_the_own_tag_leaves_one_on_a_host() {
 fn never_holds_whoever_says_it() {
     let a = task("a", 1, &[], &[]);
     let b = task("b", 1, &[], &["never a"]);
-    let other = Case::new(cluster(2), &[a.clone()]).running(&[runs("o", &b, 0, "h1")]);
+    let other = Case::new(cluster(2), std::slice::from_ref(&a)).running(&[runs("o", &b, 0, "h1")]);
     assert_eq!(shown(&other.placed()), ["+a#0@h2"], "the running one says it");
     let own = Case::new(cluster(2), &[b]).running(&[runs("o", &a, 0, "h1")]);
     assert_eq!(shown(&own.placed()), ["+b#0@h2"], "the new one says it");
@@ -86,7 +86,10 @@ fn always_in_a_circle_is_planned_together() {
     let c = task("c", 2, &[], &["always a"]);
     let case = Case::new(cluster(3), &[a, b, c]);
     let plan = case.placed();
-    assert_eq!(spread(&case, &plan, "a"), spread(&case, &plan, "b").iter().map(|n| (*n).min(1)).collect::<Vec<_>>());
+    assert_eq!(
+        spread(&case, &plan, "a"),
+        spread(&case, &plan, "b").iter().map(|n| (*n).min(1)).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -165,7 +168,7 @@ fn the_overhead_is_added_to_every_instance() {
 #[test]
 fn what_runs_stays_where_it_is() {
     let lb = task("lb", 3, &["lb"], &["avoid lb"]);
-    let case = Case::new(cluster(3), &[lb.clone()]);
+    let case = Case::new(cluster(3), std::slice::from_ref(&lb));
     let case = case.running(&[runs("t", &lb, 0, "h1"), runs("t", &lb, 1, "h1")]);
     assert_eq!(shown(&case.placed()), ["=lb#0@h1", "=lb#1@h1", "+lb#2@h2"]);
 }
@@ -186,12 +189,8 @@ fn moves_are_made_only_where_allowed_and_needed() {
 fn scaling_down_does_not_take_the_last_carrier_away() {
     let db = task("db", 1, &[], &[]);
     let web = task("web", 1, &[], &["always db"]);
-    let run = [
-        runs("t", &db, 0, "h2"),
-        runs("t", &db, 1, "h1"),
-        runs("o", &web, 0, "h1"),
-    ];
-    let case = Case::new(cluster(2), &[db.clone()]).running(&run);
+    let run = [runs("t", &db, 0, "h2"), runs("t", &db, 1, "h1"), runs("o", &web, 0, "h1")];
+    let case = Case::new(cluster(2), std::slice::from_ref(&db)).running(&run);
     assert_eq!(shown(&case.placed()), ["=db#1@h1", "-db#0@h2"]);
     let gone = Case::new(cluster(2), &[task("db", 0, &[], &[])]).running(&run);
     let refusal = gone.blocked();
@@ -229,7 +228,7 @@ fn an_ending_instance_counts_for_never_but_carries_nothing() {
     let db = task("db", 1, &["db"], &["never db"]);
     let mut ending = runs("t", &db, 0, "h1");
     ending.keep = false;
-    let case = Case::new(cluster(2), &[db]).running(&[ending.clone()]);
+    let case = Case::new(cluster(2), &[db]).running(std::slice::from_ref(&ending));
     assert_eq!(shown(&case.placed()), ["+db#0@h2"], "its slot is free, its host is not");
     let web = task("web", 1, &[], &["always db"]);
     let case = Case::new(cluster(2), &[web]).running(&[ending]);
@@ -256,7 +255,7 @@ fn an_accident_elsewhere_does_not_stop_a_plan() {
 #[test]
 fn what_runs_on_an_unknown_host_stays_and_nothing_follows() {
     let a = task("a", 2, &[], &["avoid @rack"]);
-    let case = Case::new(cluster(1), &[a.clone()]).running(&[runs("t", &a, 0, "gone")]);
+    let case = Case::new(cluster(1), std::slice::from_ref(&a)).running(&[runs("t", &a, 0, "gone")]);
     assert_eq!(shown(&case.placed()), ["=a#0@gone", "+a#1@h1"]);
 }
 

@@ -184,11 +184,7 @@ fn bookkeeping(case: &Case<'_>, plan: &Plan, say: &mut impl FnMut(String)) {
 }
 
 /// Everything that lives once the plan is carried out.
-fn end_state<'a>(
-    case: &Case<'a>,
-    plan: &'a Plan,
-    say: &mut impl FnMut(String),
-) -> Vec<Live<'a>> {
+fn end_state<'a>(case: &Case<'a>, plan: &'a Plan, say: &mut impl FnMut(String)) -> Vec<Live<'a>> {
     let mut end = Vec::new();
     for one in &case.running {
         if !case.decides(one) {
@@ -265,7 +261,13 @@ fn rules(case: &Case<'_>, end: &[Live<'_>], say: &mut impl FnMut(String)) {
                     let around = carriers.iter().filter(|other| **other != at).filter(|other| {
                         together(case, holder.host, end[**other].host, bias.domain.as_ref())
                     });
-                    tag_rule(case, holder, bias, &around.map(|at| &end[*at]).collect::<Vec<_>>(), say);
+                    tag_rule(
+                        case,
+                        holder,
+                        bias,
+                        &around.map(|at| &end[*at]).collect::<Vec<_>>(),
+                        say,
+                    );
                 }
             }
         }
@@ -310,9 +312,10 @@ fn tag_rule(
         Word::Always if !holder.ending => {
             let known = case.hosts.get(holder.host);
             let judged = bias.domain.is_none() || known.is_some();
-            let has_domain = bias.domain.as_ref().is_none_or(|name| {
-                known.is_some_and(|host| host.attributes.contains_key(name))
-            });
+            let has_domain = bias
+                .domain
+                .as_ref()
+                .is_none_or(|name| known.is_some_and(|host| host.attributes.contains_key(name)));
             let met = has_domain && around.iter().any(|other| !other.ending);
             if judged && !met && (holder.given || stood_before(case, holder, bias)) {
                 say(format!(

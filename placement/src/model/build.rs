@@ -77,9 +77,7 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
 fn carried_by_dropped(input: &Input<'_>, holding: Holding<'_>, bias: &Bias) -> bool {
     let Target::Tag(tag) = &bias.target else { return false };
     input.fixed.iter().any(|(_, one)| {
-        one.keep
-            && one.tags.contains(tag)
-            && !holding.has(&Statement::Others(one.topology.clone()))
+        one.keep && one.tags.contains(tag) && !holding.has(&Statement::Others(one.topology.clone()))
     })
 }
 
@@ -364,12 +362,8 @@ fn index(model: &mut Model) {
 
 /// Tasks whose count is left out and that nobody needs beside it are left out wholly.
 fn drop_useless(model: &mut Model, input: &Input<'_>, holding: Holding<'_>) {
-    let targets: BTreeSet<usize> = model
-        .rules
-        .iter()
-        .filter(|rule| rule.says == Says::Always)
-        .map(|rule| rule.tag)
-        .collect();
+    let targets: BTreeSet<usize> =
+        model.rules.iter().filter(|rule| rule.says == Says::Always).map(|rule| rule.tag).collect();
     for at in 0..input.wanted.len() {
         let needed = model.carries[at].iter().any(|tag| targets.contains(tag));
         if !needed && !holding.has(&Statement::Count(at)) {

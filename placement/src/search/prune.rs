@@ -31,9 +31,10 @@ fn likeness(model: &Model, host: usize) -> Likeness<'_> {
         // A host that lacks the attribute is a domain of its own, like any other such host.
         (!domain.lacks[place] && !domain.unknown[place]).then_some(place)
     };
-    let fixed = model.fixed.iter().map(|group| {
-        group.at.iter().find(|(at, _)| *at == host).map_or(0, |(_, count)| *count)
-    });
+    let fixed = model
+        .fixed
+        .iter()
+        .map(|group| group.at.iter().find(|(at, _)| *at == host).map_or(0, |(_, count)| *count));
     let excused = model.rules.iter().filter(|rule| rule.fixed);
     Likeness {
         known: node.known,
@@ -73,9 +74,8 @@ pub(super) fn can_still_fit(
 ) -> bool {
     let model = state.model;
     let hosts = 0..model.hosts.len();
-    let lacking = |kind: usize| {
-        u64::from(model.kinds[kind].least.saturating_sub(state.placed[kind]))
-    };
+    let lacking =
+        |kind: usize| u64::from(model.kinds[kind].least.saturating_sub(state.placed[kind]));
     let each = rest.iter().all(|&kind| {
         let room: u64 = hosts.clone().map(|host| u64::from(state.room(kind, host))).sum();
         room >= lacking(kind)
@@ -88,7 +88,9 @@ pub(super) fn can_still_fit(
                 let domain = &model.domains[*sort];
                 let open = domain.members.iter().filter(|members| {
                     members.iter().any(|&host| {
-                        clique.iter().any(|&kind| rest.contains(&kind) && state.room(kind, host) > 0)
+                        clique
+                            .iter()
+                            .any(|&kind| rest.contains(&kind) && state.room(kind, host) > 0)
                     })
                 });
                 u64::try_from(open.count()).unwrap_or(u64::MAX) >= wanted
@@ -113,5 +115,6 @@ fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {
             u128::from(still.saturating_sub(running)) * u128::from(facts.need[resource])
         })
         .sum();
-    lacking == 0 || (0..model.hosts.len()).map(|host| state.free(host, resource)).sum::<u128>() >= lacking
+    lacking == 0
+        || (0..model.hosts.len()).map(|host| state.free(host, resource)).sum::<u128>() >= lacking
 }

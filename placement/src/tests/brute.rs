@@ -37,13 +37,8 @@ fn a_task(name: &'static str) -> impl Strategy<Value = TaskSpec> {
 type Run = (usize, u32, usize, bool, bool);
 
 fn some_runs() -> impl Strategy<Value = Vec<Run>> {
-    let run = (
-        0_usize..3,
-        0_u32..3,
-        0_usize..4,
-        prop::bool::weighted(0.7),
-        prop::bool::weighted(0.85),
-    );
+    let run =
+        (0_usize..3, 0_u32..3, 0_usize..4, prop::bool::weighted(0.7), prop::bool::weighted(0.85));
     prop_oneof![Just(Vec::new()), prop::collection::vec(run, 0..4)]
 }
 
@@ -215,7 +210,7 @@ proptest! {
         if let Verdict::Placed(plan) = case.ask() {
             let moves = moved(&plan);
             if let Some(fewer) = moves.checked_sub(1) {
-                let less = case.clone().moves(u32::try_from(fewer).unwrap());
+                let less = case.moves(u32::try_from(fewer).unwrap());
                 prop_assert_eq!(any_plan(&less), None);
             }
         }
@@ -234,7 +229,7 @@ proptest! {
         }
         other.topologies[0].tasks.rotate_left(turn % 3);
         prop_assert_eq!(case.ask(), other.ask());
-        let mut split = case.clone();
+        let mut split = case;
         split.topologies.insert(0, topology("u", &[task("u", 0, &[], &[])]));
         let mut turned = split.clone();
         turned.topologies.reverse();

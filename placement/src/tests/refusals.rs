@@ -2,9 +2,7 @@
 
 use lathe_topology::Code;
 
-use crate::sample::{
-    Case, at_port, cluster, reasons, runs, sized, task, topology, with_attribute,
-};
+use crate::sample::{Case, at_port, cluster, reasons, runs, sized, task, topology, with_attribute};
 use crate::{Refusal, Verdict};
 
 fn codes(refusal: &Refusal) -> Vec<Code> {
@@ -90,8 +88,7 @@ fn more_than_all_hosts_have() {
 
 #[test]
 fn too_many_for_the_room_on_each() {
-    let refusal =
-        Case::new(cluster(3), &[sized(task("a", 4, &[], &[]), 3000)]).impossible();
+    let refusal = Case::new(cluster(3), &[sized(task("a", 4, &[], &[]), 3000)]).impossible();
     assert!(refusal.sentence.ends_with("have room for 3"), "{}", refusal.sentence);
 }
 
@@ -106,8 +103,7 @@ fn an_attribute_that_no_host_has() {
 
 #[test]
 fn a_fixed_port_is_a_pigeonhole() {
-    let refusal =
-        Case::new(cluster(1), &[at_port(task("a", 2, &[], &[]), 31_080)]).impossible();
+    let refusal = Case::new(cluster(1), &[at_port(task("a", 2, &[], &[]), 31_080)]).impossible();
     assert_eq!(
         refusal.sentence,
         "2 instances of a at port 31080: at most 1 fits on each host that offers it, and there is 1"
@@ -119,7 +115,8 @@ fn a_fixed_port_is_a_pigeonhole() {
 #[test]
 fn what_runs_elsewhere_blocks_and_is_named() {
     let big = sized(task("big", 1, &[], &[]), 3000);
-    let case = Case::new(cluster(1), &[big.clone()]).running(&[runs("other", &big, 0, "h1")]);
+    let case =
+        Case::new(cluster(1), std::slice::from_ref(&big)).running(&[runs("other", &big, 0, "h1")]);
     let refusal = case.blocked();
     assert_eq!(codes(&refusal), [Code::BLOCKED]);
     assert!(refusal.sentence.contains("what runs of other"), "{}", refusal.sentence);

@@ -48,7 +48,7 @@ fn counts_and_slots_are_checked() {
 #[test]
 fn running_instances_are_accounted_for() {
     let a = task("a", 1, &[], &[]);
-    let case = Case::new(cluster(2), &[a.clone()]);
+    let case = Case::new(cluster(2), std::slice::from_ref(&a));
     let case = case.running(&[runs("t", &a, 0, "h1"), runs("t", &a, 1, "h2")]);
     let stop = |slot, host: &str| Stop {
         topology: "t".to_owned(),
@@ -59,10 +59,7 @@ fn running_instances_are_accounted_for() {
     let good = Plan { stops: vec![stop(1, "h2")], ..of(vec![keep("a", 0, "h1")]) };
     assert!(case.check(&good).is_empty());
     found(&case, &of(vec![keep("a", 0, "h1")]), "nothing is said about a#1");
-    let both = Plan {
-        stops: vec![stop(0, "h1"), stop(1, "h2")],
-        ..of(vec![start("a", 2, "h1")])
-    };
+    let both = Plan { stops: vec![stop(0, "h1"), stop(1, "h2")], ..of(vec![start("a", 2, "h1")]) };
     found(&case, &both, "2 stops of a, 1 are needed");
     let wrong = Plan { stops: vec![stop(1, "h1")], ..of(vec![keep("a", 0, "h1")]) };
     found(&case, &wrong, "is stopped on h1, but is not there");
@@ -76,7 +73,7 @@ fn never_and_always_are_checked_from_both_sides() {
     let b = task("b", 1, &[], &[]);
     let case = Case::new(cluster(2), &[a.clone(), b.clone()]);
     found(&case, &of(vec![start("a", 0, "h1"), start("b", 0, "h1")]), "a#0 says never b");
-    let beside = Case::new(cluster(2), &[b.clone()]).running(&[runs("o", &a, 0, "h1")]);
+    let beside = Case::new(cluster(2), std::slice::from_ref(&b)).running(&[runs("o", &a, 0, "h1")]);
     found(&beside, &of(vec![start("b", 0, "h1")]), "a#0 says never b");
     let c = task("c", 1, &[], &["always b"]);
     let case = Case::new(cluster(2), &[c, b]);
