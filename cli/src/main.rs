@@ -1,1 +1,33 @@
-fn main() {}
+//! `lathe`: the command line. Parses, runs one command, turns its outcome into an exit code.
+
+mod args;
+mod build;
+mod client;
+mod commands;
+mod failure;
+mod home;
+mod printer;
+mod report;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let printer = printer::Printer::new();
+    // One thread: children are tied to the thread that started them by their parent-death signal.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(args, &printer)),
+        Err(error) => Err(failure::Failure::new(format!("no runtime: {error}"))),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            printer.failure(&failure);
+            ExitCode::from(failure.code)
+        }
+    }
+}

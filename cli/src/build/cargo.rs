@@ -1,0 +1,194 @@
+//! Cargo, run for its binaries: the paths come from its own messages.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use cargo_metadata::Message;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+
+use super::Wish;
+use super::find::{Found, not_found};
+use crate::failure::{BAD_INPUT, FAILED, Failure};
+
+/// Bytes of cargo's own talk that are kept for an error.
+const TALK_MAX: u64 = 64 * 1024;
+
+pub(super) fn rustc_version() -> Result<String, Failure> {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let output = std::process::Command::new(&rustc).arg("-vV").output().map_err(|error| {
+        Failure::io(format!("running {rustc}"), &error).with_hint("Rust is needed to build crates")
+    })?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Builds the one binary of a crate in release mode.
+pub(super) async fn build(
+    folder: &Path,
+    wish: &Wish,
+    target: &Path,
+    progress: impl FnMut(usize),
+) -> Result<PathBuf, Failure> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--bins", "--manifest-path"]);
+    command.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
+    if !wish.features.is_empty() {
+        command.args(["--features", &wish.features.join(",")]);
+    }
+    let run = run(command, progress).await?;
+    if !run.success {
+        let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
+        return Err(Failure::new(format!("{text}\n{}", run.talk.trim_end())).with_code(BAD_INPUT));
+    }
+    match run.binaries.as_slice() {
+        [(_, only)] => Ok(only.clone()),
+        many => {
+            let named = many.iter().find(|(name, _)| *name == wish.crate_name);
+            named.map(|(_, path)| path.clone()).ok_or_else(|| {
+                let text = format!(
+                    "[LT0302] crate `{}` has {} binaries, none of its own name",
+                    wish.crate_name,
+                    many.len()
+                );
+                Failure::new(text).with_code(BAD_INPUT)
+            })
+        }
+    }
+}
+
+/// Builds a crate of a registry or of a git repository.
+pub(super) async fn install(wish: &Wish, found: &Found, target: &Path) -> Result<PathBuf, Failure> {
+    let root = target.join("installed").join(format!("{}-{}", wish.crate_name, wish.version));
+    let mut command = cargo();
+    command.args(["install", "--force", "--no-track", "--locked", "--root"]).arg(&root);
+    command.arg("--target-dir").arg(target);
+    match found {
+        Found::Git { url, rev } => {
+            command.args(["--git", url]);
+            if !rev.is_empty() {
+                command.args(["--rev", rev]);
+            }
+        }
+        _ => {
+            command.args(["--version", &format!("={}", wish.version)]);
+            if let Some(registry) = &wish.registry {
+                command.args(["--registry", registry]);
+            }
+        }
+    }
+    if !wish.features.is_empty() {
+        command.args(["--features", &wish.features.join(",")]);
+    }
+    command.arg(&wish.crate_name).stdin(Stdio::null());
+    let output = command.output().await.map_err(|error| Failure::io("running cargo", &error))?;
+    if !output.status.success() {
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        let missing = talk.contains("could not find") || talk.contains("no matching package");
+        if missing {
+            return Err(not_found(wish).with_hint(talk.trim().to_owned()));
+        }
+        let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
+        return Err(Failure::new(format!("{text}\n{}", talk.trim_end())).with_code(BAD_INPUT));
+    }
+    Ok(root.join("bin").join(&wish.crate_name))
+}
+
+struct Run {
+    success: bool,
+    binaries: Vec<(String, PathBuf)>,
+    talk: String,
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Variables of the cargo that may have started us would confuse the one that we start.
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_TARGET_DIR"]
+    {
+        command.env_remove(name);
+    }
+    command.kill_on_drop(true);
+    command
+}
+
+async fn run(mut command: Command, mut progress: impl FnMut(usize)) -> Result<Run, Failure> {
+    command.args(["--message-format", "json-render-diagnostics"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| Failure::io("running cargo", &error))?;
+    let stdout = child.stdout.take().expect("it was piped just now");
+    let stderr = child.stderr.take().expect("it was piped just now");
+    let talk = tokio::spawn(last_of(stderr));
+    let mut lines = BufReader::new(stdout).lines();
+    let mut binaries = Vec::new();
+    let mut done = 0;
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(&line) {
+            done += 1;
+            progress(done);
+            if let Some(path) = artifact.executable {
+                binaries.push((artifact.target.name.clone(), path.into()));
+            }
+        }
+    }
+    let status = child.wait().await.map_err(|error| Failure::io("waiting for cargo", &error))?;
+    let talk = talk.await.unwrap_or_default();
+    Ok(Run { success: status.success(), binaries, talk })
+}
+
+/// The end of a stream, as text.
+async fn last_of(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
+    let mut kept = Vec::new();
+    let mut buffer = vec![0; 8 * 1024];
+    while let Ok(length) = stream.read(&mut buffer).await {
+        if length == 0 {
+            break;
+        }
+        kept.extend_from_slice(&buffer[..length]);
+        let excess = kept.len().saturating_sub(TALK_MAX as usize);
+        kept.drain(..excess);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// The workspace that this binary was built from, when it runs out of its target folder.
+pub(crate) fn checkout() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    let own = std::env::current_exe().ok()?;
+    let profile = own.parent()?;
+    let built_here = profile.join(".cargo-lock").exists() || profile.join("deps").is_dir();
+    (built_here && root.join("Cargo.toml").exists()).then(|| root.to_owned())
+}
+
+/// Builds the daemons of the checkout in this binary's own profile and folder, and gives the paths
+/// of the named binaries.
+pub(crate) async fn build_workspace_binaries(
+    root: &Path,
+    names: &[&str],
+    progress: impl FnMut(usize),
+) -> Result<Vec<PathBuf>, Failure> {
+    let own =
+        std::env::current_exe().map_err(|error| Failure::io("finding this binary", &error))?;
+    let target = own.parent().and_then(Path::parent).map(Path::to_owned);
+    let mut command = cargo();
+    command.current_dir(root).arg("build");
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    if let Some(target) = target {
+        command.arg("--target-dir").arg(target);
+    }
+    for name in names {
+        command.args(["--bin", name]);
+    }
+    let run = run(command, progress).await?;
+    if !run.success {
+        let text = format!("the daemons did not build\n{}", run.talk.trim_end());
+        return Err(Failure::new(text).with_code(FAILED));
+    }
+    let path_of = |name: &&str| {
+        let found = run.binaries.iter().find(|(built, _)| built == name);
+        found.map(|(_, path)| path.clone()).ok_or_else(|| {
+            Failure::new(format!("cargo built no binary `{name}`")).with_code(FAILED)
+        })
+    };
+    names.iter().map(path_of).collect()
+}

@@ -1,0 +1,110 @@
+//! The identity of a source: everything that a binary is made from. The same key, the same binary.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::MetadataCommand;
+use sha2::{Digest as _, Sha256};
+
+use super::Wish;
+use super::find::Found;
+use crate::failure::Failure;
+
+/// Files that one package may have.
+const FILES_MAX: usize = 20_000;
+
+/// Package files, lock file, features, compiler and target; of path dependencies too.
+pub(super) fn of(wish: &Wish, found: &Found, rustc: &str) -> Result<String, Failure> {
+    let mut hasher = Sha256::new();
+    add(&mut hasher, b"lathe artifact 1");
+    add(&mut hasher, wish.crate_name.as_bytes());
+    add(&mut hasher, wish.version.as_bytes());
+    add(&mut hasher, wish.features.join(",").as_bytes());
+    add(&mut hasher, rustc.as_bytes());
+    match found {
+        Found::Git { url, rev } => {
+            add(&mut hasher, url.as_bytes());
+            add(&mut hasher, rev.as_bytes());
+        }
+        Found::Registry => {
+            add(&mut hasher, wish.registry.as_deref().unwrap_or_default().as_bytes());
+        }
+        Found::Folder(folder) => {
+            for package in local_packages(folder)? {
+                add(&mut hasher, package.name.as_bytes());
+                add_files(&package.folder, &mut hasher)?;
+            }
+        }
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// With its length, so that two texts cannot run into each other.
+fn add(hasher: &mut Sha256, bytes: &[u8]) {
+    hasher.update((bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Local {
+    name: String,
+    folder: PathBuf,
+}
+
+/// The packages that the crate is built from and that stand in folders here, itself among them.
+fn local_packages(folder: &Path) -> Result<Vec<Local>, Failure> {
+    let metadata = MetadataCommand::new().manifest_path(folder.join("Cargo.toml")).exec().map_err(
+        |error| {
+            let text = format!("[LT0302] cargo cannot read {}: {error}", folder.display());
+            Failure::new(text).with_code(crate::failure::BAD_INPUT)
+        },
+    )?;
+    let mut locals: Vec<Local> = metadata
+        .packages
+        .iter()
+        .filter(|package| package.source.is_none())
+        .filter_map(|package| {
+            let folder = package.manifest_path.parent()?;
+            Some(Local { name: package.name.to_string(), folder: folder.into() })
+        })
+        .collect();
+    locals.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(locals)
+}
+
+fn add_files(folder: &Path, hasher: &mut Sha256) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    collect(folder, folder, &mut files)
+        .map_err(|error| Failure::io(format!("reading {}", folder.display()), &error))?;
+    files.sort();
+    for file in files {
+        let bytes = std::fs::read(folder.join(&file))
+            .map_err(|error| Failure::io(format!("reading {}", file.display()), &error))?;
+        add(hasher, file.to_string_lossy().as_bytes());
+        add(hasher, &bytes);
+    }
+    Ok(())
+}
+
+/// Sources and manifests; not what builds leave, nor hidden folders, nor nested packages' targets.
+fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with('.') || name == "target" {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            collect(root, &path, files)?;
+        } else if let Ok(relative) = path.strip_prefix(root) {
+            files.push(relative.to_owned());
+        }
+        if files.len() > FILES_MAX {
+            return Err(std::io::Error::other("more files than a crate should have"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! `lathe check FILE`: the file alone, without a cluster.
+
+use std::path::Path;
+
+use super::source::Source;
+use crate::failure::{Failure, OK};
+use crate::printer::Printer;
+
+pub(crate) fn run(file: &Path, printer: &Printer) -> Result<u8, Failure> {
+    let source = Source::read(file, printer)?;
+    let instances: u64 = source.topology.tasks.iter().map(|task| u64::from(task.count)).sum();
+    printer.say(&format!(
+        "{}: {} tasks, {instances} instances, no problems",
+        file.display(),
+        source.topology.tasks.len()
+    ));
+    Ok(OK)
+}

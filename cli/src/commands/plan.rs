@@ -1,0 +1,115 @@
+//! `lathe plan FILE`: what a submission would change.
+
+use lathe_api::v1;
+use lathe_api::v1::change::Kind;
+use lathe_api::v1::plan_reply::Outcome;
+use serde_json::json;
+
+use super::source::Source;
+use crate::args::{Find, Plan as Asked};
+use crate::client::Client;
+use crate::failure::{Failure, OK, chain};
+use crate::printer::Printer;
+
+pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result<u8, Failure> {
+    let source = Source::read(&asked.file, printer)?;
+    let client = Client::find(find)?;
+    let built = source.build(printer).await?;
+    let submission = source.submission(&built);
+    let plan = ask(&client, &source, submission, asked.max_moves, printer).await?;
+    if asked.json {
+        let text = serde_json::to_string_pretty(&as_json(&source.topology.name, &plan));
+        printer.data(&text.expect("plain values always serialise"));
+    } else {
+        printer.data(&show(&source.topology.name, &plan));
+    }
+    Ok(OK)
+}
+
+/// Asks for the plan; a refusal is printed.
+pub(crate) async fn ask(
+    client: &Client,
+    source: &Source,
+    submission: v1::Submission,
+    max_moves: u32,
+    printer: &Printer,
+) -> Result<v1::Plan, Failure> {
+    let request = v1::PlanRequest { submission: Some(submission), max_moves };
+    let reply = client.calls().await?.plan(request).await.map_err(|status| called(&status))?;
+    match reply.into_inner().outcome {
+        Some(Outcome::Plan(plan)) => Ok(plan),
+        Some(Outcome::Refused(refused)) => Err(source.refusal(printer, &refused)),
+        None => Err(Failure::new("the scheduler gave an empty answer")),
+    }
+}
+
+/// A gRPC failure in words.
+pub(crate) fn called(status: &tonic::Status) -> Failure {
+    let text = match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => {
+            format!("the scheduler refused the token: {}", status.message())
+        }
+        _ if status.message().is_empty() => chain(status),
+        _ => status.message().to_owned(),
+    };
+    Failure::new(text)
+}
+
+/// Whether carrying it out would end something that runs.
+pub(crate) fn stops(plan: &v1::Plan) -> bool {
+    plan.changes.iter().any(|c| matches!(c.kind(), Kind::Stop | Kind::Move | Kind::Replace))
+}
+
+/// The plan as lines: what changes first, then what stays, in short.
+pub(crate) fn show(name: &str, plan: &v1::Plan) -> String {
+    let mut lines = Vec::new();
+    for change in &plan.changes {
+        let (sign, word) = sign_of(change.kind());
+        if change.kind() == Kind::Keep {
+            continue;
+        }
+        let mut line = format!("  {sign} {word:<8} {} on {}", change.instance, change.host);
+        if !change.from.is_empty() {
+            line = format!("{line} (from {})", change.from);
+        }
+        if !change.reason.is_empty() {
+            line = format!("{line}: {}", change.reason);
+        }
+        lines.push(line);
+    }
+    let kept = plan.changes.iter().filter(|change| change.kind() == Kind::Keep).count();
+    lines.extend(plan.notes.iter().map(|note| format!("  ~ {note}")));
+    if lines.is_empty() {
+        return format!("{name}: nothing changes ({kept} instances stay)");
+    }
+    let head = format!("{name}: {} changes, {kept} instances stay", lines.len());
+    format!("{head}\n{}", lines.join("\n"))
+}
+
+fn sign_of(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Keep => (" ", "keep"),
+        Kind::Start => ("+", "start"),
+        Kind::Stop => ("-", "stop"),
+        Kind::Move => (">", "move"),
+        Kind::Replace => ("~", "replace"),
+    }
+}
+
+fn as_json(name: &str, plan: &v1::Plan) -> serde_json::Value {
+    let changes: Vec<_> = plan
+        .changes
+        .iter()
+        .map(|change| {
+            json!({
+                "change": sign_of(change.kind()).1,
+                "instance": change.instance,
+                "task": change.task,
+                "host": change.host,
+                "from": (!change.from.is_empty()).then_some(&change.from),
+                "reason": (!change.reason.is_empty()).then_some(&change.reason),
+            })
+        })
+        .collect();
+    json!({ "topology": name, "changes": changes, "score": plan.score, "notes": plan.notes })
+}

@@ -1,0 +1,34 @@
+//! `lathe remove TOPOLOGY`.
+
+use lathe_api::rest::StatusView;
+use lathe_api::v1;
+
+use super::{plan, submit};
+use crate::args::{Find, Remove};
+use crate::client::Client;
+use crate::failure::{Failure, OK, REFUSED};
+use crate::printer::Printer;
+
+pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Result<u8, Failure> {
+    let client = Client::find(find)?;
+    if !asked.yes {
+        let status: StatusView = client.read("/v1/status").await?;
+        let of_it = |one: &&lathe_api::rest::InstanceView| one.topology == asked.topology;
+        let running =
+            status.instances.iter().filter(of_it).filter(|one| one.host.is_some()).count();
+        let question =
+            format!("{}: {running} running instances would be stopped. Go on?", asked.topology);
+        if running > 0 && !printer.confirm(&question) {
+            let failure = Failure::new("not removed: running instances would be stopped");
+            return Err(failure.with_code(REFUSED).with_hint("--yes goes on without asking"));
+        }
+    }
+    let request = v1::RemoveRequest {
+        name: asked.topology.clone(),
+        submission_id: uuid::Uuid::new_v4().to_string(),
+    };
+    let mut calls = client.calls().await?;
+    let stream = calls.remove(request).await.map_err(|status| plan::called(&status))?.into_inner();
+    submit::follow(stream, None, &asked.topology, printer).await?;
+    Ok(OK)
+}

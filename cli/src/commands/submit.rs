@@ -1,0 +1,190 @@
+//! `lathe submit FILE`: whole or not at all.
+
+use lathe_api::v1;
+use lathe_api::v1::progress::Event;
+use tokio_stream::StreamExt as _;
+
+use super::plan;
+use super::source::{Source, upload};
+use super::status;
+use crate::args::{Find, Submit};
+use crate::client::Client;
+use crate::failure::{BAD_INPUT, FAILED, Failure, NOT_READY, OK, REFUSED};
+use crate::printer::Printer;
+
+pub(crate) async fn run(find: &Find, asked: &Submit, printer: &Printer) -> Result<u8, Failure> {
+    let wait_ms = lathe_topology::parse_duration_ms(&asked.wait).map_err(|error| {
+        Failure::new(format!("--wait `{}`: {error}", asked.wait)).with_code(BAD_INPUT)
+    })?;
+    let source = Source::read(&asked.file, printer)?;
+    let client = Client::find(find)?;
+    let order = Order {
+        yes: asked.yes,
+        wait_ms,
+        max_moves: asked.max_moves,
+        id: asked.submission_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+    };
+    let done = submit(&client, &source, &order, printer).await?;
+    let status = client.read("/v1/status").await?;
+    printer.data(&status::show(&status, Some(&source.topology.name)));
+    Ok(if done.all_ready { OK } else { NOT_READY })
+}
+
+/// How a submission is to be made.
+pub(crate) struct Order {
+    pub yes: bool,
+    pub wait_ms: u64,
+    pub max_moves: u32,
+    pub id: String,
+}
+
+/// What became of a submission that was accepted.
+pub(crate) struct Done {
+    pub all_ready: bool,
+}
+
+/// Builds, uploads, shows the plan where something would be stopped, and carries it out.
+pub(crate) async fn submit(
+    client: &Client,
+    source: &Source,
+    order: &Order,
+    printer: &Printer,
+) -> Result<Done, Failure> {
+    let built = source.build(printer).await?;
+    upload(client, &built).await?;
+    let submission = source.submission(&built);
+    let mut may_stop = order.yes;
+    if !order.yes {
+        let planned =
+            plan::ask(client, source, submission.clone(), order.max_moves, printer).await?;
+        if plan::stops(&planned) {
+            printer.say(&plan::show(&source.topology.name, &planned));
+            if !printer.confirm("Running instances would be stopped. Go on?") {
+                let failure = Failure::new("not submitted: running instances would be stopped");
+                return Err(failure.with_code(REFUSED).with_hint("--yes goes on without asking"));
+            }
+            may_stop = true;
+        }
+    }
+    let request = v1::SubmitRequest {
+        submission: Some(submission),
+        max_moves: order.max_moves,
+        wait_ms: order.wait_ms,
+        submission_id: order.id.clone(),
+        may_stop,
+    };
+    let mut calls = client.calls().await?;
+    let stream = calls.submit(request).await.map_err(|status| plan::called(&status))?.into_inner();
+    follow(stream, Some(source), &source.topology.name, printer).await
+}
+
+/// Shows progress until the end of it. Ctrl-C after the commit says that the work goes on.
+pub(crate) async fn follow(
+    mut stream: tonic::Streaming<v1::Progress>,
+    source: Option<&Source>,
+    name: &str,
+    printer: &Printer,
+) -> Result<Done, Failure> {
+    let progress = printer.progress(&format!("{name}: planning"));
+    let mut tally = Tally::default();
+    let mut committed = false;
+    loop {
+        let next = tokio::select! {
+            next = stream.next() => next,
+            _ = tokio::signal::ctrl_c() => {
+                progress.clear();
+                let text = if committed {
+                    "left: the submission is accepted and goes on without this command"
+                } else {
+                    "left before anything was accepted"
+                };
+                return Err(Failure::new(text));
+            }
+        };
+        let event = match next {
+            Some(Ok(message)) => message.event,
+            Some(Err(status)) => {
+                progress.clear();
+                return Err(plan::called(&status));
+            }
+            None => {
+                progress.clear();
+                return Err(Failure::new("the scheduler ended the answer early").with_code(FAILED));
+            }
+        };
+        match event {
+            Some(Event::Planned(plan)) => {
+                progress.now(format!("{name}: {} instances planned", plan.changes.len()));
+            }
+            Some(Event::Waiting(waiting)) => {
+                progress.now(format!("{name}: waiting for offers of {}", waiting.hosts.join(", ")));
+            }
+            Some(Event::Committed(_)) => {
+                committed = true;
+                progress.now(format!("{name}: accepted, starting"));
+            }
+            Some(Event::Instance(change)) => progress.now(tally.take(name, &change)),
+            Some(Event::Done(done)) => {
+                let trouble = tally.trouble();
+                progress.done(&last_line(name, &done, source));
+                for line in &trouble {
+                    printer.say(line);
+                }
+                return Ok(Done { all_ready: is_whole(&done, source) });
+            }
+            Some(Event::Refused(refused)) => {
+                progress.clear();
+                return Err(match source {
+                    Some(source) => source.refusal(printer, &refused),
+                    None => {
+                        Failure::new(refused.sentence).with_code(REFUSED).with_hint(refused.hint)
+                    }
+                });
+            }
+            None => {}
+        }
+    }
+}
+
+fn wanted(source: Option<&Source>) -> u32 {
+    source.map_or(0, |source| source.topology.tasks.iter().map(|task| task.count).sum())
+}
+
+fn is_whole(done: &v1::Done, source: Option<&Source>) -> bool {
+    done.ready >= wanted(source)
+}
+
+fn last_line(name: &str, done: &v1::Done, source: Option<&Source>) -> String {
+    if source.is_none() {
+        return format!("{name}: removed");
+    }
+    let wanted = wanted(source);
+    if done.changed {
+        format!("{name}: revision {}, {} of {wanted} instances ready", done.revision, done.ready)
+    } else {
+        format!("{name}: nothing changes (revision {}, {} ready)", done.revision, done.ready)
+    }
+}
+
+/// What the instances were last heard to be.
+#[derive(Default)]
+struct Tally {
+    states: std::collections::BTreeMap<String, (String, String)>,
+}
+
+impl Tally {
+    fn take(&mut self, name: &str, change: &v1::InstanceChanged) -> String {
+        let state = (change.state.clone(), change.message.clone());
+        self.states.insert(change.instance.clone(), state);
+        let ready = self.states.values().filter(|(state, _)| state == "ready").count();
+        format!("{name}: {ready} ready, {} {}", change.instance, change.state)
+    }
+
+    fn trouble(&self) -> Vec<String> {
+        self.states
+            .iter()
+            .filter(|(_, (state, message))| state == "ended" && !message.is_empty())
+            .map(|(instance, (_, message))| format!("  {instance}: {message}"))
+            .collect()
+    }
+}
