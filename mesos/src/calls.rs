@@ -26,8 +26,8 @@ pub enum CallError {
     /// It was sent and not answered: it may have been carried out. The subscription is over.
     #[error("the outcome of the call is unknown")]
     Unanswered(#[source] ConnectionError),
-    /// The subscription ended before the answer: it may have been carried out.
-    #[error("the subscription ended before the call was answered")]
+    /// The client ended before the answer: it may have been carried out.
+    #[error("the client ended before the call was answered")]
     Interrupted,
     /// The subscription was over already: it was not sent.
     #[error("the call was not sent: its subscription is over")]
@@ -141,11 +141,9 @@ impl Sender {
                 },
                 body = beat(pulse.as_ref()) => Job { body, answer: oneshot::channel().0 },
             };
-            let result = tokio::select! {
-                biased;
-                () = fate.ended() => Err(CallError::Interrupted),
-                result = self.perform(job.body) => result,
-            };
+            // A call under way is heard out even if the stream ends meanwhile: that is what happens
+            // when a framework is torn down.
+            let result = self.perform(job.body).await;
             let broken = match &result {
                 Err(CallError::NotSent(error) | CallError::Unanswered(error)) => {
                     Some(StreamError::Calls { what: error.to_string() })

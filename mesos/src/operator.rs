@@ -15,7 +15,10 @@ pub use crate::masters::{Endpoint, EndpointError};
 use crate::address::Url;
 use crate::connection::{Connection, Target};
 use crate::limits::Limits;
-use crate::masters::{Masters, Reached, SubscribeError, is_protobuf, listed, post_once};
+use crate::masters::{
+    Attempt, AttemptError, Masters, Reached, SubscribeError, is_protobuf, listed, post_once,
+};
+use crate::refusal::{Refusal, RefusalKind};
 use crate::v1::{agent, master};
 use crate::wire;
 
@@ -49,9 +52,10 @@ impl Client {
         let reached = self.masters.ask(body, self.limits.answer, &self.limits).await;
         let Reached { connection, answer, .. } = reached.map_err(|error| match error {
             SubscribeError::Refused { refusal, .. } => CallError::Refused(refusal),
-            SubscribeError::NoLeader { attempts } => {
-                CallError::NoLeader { attempts: listed(&attempts) }
-            }
+            SubscribeError::NoLeader { attempts } => match missing_file(&call, &attempts) {
+                Some(refusal) => CallError::Refused(refusal),
+                None => CallError::NoLeader { attempts: listed(&attempts) },
+            },
             SubscribeError::TooLarge { size, limit } => CallError::TooLarge { size, limit },
         })?;
         self.read(&connection, answer).await
@@ -115,6 +119,19 @@ impl Client {
         }
         R::decode(body).map_err(|error| CallError::BadAnswer { what: error.to_string() })
     }
+}
+
+/// The 404 of a call about files: the leader says that there is no such file.
+fn missing_file(call: &master::Call, attempts: &[Attempt]) -> Option<Refusal> {
+    if call.read_file.is_none() && call.list_files.is_none() {
+        return None;
+    }
+    attempts.iter().find_map(|attempt| match &attempt.error {
+        AttemptError::Refused(refusal) if refusal.kind() == RefusalKind::NotFound => {
+            Some(refusal.clone())
+        }
+        _ => None,
+    })
 }
 
 #[cfg(test)]

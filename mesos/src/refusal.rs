@@ -19,8 +19,10 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// Another master leads (307).
     NotLeading,
-    /// No leader, still recovering, or routes not installed yet (503, 404, other 5xx).
+    /// No leader, or still recovering (503, other 5xx).
     Unavailable,
+    /// Just started, its routes not installed yet; or, for a call about files, no such file (404).
+    NotFound,
     /// Missing or wrong credentials (401).
     Unauthorized,
     /// Not allowed, or no such subscription any more (403).
@@ -35,7 +37,8 @@ impl Refusal {
     pub fn kind(&self) -> RefusalKind {
         match self.status {
             301 | 302 | 303 | 307 | 308 => RefusalKind::NotLeading,
-            404 | 500 | 502..=599 => RefusalKind::Unavailable,
+            500 | 502..=599 => RefusalKind::Unavailable,
+            404 => RefusalKind::NotFound,
             401 => RefusalKind::Unauthorized,
             403 => RefusalKind::Forbidden,
             400 => RefusalKind::BadRequest,
@@ -43,9 +46,11 @@ impl Refusal {
         }
     }
 
-    /// Whether the same may succeed later, or at another master.
+    /// Whether the same may succeed later, or at another master. A call about files that is answered
+    /// 404 counts, too: whether it can be about a file is known to who made the call.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), RefusalKind::NotLeading | RefusalKind::Unavailable)
+        use RefusalKind::{NotFound, NotLeading, Unavailable};
+        matches!(self.kind(), NotLeading | Unavailable | NotFound)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Recorded traffic of a real Mesos 1.11.0, in `testdata/transcripts`: what a scheduler and five
-//! executors said and what they were answered, byte for byte. For tests of this crate and of
+//! executors and an operator said and what they were answered, byte for byte. For tests of this crate and of
 //! others (feature `transcripts`); reads files, decodes no message.
 
 use std::io;
@@ -11,8 +11,13 @@ use serde_json::Value;
 use crate::wire;
 
 /// The recorded sessions. `ha-protobuf` has a scheduler and an executor.
-pub const SESSIONS: [&str; 4] =
-    ["scheduler-protobuf", "executor-protobuf", "auth-protobuf", "ha-protobuf"];
+pub const SESSIONS: [&str; 5] = [
+    "scheduler-protobuf",
+    "executor-protobuf",
+    "auth-protobuf",
+    "ha-protobuf",
+    "operator-protobuf",
+];
 
 /// One request with its answer.
 #[derive(Debug, Clone)]
@@ -31,6 +36,8 @@ pub struct Exchange {
     pub response: Vec<u8>,
     /// The request's body as JSON, if it was a message.
     pub request_json: Option<Value>,
+    /// The answer's body as JSON, if it was a message and no stream.
+    pub response_json: Option<Value>,
     /// The events of a stream as JSON; `None` for answers that are no stream.
     pub events: Option<Vec<Value>>,
 }
@@ -61,7 +68,10 @@ impl Head {
 pub enum Api {
     Scheduler,
     Executor,
-    Operator,
+    /// The operator API of a master.
+    Master,
+    /// The operator API of an agent.
+    Agent,
     /// A page that is no v1 API.
     Other,
 }
@@ -95,8 +105,10 @@ impl Exchange {
             Api::Scheduler
         } else if path.ends_with(wire::EXECUTOR_PATH) {
             Api::Executor
+        } else if path == wire::OPERATOR_PATH {
+            Api::Master
         } else if path.ends_with(wire::OPERATOR_PATH) {
-            Api::Operator
+            Api::Agent
         } else {
             Api::Other
         }
@@ -131,6 +143,10 @@ fn read_exchange(
         Some(text) => Some(serde_json::from_str(&text)?),
         None => None,
     };
+    let response_json = match read_optional(&file("response.json"))? {
+        Some(text) => Some(serde_json::from_str(&text)?),
+        None => None,
+    };
     let events = match read_optional(&file("events.jsonl"))? {
         Some(text) if !text.is_empty() => Some(read_events(&text)?),
         // The recorder makes an empty file for a subscription that was refused.
@@ -145,6 +161,7 @@ fn read_exchange(
         request: fs::read(file("request"))?,
         response: fs::read(file("response"))?,
         request_json,
+        response_json,
         events,
     })
 }

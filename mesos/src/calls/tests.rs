@@ -25,3 +25,21 @@ async fn a_pulse_is_sent_while_there_is_nothing_else() {
     let error = calls.enqueue(Bytes::new()).wait().await.unwrap_err();
     assert!(matches!(error, CallError::Over), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_call_under_way_is_heard_out_when_the_subscription_ends() {
+    let fate = Fate::new();
+    let end = Arc::clone(&fate);
+    let server = Scripted::start(move |_| {
+        end.end(None);
+        Reply::accepted()
+    })
+    .await;
+    let target = Target::new(Url::parse(&server.url(), 1).unwrap());
+    let calls = Calls::start(target, &Limits::default(), fate, None);
+    let (first, second) = (calls.enqueue(Bytes::new()), calls.enqueue(Bytes::new()));
+    first.wait().await.unwrap();
+    let error = second.wait().await.unwrap_err();
+    assert!(matches!(error, CallError::Over), "{error:?}");
+    assert_eq!(server.requests().len(), 1);
+}

@@ -18,10 +18,11 @@ fn only_what_may_pass_is_tried_again() {
 
 #[test]
 fn each_status_of_the_protocol_has_its_meaning() {
-    use RefusalKind::{BadRequest, Forbidden, NotLeading, Other, Unauthorized, Unavailable};
+    use RefusalKind::{
+        BadRequest, Forbidden, NotFound, NotLeading, Other, Unauthorized, Unavailable,
+    };
     let kinds = [400, 401, 403, 307, 503, 404, 406].map(|status| refusal(status).kind());
-    let expected =
-        [BadRequest, Unauthorized, Forbidden, NotLeading, Unavailable, Unavailable, Other];
+    let expected = [BadRequest, Unauthorized, Forbidden, NotLeading, Unavailable, NotFound, Other];
     assert_eq!(kinds, expected);
 }
 

@@ -8,9 +8,10 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
+use crate::address::Url;
 use crate::scheduler::{AttemptError, CallError, Endpoint, SubscribeError};
 use crate::scripted::{Answer, Scripted, Then};
-use crate::{Credentials, Limits, StreamError, executor, scheduler};
+use crate::{Credentials, Limits, StreamError, executor, operator, scheduler};
 
 /// Answers up to this many bytes are cut everywhere.
 const SHORT: usize = 600;
@@ -243,5 +244,35 @@ async fn a_recorded_redirect_is_followed_to_the_leader() {
         assert_eq!(request.path(), path);
         assert_eq!(request.header("host"), Some(leader.address.to_string().as_str()));
         assert_eq!(request.header("authorization"), Some("Basic bGF0aGU6c2VjcmV0"));
+    }
+}
+
+#[tokio::test]
+async fn recorded_answers_of_operator_apis_are_read_however_they_are_cut() {
+    let (server, queue) = queued().await;
+    let client = operator::Client::new(endpoint(&server), Limits::default()).unwrap();
+    let agent = Url::parse(&format!("{}/slave(1)", server.address), 5051).unwrap();
+    for exchange in load("operator-protobuf").unwrap() {
+        let (request, answer) = (exchange.request_body(), exchange.response_body());
+        for at in cuts(&exchange.response) {
+            queue.lock().unwrap().push_back(Answer::cut(&exchange.response, at, Then::Read));
+            let result = if exchange.api() == Api::Agent {
+                let call = v1::agent::Call::decode(request).unwrap();
+                let response = client.agent_call(&agent, call).await;
+                response.map(|response| {
+                    let expected = v1::agent::Response::decode(answer.as_slice()).unwrap();
+                    assert_eq!(response, expected, "{} cut at {at}", exchange.name);
+                })
+            } else {
+                let call = v1::master::Call::decode(request).unwrap();
+                let response = client.master_call(call).await;
+                response.map(|response| {
+                    let expected = v1::master::Response::decode(answer.as_slice()).unwrap();
+                    assert_eq!(response, expected, "{} cut at {at}", exchange.name);
+                })
+            };
+            assert_result(result, &exchange, at);
+        }
+        assert_eq!(server.requests().pop().unwrap().path(), exchange.request_head().path());
     }
 }
