@@ -118,6 +118,25 @@ codes! {
     CONFIG_MISSING_KEY = 503, "a key is missing in a configuration file";
     /// A listener that others can reach has no lock.
     CONFIG_OPEN_LISTENER = 504, "a listener that others can reach is not protected";
+
+    /// A listener is not known by the name in the `Host` header.
+    DOOR_HOST = 601, "the host of the request is not this listener's";
+    /// A request's token or secret is missing or wrong.
+    DOOR_TOKEN = 602, "the token is missing or wrong";
+    /// A write does not come as JSON.
+    DOOR_CONTENT_TYPE = 603, "a write does not come as JSON";
+    /// A request's body is larger than its path takes.
+    DOOR_TOO_LARGE = 604, "the body of a request is too large";
+    /// An answer took longer than its path is given.
+    DOOR_TIME = 605, "the answer took too long";
+    /// A request that cannot be read.
+    DOOR_MALFORMED = 606, "the request cannot be read";
+    /// A path where nothing stands.
+    DOOR_NOT_FOUND = 607, "nothing stands at this path";
+    /// Something that is bounded is used up for now.
+    DOOR_BUSY = 608, "something is used up for now";
+    /// A path that does not take the method.
+    DOOR_METHOD = 609, "the path does not take this method";
 }
 
 impl Code {
