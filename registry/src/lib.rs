@@ -6,10 +6,11 @@
 //!
 //! - `config`: flags and file
 //! - `directory`: the pure machine: catalog, heartbeats, watchers
-//! - `link`: the session with the store
+//! - `link`: the session with the store; `commits`: what belongs together
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `rest`: what is served; `stream`: one watcher's stream; `metrics`
 
+mod commits;
 pub mod config;
 pub mod directory;
 pub mod driver;

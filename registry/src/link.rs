@@ -13,12 +13,16 @@ use lathe_coordination::{
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::commits::Commits;
 use crate::directory::{Content, Event, Node, Outcome, Set};
 use crate::driver::Input;
 use crate::metrics::Metrics;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How long the rest of a commit is waited for. Only a writer that changes an entry and not its
+/// task's record makes this pass.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Longest URL of another registry that is passed on, in bytes.
 const URL_BYTES_MAX: usize = 1024;
 /// How long the goodbye to the store may take.
@@ -112,6 +116,8 @@ impl Link {
             history: store.history().await?,
             catalog: store.watch(paths::CATALOG).await?,
             registries: store.watch(paths::REGISTRIES).await?,
+            commits: Commits::default(),
+            patience_ends: tokio::time::Instant::now(),
             urls: BTreeMap::new(),
             state: store.session(),
             store,
@@ -130,6 +136,10 @@ impl Link {
             event = session.catalog.next() => {
                 let events = session.by_commit(event?)?;
                 self.pass_on(events).await;
+            }
+            () = tokio::time::sleep_until(session.patience_ends), if session.commits.is_open() => {
+                tracing::debug!("shows a commit of which the record of a task is missing");
+                self.pass_on(session.commits.take().into_iter().collect()).await;
             }
             event = session.registries.next() => {
                 let event = session.note_registries(event?);
@@ -187,28 +197,36 @@ struct Session {
     history: String,
     catalog: Watch,
     registries: Watch,
+    commits: Commits,
+    /// When a commit that is not whole is shown as it is.
+    patience_ends: tokio::time::Instant,
     urls: BTreeMap<String, String>,
     state: watch::Receiver<SessionState>,
 }
 
 impl Session {
-    /// Takes everything that the watch has ready and puts together what belongs to one commit:
-    /// the machine must never show half of a commit.
+    /// Takes everything that the watch has ready and gives what is whole of it.
     fn by_commit(&mut self, first: WatchEvent) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
         let mut next = Some(first);
         while let Some(event) = next {
-            match event {
-                WatchEvent::Snapshot(listing) => events.push(listed(&self.history, listing)),
+            let (path, content, commit) = match event {
+                WatchEvent::Snapshot(listing) => {
+                    self.commits.clear();
+                    events.push(listed(&self.history, listing));
+                    next = self.catalog.next().now_or_never().transpose()?;
+                    continue;
+                }
                 WatchEvent::Changed { path, record, commit } => {
-                    add(&mut events, commit, Node { path, content: Some(content(&record)) });
+                    (path, Some(content(&record)), commit)
                 }
-                WatchEvent::Deleted { path, commit } => {
-                    add(&mut events, commit, Node { path, content: None });
-                }
-            }
+                WatchEvent::Deleted { path, commit } => (path, None, commit),
+            };
+            events.extend(self.commits.add(commit, Node { path, content }));
             next = self.catalog.next().now_or_never().transpose()?;
         }
+        events.extend(self.commits.take_whole());
+        self.patience_ends = tokio::time::Instant::now() + PATIENCE;
         Ok(events)
     }
 
@@ -236,13 +254,6 @@ impl Session {
             }
             _ => tracing::warn!(%path, "a registry's node holds no URL"),
         }
-    }
-}
-
-fn add(events: &mut Vec<Event>, at: u64, node: Node) {
-    match events.last_mut() {
-        Some(Event::Committed { commit, nodes }) if *commit == at => nodes.push(node),
-        _ => events.push(Event::Committed { commit: at, nodes: vec![node] }),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 
+mod beats;
 mod properties;
 
 fn at(ms: u64) -> Now {
@@ -284,108 +285,6 @@ fn another_history_sends_everything_again_from_the_start() {
 }
 
 #[test]
-fn silence_is_written_and_shows_only_when_the_store_says_it() {
-    let mut rig = Rig::new();
-    rig.put("a#0.1", State::Ready);
-    rig.beat("a#0.1");
-    rig.commands.clear();
-    rig.until(3000);
-    let writes = rig.writes();
-    assert_eq!(writes.len(), 1);
-    let paths: Vec<&str> = writes[0].iter().map(|set| set.path.as_str()).collect();
-    assert_eq!(paths, ["/lathe/catalog/entries/a#0.1", "/lathe/catalog/tasks/a"]);
-    assert_eq!(rig.machine.catalog().entry("a#0.1").unwrap().state, State::Ready);
-    // One write at a time: nothing more until this one is done and shown.
-    rig.until(5000);
-    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
-    rig.store_takes(&writes[0]);
-    let shown = rig.machine.catalog().entry("a#0.1").unwrap();
-    assert_eq!(shown.state, State::Suspect);
-    assert_eq!(shown.reason.as_deref(), Some("no heartbeat for 3000 ms"));
-    assert_eq!(rig.machine.catalog().task("a").unwrap().touched, 2);
-}
-
-#[test]
-fn a_beat_of_a_suspect_is_written_at_once() {
-    let mut rig = Rig::new();
-    rig.put("a#0.1", State::Ready);
-    rig.beat("a#0.1");
-    rig.until(3000);
-    let writes = rig.writes();
-    rig.store_takes(&writes[0]);
-    rig.commands.clear();
-    rig.beat("a#0.1");
-    let writes = rig.writes();
-    let back: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
-    assert_eq!((back.state, back.reason), (State::Ready, None));
-}
-
-#[test]
-fn a_write_that_failed_is_looked_at_again_with_the_newest_versions() {
-    let mut rig = Rig::new();
-    rig.put("a#0.1", State::Starting);
-    rig.beat("a#0.1");
-    rig.until(3000);
-    assert_eq!(rig.writes()[0][0].expect, 1);
-    rig.put("a#0.1", State::Ready);
-    rig.take(Event::Written { outcome: Outcome::Failed });
-    rig.until(3250);
-    assert_eq!(rig.writes()[0][0].expect, 2);
-}
-
-#[test]
-fn nothing_is_written_while_the_store_is_not_heard() {
-    let mut rig = Rig::new();
-    rig.put("a#0.1", State::Ready);
-    rig.beat("a#0.1");
-    rig.take(Event::StoreLost);
-    rig.until(9000);
-    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
-    assert_eq!(rig.machine.age_ms(9000), 9000);
-    assert!(!rig.machine.is_ready(9000));
-    rig.take(Event::StoreFound);
-    rig.until(9250);
-    assert_eq!((rig.writes().len(), rig.machine.age_ms(9250)), (1, 0));
-    assert!(rig.machine.is_ready(9250));
-}
-
-#[test]
-fn mass_silence_is_reported_and_not_written() {
-    let mut rig = Rig::new();
-    for slot in 0..6 {
-        rig.put(&format!("a#{slot}.1"), State::Ready);
-        rig.beat(&format!("a#{slot}.1"));
-    }
-    rig.commands.clear();
-    rig.until(4000);
-    let held = Command::Report(Report::BrakeHolds { would: 6, of: 6 });
-    assert_eq!(rig.commands.iter().filter(|command| **command == held).count(), 1);
-    assert!(rig.machine.counts().brake);
-    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
-    for slot in 0..6 {
-        rig.beat(&format!("a#{slot}.1"));
-    }
-    rig.until(4250);
-    assert!(rig.commands.contains(&Command::Report(Report::BrakeLetGo)));
-}
-
-#[test]
-fn a_process_that_stood_still_suspects_nobody_for_it() {
-    let mut rig = Rig::new();
-    rig.put("a#0.1", State::Ready);
-    rig.beat("a#0.1");
-    rig.commands.clear();
-    rig.until(1000);
-    rig.ms = 60_000;
-    rig.take(Event::Woken);
-    assert!(rig.commands.contains(&Command::Report(Report::WasDeaf { ms: 58_750 })));
-    rig.until(61_500);
-    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
-    rig.until(62_000);
-    assert_eq!(rig.writes().len(), 1);
-}
-
-#[test]
 fn an_unreadable_node_is_reported_and_what_was_known_is_kept() {
     let mut rig = Rig::new();
     rig.put("a#0.1", State::Ready);
@@ -434,4 +333,11 @@ fn own_keys_are_sent_to_those_who_named_the_task() {
     let batch = &rig.sent()[0].1;
     assert_eq!(kinds(batch), ["config"]);
     assert!(batch.frames[0].data.contains(r#""keys":{"k":1}"#), "{}", batch.frames[0].data);
+    // Who resumes from this very commit may have missed the keys of one of its tasks.
+    rig.take(Event::Subscribed {
+        watcher: WatcherId(2),
+        selection: Selection { groups: names(&["a"]), configs: names(&["a"]) },
+        resume: Some(Resume { history: "h".to_owned(), commit: 100 }),
+    });
+    assert_eq!(kinds(&rig.sent()[0].1), ["registries", "config", "synced"]);
 }

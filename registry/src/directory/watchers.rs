@@ -159,7 +159,9 @@ impl Watchers {
         watcher.start_over();
         if let Some(resume) = resume.filter(|resume| resume.history == catalog.history()) {
             watcher.groups.retain(|group| catalog.version(group) > resume.commit);
-            watcher.configs.retain(|task| catalog.config_version(task) > resume.commit);
+            // Own keys of the same commit can be told one task after another, so they may have been
+            // missed in part.
+            watcher.configs.retain(|task| catalog.config_version(task) >= resume.commit);
             watcher.commit = resume.commit;
         }
         self.all.insert(id, watcher);

@@ -1,0 +1,71 @@
+//! Heartbeats: silence shows as suspect, a beat takes it back, both by way of the store.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use lathe_catalog::{Entry, State, paths};
+
+use crate::rig::{Rig, Stream, entry, within};
+
+async fn rig() -> Rig {
+    Rig::with(|config| {
+        config.limits.liveness.suspect_after_ms = 400;
+        config.limits.liveness.beat_ms = 100;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn silence_shows_as_suspect_and_a_beat_takes_it_back() {
+    let rig = rig().await;
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 1), entry("b#0.1", State::Ready, 1)]).await;
+    rig.shown(commit).await;
+    let mut stream = Stream::open(&rig, "group=web", None).await;
+    stream.first_state().await;
+    let secret = rig.secret("a#0.1");
+    assert_eq!(rig.beat("a#0.1", &secret, "ready").await, StatusCode::NO_CONTENT);
+
+    let told = stream.next_group().await;
+    assert_eq!(told.data["entries"][0]["state"], "suspect");
+    let reason = told.data["entries"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("no heartbeat for"), "{reason}");
+    // Who was never heard is not suspect.
+    assert_eq!(told.data["entries"][1]["state"], "ready");
+    assert!(told.data["version"].as_u64().unwrap() > commit);
+    let stored = within(rig.store.get(&paths::entry("a#0.1"))).await.unwrap().unwrap();
+    let stored: Entry = serde_json::from_slice(&stored.data).unwrap();
+    assert_eq!(stored.state, State::Suspect);
+
+    // It may fall silent again while the test looks, so it goes on beating.
+    let beating = async {
+        loop {
+            rig.beat("a#0.1", &secret, "ready").await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let told = tokio::select! {
+        () = beating => unreachable!("it beats for ever"),
+        told = stream.next_group() => told,
+    };
+    assert_eq!(told.data["entries"][0]["state"], "ready");
+    assert_eq!(told.data["entries"][0].get("reason"), None);
+}
+
+#[tokio::test]
+async fn only_the_incarnation_itself_may_beat() {
+    let rig = rig().await;
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 1)]).await;
+    rig.shown(commit).await;
+    let own = rig.secret("a#0.1");
+    for wrong in [rig.secret("a#0.2"), "x".to_owned(), String::new(), own.to_uppercase()] {
+        assert_eq!(rig.beat("a#0.1", &wrong, "ready").await, StatusCode::UNAUTHORIZED);
+    }
+    let unknown = rig.secret("a#0.9");
+    assert_eq!(rig.beat("a#0.9", &unknown, "ready").await, StatusCode::NOT_FOUND);
+    for state in ["gone", "suspect", "nonsense"] {
+        assert_eq!(rig.beat("a#0.1", &own, state).await, StatusCode::BAD_REQUEST, "{state}");
+    }
+    assert_eq!(rig.beat("a#0.1", &own, "draining").await, StatusCode::NO_CONTENT);
+    assert_eq!(rig.metric("lathe_registry_beats_total").await, 1);
+    assert_eq!(rig.metric("lathe_registry_beats_refused_total").await, 8);
+}

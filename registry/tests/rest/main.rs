@@ -1,0 +1,10 @@
+//! The registry end to end: a real store server, real sockets, a client of its own.
+#![expect(clippy::unwrap_used, reason = "what fails here is a test")]
+
+mod beats;
+mod doors;
+mod outage;
+mod process;
+mod reads;
+mod rig;
+mod watches;

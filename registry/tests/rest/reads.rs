@@ -1,0 +1,95 @@
+//! Look-ups.
+
+use hyper::StatusCode;
+use lathe_catalog::State;
+
+use crate::rig::{Rig, entry, until, within};
+
+#[tokio::test]
+async fn what_is_written_to_the_store_appears_in_every_view() {
+    let rig = Rig::start().await;
+    let commit = rig
+        .put(&[entry("http.lb#0.1", State::Ready, 1), entry("http.front#0.1", State::Starting, 1)])
+        .await;
+    rig.shown(commit).await;
+    let (answer, view) = rig.get_with("/v1/groups/http.lb", &[]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(view["entries"][0]["incarnation"], "http.lb#0.1");
+    assert_eq!(view["version"], commit);
+    let history = within(rig.store.history()).await.unwrap();
+    assert_eq!(view["history"], history.as_str());
+    assert_eq!(answer.headers()["etag"], format!("\"{history}:{commit}\"").as_str());
+    assert_eq!(answer.headers()["lathe-history"], history.as_str());
+    assert_eq!(answer.headers()["lathe-version"], commit.to_string().as_str());
+    assert_eq!(answer.headers()["lathe-age-ms"], "0");
+    // People write sections with their leading `task.`.
+    assert_eq!(rig.get("/v1/groups/task.http.lb").await.1, view);
+
+    let (_, groups) = rig.get("/v1/groups").await;
+    let named: Vec<&str> =
+        groups.as_array().unwrap().iter().map(|group| group["group"].as_str().unwrap()).collect();
+    assert_eq!(named, ["http.front", "http.lb", "web"]);
+    assert_eq!(groups[2]["instances"], 2);
+    assert_eq!((&groups[2]["kind"], &groups[2]["ready"]), (&"tag".into(), &1.into()));
+
+    let (_, all) = rig.get("/v1/instances").await;
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    for query in ["task=http.lb", "task=task.http.lb&tag=web", "topology=demo&task=http.lb"] {
+        let (_, some) = rig.get(&format!("/v1/instances?{query}")).await;
+        assert_eq!(some.as_array().unwrap().len(), 1, "{query}");
+    }
+    assert_eq!(rig.get("/v1/instances?tag=nobody").await.1.as_array().unwrap().len(), 0);
+    let (_, one) = rig.get("/v1/instances/http.front%230.1").await;
+    assert_eq!(one["state"], "starting");
+    assert_eq!(rig.get("/v1/instances/http.front%230.2").await.0, StatusCode::NOT_FOUND);
+
+    let (_, config) = rig.get("/v1/config/http.lb").await;
+    assert_eq!(config["keys"]["greeting"], "hi");
+    assert_eq!(config["version"], commit);
+}
+
+#[tokio::test]
+async fn a_group_that_never_was_is_empty_at_version_0() {
+    let rig = Rig::start().await;
+    let (status, view) = rig.get("/v1/groups/nobody").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&view["version"], view["entries"].as_array().unwrap().len()), (&0.into(), 0));
+}
+
+#[tokio::test]
+async fn a_reader_that_has_the_version_is_told_so_until_it_changes() {
+    let rig = Rig::start().await;
+    let commit = rig.put(&[entry("a#0.1", State::Starting, 1)]).await;
+    rig.shown(commit).await;
+    let (answer, _) = rig.get_with("/v1/groups/a", &[]).await;
+    let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    for named in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
+        let (answer, body) = rig.get_with("/v1/groups/a", &[("if-none-match", &named)]).await;
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{named}");
+        assert_eq!((answer.headers()["etag"].to_str().unwrap(), body), (tag.as_str(), "".into()));
+    }
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 2)]).await;
+    rig.shown(commit).await;
+    let (answer, view) = rig.get_with("/v1/groups/a", &[("if-none-match", &tag)]).await;
+    assert_eq!((answer.status(), &view["entries"][0]["state"]), (StatusCode::OK, &"ready".into()));
+}
+
+#[tokio::test]
+async fn a_registry_is_listed_while_it_runs_and_not_after() {
+    let mut rig = Rig::start().await;
+    until(|| async { rig.get("/v1/registries").await.1 == serde_json::json!([rig.url]) }).await;
+    rig.stop_registry().await;
+    let left = within(rig.store.list("/lathe/registries")).await.unwrap();
+    assert_eq!(left.records, []);
+}
+
+#[tokio::test]
+async fn its_numbers_are_served() {
+    let rig = Rig::start().await;
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 1)]).await;
+    rig.shown(commit).await;
+    assert_eq!(rig.metric("lathe_registry_instances_ready").await, 1);
+    assert_eq!(rig.metric("lathe_registry_commit").await, commit);
+    assert!(rig.metric("lathe_registry_reads_total").await > 0);
+    assert_eq!(rig.get("/healthz").await.0, StatusCode::OK);
+}
