@@ -87,7 +87,7 @@ impl Agent {
             if breaks_subscription(&error) {
                 let _ = sender.send((number, Note::News(News::Lost(message)))).await;
             } else {
-                tracing::error!(message, "the agent does not take a call");
+                tracing::error!(error = message, "the agent does not take a call");
             }
         });
     }

@@ -191,7 +191,7 @@ impl Driver {
                 self.agent.subscribe(self.translator.tasks(&tasks), updates.collect());
             }
             Command::SendUpdate(update) => {
-                tracing::info!(state = ?update.state, message = update.message, "update");
+                tracing::info!(state = ?update.state, note = update.message, "update");
                 self.agent.send(&self.translator.update_call(&update));
             }
             Command::Fetch { .. } => self.fetch(),

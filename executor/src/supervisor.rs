@@ -190,7 +190,7 @@ impl Supervisor {
     /// send it to.
     fn report(&mut self, task: &TaskId, news: News, out: &mut Out<'_>) {
         let update = Update {
-            id: UpdateId(self.random.random()),
+            id: UpdateId::from_random(self.random.random()),
             task: task.clone(),
             state: news.state,
             cause: news.cause,

@@ -13,9 +13,18 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// The id of one status update; 16 random bytes, drawn from the machine's seeded generator.
+/// The id of one status update, drawn from the machine's seeded generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UpdateId(pub [u8; 16]);
+
+impl UpdateId {
+    /// A random UUID (RFC 9562, version 4). Agents refuse bytes without a version.
+    pub fn from_random(mut bytes: [u8; 16]) -> Self {
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
+    }
+}
 
 /// What the machine has to know of a launch; the rest of the specification stays with the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]

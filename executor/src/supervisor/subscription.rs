@@ -34,6 +34,9 @@ impl Supervisor {
         if self.agent_given_up {
             return;
         }
+        if self.ever_connected && !self.connected {
+            out.note("the agent is back");
+        }
         self.connected = true;
         self.ever_connected = true;
         self.wants_killing = wants_killing;

@@ -105,6 +105,7 @@ impl FakeAgent {
             }
             call::Type::Update => {
                 let update = call.update.unwrap().status;
+                check(&update);
                 self.state.lock().unwrap().updates.push(update.clone());
                 if self.state.lock().unwrap().acknowledges {
                     self.acknowledge(&update);
@@ -194,6 +195,16 @@ impl FakeAgent {
     pub(crate) fn updates(&self) -> Vec<v1::TaskStatus> {
         self.state.lock().unwrap().updates.clone()
     }
+}
+
+/// What a real agent answers with 400.
+fn check(update: &v1::TaskStatus) {
+    let uuid = update.uuid.as_deref().expect("an update has an id");
+    assert_eq!(uuid.len(), 16);
+    assert!((1..=5).contains(&(uuid[6] >> 4)), "not a UUID: {uuid:?}");
+    assert!(update.timestamp.is_some());
+    assert_eq!(update.source(), v1::task_status::Source::Executor);
+    assert_ne!(update.state(), v1::TaskState::TaskStaging);
 }
 
 fn subscribed() -> Event {

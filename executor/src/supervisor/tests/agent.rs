@@ -1,6 +1,7 @@
 //! The agent comes, goes, restarts, shuts down.
 
 use super::*;
+use crate::supervisor::event::UpdateId;
 use TaskState::{Error, Finished, Killed, Killing, Running, Starting};
 
 fn lost() -> Event {
@@ -233,6 +234,18 @@ fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
     assert_eq!(ids(1), ids(1));
     assert_ne!(ids(1), ids(2));
     assert_ne!(ids(1)[0], ids(1)[1]);
+}
+
+#[test]
+fn ids_are_uuids_of_version_4_as_agents_check() {
+    for bytes in [[0x00; 16], [0xff; 16]] {
+        let UpdateId(id) = UpdateId::from_random(bytes);
+        assert_eq!((id[6] >> 4, id[8] >> 6), (4, 2));
+        assert_eq!((id[0], id[15]), (bytes[0], bytes[15]));
+    }
+    for update in Stage::up(ReadyBy::Exec).updates() {
+        assert_eq!((update.id.0[6] >> 4, update.id.0[8] >> 6), (4, 2));
+    }
 }
 
 #[test]
