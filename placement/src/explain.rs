@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lathe_topology::{Tag, Target, Word};
+
 use crate::input::Input;
 use crate::model::{Budget, Holding, Model, Statement, attribute_statements, statements};
 use crate::search::Outcome;
@@ -30,12 +32,14 @@ struct Oracle<'i, 'b> {
 
 impl Oracle<'_, '_> {
     fn ask(&mut self, set: &BTreeSet<Statement>) -> Known {
-        let model = Model::new(self.input, Holding::Only(set));
-        let active = model.kinds.iter().filter(|kind| kind.most > 0).count();
+        let kinds = in_play(self.input, set);
         let mut share = self.budget.take(self.each);
-        if share.spend(1 + active.saturating_mul(model.hosts.len()) / 8).is_break() {
+        if share.spend(1 + kinds.len().saturating_mul(self.input.hosts.len()) / 8).is_break() {
             return Known::Open;
         }
+        let input = self.input.only(&kinds);
+        let set = set.iter().filter_map(|one| renumbered(one, &kinds)).collect();
+        let model = Model::new(&input, Holding::Only(&set));
         let outcome = solve(&model, self.input.options.seed, &mut share);
         self.budget.give(&share);
         match outcome {
@@ -44,6 +48,44 @@ impl Oracle<'_, '_> {
             Outcome::Spent => Known::Open,
         }
     }
+}
+
+/// The tasks that matter to some statements: those whose count is named, and those that somebody
+/// may need beside it. Of the others a placement may have none, so they are left out.
+fn in_play(input: &Input<'_>, set: &BTreeSet<Statement>) -> BTreeSet<usize> {
+    let fixed = input.fixed.iter().flat_map(|(_, one)| &one.biases);
+    let named = set.iter().filter_map(|statement| match statement {
+        Statement::Bias(kind, at) => Some(&input.wanted[*kind].spec.biases[*at]),
+        _ => None,
+    });
+    let needed: BTreeSet<&Tag> = fixed
+        .chain(named)
+        .filter(|bias| bias.word == Word::Always)
+        .filter_map(|bias| match &bias.target {
+            Target::Tag(tag) => Some(tag),
+            Target::Attribute { .. } => None,
+        })
+        .collect();
+    let kinds = 0..input.wanted.len();
+    kinds
+        .filter(|kind| {
+            set.contains(&Statement::Count(*kind))
+                || (!needed.is_empty()
+                    && input.wanted[*kind].spec.carried_tags().iter().any(|t| needed.contains(t)))
+        })
+        .collect()
+}
+
+/// A statement with its task's index among fewer tasks.
+fn renumbered(statement: &Statement, kinds: &BTreeSet<usize>) -> Option<Statement> {
+    let new = |kind: &usize| kinds.contains(kind).then(|| kinds.range(..kind).count());
+    Some(match statement {
+        Statement::Count(kind) => Statement::Count(new(kind)?),
+        Statement::Bias(kind, at) => Statement::Bias(new(kind)?, *at),
+        Statement::Resources(kind) => Statement::Resources(new(kind)?),
+        Statement::Pins(kind) => Statement::Pins(new(kind)?),
+        Statement::Others(name) => Statement::Others(name.clone()),
+    })
 }
 
 /// The refusal for an input without a plan. `proved`: that there is none was shown.
@@ -89,6 +131,9 @@ fn minimal(oracle: &mut Oracle<'_, '_>, mut set: BTreeSet<Statement>) -> BTreeSe
     order.sort_by_key(rank);
     let mut parts = vec![order];
     while let Some(part) = parts.pop() {
+        if oracle.budget.left == 0 {
+            break;
+        }
         let mut less = set.clone();
         less.retain(|one| !part.contains(one));
         if oracle.ask(&less) == Known::Impossible {

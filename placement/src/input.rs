@@ -18,7 +18,7 @@ pub(crate) struct HostRow<'a> {
 }
 
 /// A given task and the running instances of it that may be kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
     pub(crate) topology: &'a str,
     pub(crate) spec: &'a TaskSpec,
@@ -90,6 +90,20 @@ impl<'a> Input<'a> {
         }
         input.wanted = wanted;
         input
+    }
+}
+
+impl<'a> Input<'a> {
+    /// The same input with only some of its tasks, by index.
+    pub(crate) fn only(&self, kinds: &BTreeSet<usize>) -> Self {
+        Self {
+            hosts: self.hosts.clone(),
+            wanted: kinds.iter().map(|&at| self.wanted[at].clone()).collect(),
+            fixed: self.fixed.clone(),
+            unwanted: Vec::new(),
+            before: self.before.clone(),
+            options: self.options,
+        }
     }
 }
 

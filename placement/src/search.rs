@@ -55,6 +55,31 @@ struct Search<'m, 'b> {
     levels: Vec<Level>,
 }
 
+/// Whether counting alone does not refute every placement with so many moves.
+pub(crate) fn may_exist(model: &Model, moves: u32) -> bool {
+    let (state, _) = floor(model, moves);
+    prune::may_exist(model, &state)
+}
+
+/// What stays in any case, in place and as counts.
+fn floor(model: &Model, moves: u32) -> (State<'_>, Vec<Vec<u32>>) {
+    let mut state = State::new(model);
+    let mut floor = vec![vec![0; model.hosts.len()]; model.kinds.len()];
+    for (kind, facts) in model.kinds.iter().enumerate() {
+        if facts.free_to_leave {
+            continue;
+        }
+        for (host, runs) in facts.runs.iter().enumerate() {
+            let stays = runs.saturating_sub(facts.excess().saturating_add(moves));
+            floor[kind][host] = stays;
+            for _ in 0..stays {
+                state.add(kind, host);
+            }
+        }
+    }
+    (state, floor)
+}
+
 /// Looks for a placement that moves at most so many running instances.
 pub(crate) fn search<'m>(model: &'m Model, moves: u32, budget: &mut Budget) -> Outcome<'m> {
     let mut search = Search::new(model, moves, budget);
@@ -70,20 +95,7 @@ pub(crate) fn search<'m>(model: &'m Model, moves: u32, budget: &mut Budget) -> O
 
 impl<'m, 'b> Search<'m, 'b> {
     fn new(model: &'m Model, moves: u32, budget: &'b mut Budget) -> Self {
-        let mut state = State::new(model);
-        let mut floor = vec![vec![0; model.hosts.len()]; model.kinds.len()];
-        for (kind, facts) in model.kinds.iter().enumerate() {
-            if facts.free_to_leave {
-                continue;
-            }
-            for (host, runs) in facts.runs.iter().enumerate() {
-                let stays = runs.saturating_sub(facts.excess().saturating_add(moves));
-                floor[kind][host] = stays;
-                for _ in 0..stays {
-                    state.add(kind, host);
-                }
-            }
-        }
+        let (state, floor) = floor(model, moves);
         let classes = prune::classes(model);
         let mut hosts: Vec<usize> = (0..model.hosts.len()).collect();
         hosts.sort_by_key(|host| (classes[*host], *host));

@@ -5,7 +5,7 @@
 use crate::construct::{Manner, construct, mixed};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
-use crate::search::{Outcome, search};
+use crate::search::{Outcome, may_exist, search};
 use crate::state::State;
 
 /// Greedy attempts in an order drawn from the seed.
@@ -18,6 +18,9 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
     let mut spent = false;
     // With no pins in the way, the number of moves decides nothing.
     let most = movable(model).min(model.max_moves);
+    if !may_exist(model, most) {
+        return Outcome::None;
+    }
     for moves in 0..=most {
         if let Some(state) = greedy(model, seed, moves) {
             return Outcome::Found(Box::new(state));

@@ -276,6 +276,11 @@ impl<'m> State<'m> {
         places.lacks[domain] || live < 1 + u32::from(rule.own)
     }
 
+    /// Whether a live instance carries a rule's tag in a domain.
+    pub(crate) fn is_carried(&self, rule: &Rule, domain: usize) -> bool {
+        self.live[rule.domain][self.cell(rule, domain)] > 0
+    }
+
     /// The rules touching a kind that are unmet around a host.
     pub(crate) fn unmet_around(&self, kind: usize, host: usize) -> impl Iterator<Item = usize> {
         let rules = self.model.touching[kind].iter().copied();

@@ -3,9 +3,10 @@
 //!
 //! Owns sound bounds only: what is cut off here has no placement. Must not change the state.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::model::Model;
+use crate::model::{Model, Says};
 use crate::state::State;
 
 /// Hosts with equal likeness can be exchanged in every placement.
@@ -81,6 +82,7 @@ pub(super) fn can_still_fit(
         room >= lacking(kind)
     });
     each && (0..4).all(|resource| total_fits(state, rest, resource))
+        && rest.iter().all(|&kind| lacking(kind) == 0 || finds_company(state, kind, lacking(kind)))
         && cliques.iter().all(|(sort, clique)| {
             let wanted: u64 =
                 clique.iter().filter(|kind| rest.contains(kind)).map(|&kind| lacking(kind)).sum();
@@ -96,6 +98,43 @@ pub(super) fn can_still_fit(
                 u64::try_from(open.count()).unwrap_or(u64::MAX) >= wanted
             }
         })
+}
+
+/// Whether the places beside those that a kind always needs have room for what it lacks: as many
+/// places as there are carriers to come, the roomiest ones, and those that have a carrier already.
+fn finds_company(state: &State<'_>, kind: usize, lacking: u64) -> bool {
+    let model = state.model;
+    let rules = model.touching[kind].iter().map(|&at| &model.rules[at]);
+    let mut always = rules.filter(|rule| rule.holder == kind && rule.says == Says::Always);
+    always.all(|rule| {
+        if rule.own {
+            return true;
+        }
+        let domain = &model.domains[rule.domain];
+        let (mut room, mut open) = (0, Vec::new());
+        for (place, members) in domain.members.iter().enumerate() {
+            let here: u64 = members.iter().map(|&host| u64::from(state.room(kind, host))).sum();
+            if domain.unknown[place] || state.is_carried(rule, place) {
+                room += here;
+            } else if !domain.lacks[place] {
+                open.push(here);
+            }
+        }
+        open.sort_unstable_by_key(|here| Reverse(*here));
+        let carriers = model.tags[rule.tag].profiles.iter();
+        let to_come: u64 = carriers
+            .filter(|carrier| **carrier < model.kinds.len())
+            .map(|&at| u64::from(model.kinds[at].most.saturating_sub(state.placed[at])))
+            .sum();
+        let more = open.iter().take(usize::try_from(to_come).unwrap_or(usize::MAX));
+        room + more.sum::<u64>() >= lacking
+    })
+}
+
+/// Whether nothing shows at the outset that there is no placement.
+pub(super) fn may_exist(model: &Model, state: &State<'_>) -> bool {
+    let all: Vec<usize> = (0..model.kinds.len()).collect();
+    state.broken().is_empty() && can_still_fit(state, &all, &model.cliques())
 }
 
 fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {

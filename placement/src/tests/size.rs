@@ -1,10 +1,10 @@
 //! Large inputs: the work stays within bounds that are counted, not timed.
 
-use crate::sample::{Case, cluster, spread, task, with_attribute};
+use crate::sample::{Case, cluster, reasons, spread, task, with_attribute};
 use crate::{Cluster, Verdict};
 
 /// Fifty tasks of twenty instances, each avoiding itself and preferring a neighbour.
-pub(crate) fn thousand() -> Case {
+fn thousand() -> Case {
     let tasks: Vec<_> = (0..50)
         .map(|at| {
             let (own, next) = (format!("g{at}"), format!("prefer g{} 30", (at + 1) % 50));
@@ -51,4 +51,20 @@ fn a_search_without_a_way_out_ends_by_its_budget() {
     let mut case = Case::new(Cluster { hosts }, &tasks);
     case.options.budget_steps = 100_000;
     assert!(matches!(case.ask(), Verdict::Unknown { .. } | Verdict::Impossible(_)));
+}
+
+#[test]
+fn a_reason_is_found_among_hundreds_of_tasks() {
+    let mut tasks: Vec<_> = (0..300).map(|at| task(&format!("t{at:03}"), 3, &[], &[])).collect();
+    tasks.push(task("zz", 51, &["d"], &["never d"]));
+    let refusal = Case::new(cluster(50), &tasks).impossible();
+    assert_eq!(reasons(&refusal), ["zz: tasks = 51", "zz: [\"d\", \"never\"]"]);
+}
+
+#[test]
+fn too_few_places_beside_what_is_needed_is_seen_by_counting() {
+    let tasks = [task("db", 3, &[], &["never db"]), task("web", 200, &[], &["always db"])];
+    let refusal = Case::new(cluster(100), &tasks).impossible();
+    assert!(reasons(&refusal).contains(&"web: [\"db\", \"always\"]".to_owned()));
+    assert!(refusal.reasons.iter().all(|reason| reason.task.is_some()));
 }

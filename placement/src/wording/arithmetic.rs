@@ -11,6 +11,9 @@ use super::{Finding, Set, biases, counted_instances, counts, hosts_known, path, 
 use crate::input::Input;
 use crate::model::{Holding, Model, Need};
 
+/// A sum with more terms than this is cut short.
+const TERMS_SHOWN: usize = 4;
+
 const NAMES: [&str; 4] = ["cpus", "memory", "disk", "ports"];
 
 fn amount(resource: usize, value: u128) -> String {
@@ -86,13 +89,17 @@ pub(super) fn totals(input: &Input<'_>, set: &Set, model: &Model) -> Option<Find
         let have: u128 = model.hosts.iter().map(|host| u128::from(host.capacity[at])).sum();
         (wanted > have).then_some((at, wanted, have))
     })?;
-    let terms: Vec<String> = kinds
+    let mut terms: Vec<String> = kinds
         .iter()
+        .take(TERMS_SHOWN)
         .map(|&kind| {
             let each = amount(resource, u128::from(model.kinds[kind].need[resource]));
             format!("{} × {each} for {}", model.kinds[kind].least, path(input, kind))
         })
         .collect();
+    if kinds.len() > TERMS_SHOWN {
+        terms.push(format!("what {} more tasks want", kinds.len() - TERMS_SHOWN));
+    }
     Some(Finding {
         code: Code::IMPOSSIBLE,
         sentence: format!(
