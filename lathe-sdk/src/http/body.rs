@@ -2,11 +2,10 @@
 //!
 //! Owns their limits and errors. It must not know of tasks, groups or routing.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -34,21 +33,18 @@ type Streamed = dyn http_body::Body<Data = Bytes, Error = BodyError> + Send;
 /// assert_eq!(response.into_body().collect(100).await.unwrap(), "one\ntwo\n");
 /// # });
 /// ```
-pub struct Body {
-    kind: Kind,
-    text: bool,
-    /// Dropped when the body is: what its owner wants to know about its end.
-    guard: Option<Box<dyn Any + Send + Sync>>,
-}
+pub struct Body(Kind);
 
 enum Kind {
     Whole(Bytes),
+    /// Whole, and known to be text.
+    Text(Bytes),
     Incoming {
         body: Incoming,
         left: u64,
         limit: u64,
     },
-    /// The lock is never taken: it makes the stream shareable, `get_mut` needs no locking.
+    /// The lock makes the stream shareable; reading needs no locking.
     Stream(Mutex<Pin<Box<Streamed>>>),
 }
 
@@ -123,32 +119,33 @@ impl Body {
     where
         B: http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static,
     {
-        Self { kind: Kind::Stream(Mutex::new(Box::pin(body))), text: false, guard: None }
+        Self(Kind::Stream(Mutex::new(Box::pin(body))))
     }
 
     pub(crate) fn incoming(body: Incoming, limit: u64) -> Self {
-        Self { kind: Kind::Incoming { body, left: limit, limit }, text: false, guard: None }
+        Self(Kind::Incoming { body, left: limit, limit })
     }
 
     fn whole(bytes: Bytes) -> Self {
-        Self { kind: Kind::Whole(bytes), text: false, guard: None }
+        Self(Kind::Whole(bytes))
     }
 
     fn text(bytes: Bytes) -> Self {
-        Self { text: true, ..Self::whole(bytes) }
+        Self(Kind::Text(bytes))
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        self.text
+        matches!(self.0, Kind::Text(_))
     }
 
     /// Whether bytes may still come from somewhere else than memory.
     pub(crate) fn is_streamed(&self) -> bool {
-        !matches!(self.kind, Kind::Whole(_)) && !self.is_end_stream()
+        !matches!(self.0, Kind::Whole(_) | Kind::Text(_)) && !self.is_end_stream()
     }
 
-    pub(crate) fn keep(&mut self, guard: impl Any + Send + Sync) {
-        self.guard = Some(Box::new(guard));
+    /// Keeps a value until this body has ended or is dropped.
+    pub(crate) fn keep(&mut self, guard: impl Send + 'static) {
+        *self = Self::stream(Kept { body: std::mem::take(self), _guard: guard });
     }
 
     /// The next piece; `None` at the end.
@@ -190,23 +187,55 @@ impl Body {
     }
 }
 
+/// A whole body, the common case, is answered in place; hyper inlines that.
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BodyError;
 
+    #[inline]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.kind {
-            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(body) => body
-                .get_mut()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .as_mut()
-                .poll_frame(cx),
-            Kind::Incoming { body, left, limit } => {
+        match &mut self.0 {
+            Kind::Whole(bytes) | Kind::Text(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) | Kind::Text(bytes) => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
+            }
+            streamed => streamed.poll_streamed(cx),
+        }
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) | Kind::Text(bytes) => bytes.is_empty(),
+            streamed => streamed.is_stream_at_end(),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) | Kind::Text(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            streamed => streamed.stream_size(),
+        }
+    }
+}
+
+impl Kind {
+    #[inline(never)]
+    fn poll_streamed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Whole(_) | Self::Text(_) => Poll::Ready(None),
+            Self::Stream(body) => {
+                let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
+                body.as_mut().poll_frame(cx)
+            }
+            Self::Incoming { body, left, limit } => {
                 let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
                 Poll::Ready(frame.map(|frame| {
                     let frame = frame.map_err(BodyError::Connection)?;
@@ -218,19 +247,21 @@ impl http_body::Body for Body {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Incoming { body, .. } => body.is_end_stream(),
-            Kind::Stream(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
+    #[inline(never)]
+    fn is_stream_at_end(&self) -> bool {
+        match self {
+            Self::Whole(_) | Self::Text(_) => true,
+            Self::Incoming { body, .. } => body.is_end_stream(),
+            Self::Stream(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Incoming { body, .. } => body.size_hint(),
-            Kind::Stream(body) => body.lock().map(|body| body.size_hint()).unwrap_or_default(),
+    #[inline(never)]
+    fn stream_size(&self) -> SizeHint {
+        match self {
+            Self::Whole(_) | Self::Text(_) => SizeHint::with_exact(0),
+            Self::Incoming { body, .. } => body.size_hint(),
+            Self::Stream(body) => body.lock().map(|body| body.size_hint()).unwrap_or_default(),
         }
     }
 }
@@ -250,6 +281,35 @@ impl http_body::Body for Pieces {
     }
 }
 
+/// A body and what is kept with it.
+struct Kept<G> {
+    body: Body,
+    _guard: G,
+}
+
+// The guard is only ever dropped.
+impl<G> Unpin for Kept<G> {}
+
+impl<G> http_body::Body for Kept<G> {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 impl Default for Body {
     fn default() -> Self {
         Self::empty()
@@ -258,8 +318,8 @@ impl Default for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Kind::Whole(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+        match &self.0 {
+            Kind::Whole(bytes) | Kind::Text(bytes) => write!(f, "Body({} bytes)", bytes.len()),
             Kind::Incoming { .. } | Kind::Stream(_) => f.write_str("Body(streamed)"),
         }
     }

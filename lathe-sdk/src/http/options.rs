@@ -37,8 +37,7 @@ pub struct Options {
     pub max_connections: usize,
     /// Requests at work at one time on one HTTP/2 connection. 200.
     pub max_streams: u32,
-    /// From a request's head to its response's head; longer is answered 504. A shorter deadline
-    /// that came with the request holds instead. 60 s.
+    /// From a request's head to its response's head; longer is answered 504. 60 s.
     pub handler_timeout: Duration,
     /// A connection without a request at work on which no byte moves is closed after this time; a
     /// head that does not arrive whole ends with it. 75 s.

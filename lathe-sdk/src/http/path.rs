@@ -6,56 +6,35 @@
 use http::Method;
 use yoke::Yoke;
 
-/// Segments that fit without a second allocation, the method included.
-const FEW: usize = 8;
+/// Segments that a request lends from its own target, the method included.
+pub(crate) const FEW: usize = 5;
 /// The most segments that are told apart, the method included.
 pub(crate) const MOST: usize = 256;
 
-/// Up to `N` segments, how many there are, and the text that they point into.
-type Held<const N: usize> = Yoke<([&'static str; N], usize), Box<str>>;
+/// The segments of a plain target and how many there are; more than [`FEW`] says that it is not
+/// plain.
+pub(crate) type Plain<'a> = ([&'a str; FEW], usize);
 
-/// The segments of one path.
+/// Segments of a target that is not plain, and the text made for them.
 #[derive(Debug)]
-pub(crate) enum Segments {
-    Few(Held<FEW>),
-    Many(Box<Held<MOST>>),
-}
+pub(crate) struct Segments(Yoke<([&'static str; MOST], usize), Box<str>>);
 
 impl Segments {
     /// Splits a target. `path` is as it came over the wire, without the query.
     pub(crate) fn new(method: &Method, path: &str) -> Self {
         let rest = path.strip_prefix('/').unwrap_or(path);
         match known_method(method) {
-            Some(word) if !rest.as_bytes().contains(&b'%') => Self::plain(word, rest),
             Some(word) => Self::decoded(word, rest),
             None => Self::decoded(&method.as_str().to_ascii_lowercase(), rest),
         }
     }
 
     pub(crate) fn get(&self) -> &[&str] {
-        match self {
-            Self::Few(held) => {
-                let (segments, len) = held.get();
-                segments.get(..*len).unwrap_or_default()
-            }
-            Self::Many(held) => {
-                let (segments, len) = held.get();
-                segments.get(..*len).unwrap_or_default()
-            }
-        }
+        let (segments, len) = self.0.get();
+        segments.get(..*len).unwrap_or_default()
     }
 
-    /// The common case: a known method and nothing to decode.
-    fn plain(word: &'static str, rest: &str) -> Self {
-        let cart: Box<str> = rest.into();
-        if count(rest) < FEW {
-            Self::Few(Yoke::attach_to_cart(cart, |rest| split::<FEW>(word, rest)))
-        } else {
-            Self::Many(Box::new(Yoke::attach_to_cart(cart, |rest| split::<MOST>(word, rest))))
-        }
-    }
-
-    /// Anything else: the decoded text is laid out one piece after the other.
+    /// The decoded text is laid out one piece after the other.
     fn decoded(word: &str, rest: &str) -> Self {
         let mut text = String::with_capacity(word.len() + rest.len());
         text.push_str(word);
@@ -67,11 +46,7 @@ impl Segments {
             }
         }
         let cart = text.into_boxed_str();
-        if ends.len() <= FEW {
-            Self::Few(Yoke::attach_to_cart(cart, |text| cut::<FEW>(text, &ends)))
-        } else {
-            Self::Many(Box::new(Yoke::attach_to_cart(cart, |text| cut::<MOST>(text, &ends))))
-        }
+        Self(Yoke::attach_to_cart(cart, |text| cut(text, &ends)))
     }
 }
 
@@ -85,17 +60,25 @@ pub(crate) fn too_many(path: &str) -> bool {
     path.len() >= MOST && count(path.strip_prefix('/').unwrap_or(path)) >= MOST
 }
 
-fn split<'a, const N: usize>(word: &'static str, rest: &'a str) -> ([&'a str; N], usize) {
-    let mut segments = [""; N];
+/// Splits what needs no decoding and has few segments: nearly everything that ever comes.
+pub(crate) fn split<'a>(method: &Method, path: &'a str) -> Plain<'a> {
+    let mut segments = [""; FEW];
+    let Some(word) = known_method(method) else { return (segments, usize::MAX) };
     segments[0] = word;
+    let rest = path.strip_prefix('/').unwrap_or(path);
     if rest.is_empty() {
         return (segments, 1);
     }
     let mut len = 1;
     let mut start = 0;
     for (at, byte) in rest.bytes().enumerate() {
-        // The last place takes all that is left.
-        if byte == b'/' && len + 1 < N {
+        if byte > b'/' {
+            continue;
+        }
+        if byte == b'%' || (byte == b'/' && len + 1 >= FEW) {
+            return (segments, usize::MAX);
+        }
+        if byte == b'/' {
             segments[len] = &rest[start..at];
             len += 1;
             start = at + 1;
@@ -105,14 +88,14 @@ fn split<'a, const N: usize>(word: &'static str, rest: &'a str) -> ([&'a str; N]
     (segments, len + 1)
 }
 
-fn cut<'a, const N: usize>(text: &'a str, ends: &[usize]) -> ([&'a str; N], usize) {
-    let mut segments = [""; N];
+fn cut<'a>(text: &'a str, ends: &[usize]) -> ([&'a str; MOST], usize) {
+    let mut segments = [""; MOST];
     let mut start = 0;
     for (segment, end) in segments.iter_mut().zip(ends) {
         *segment = &text[start..*end];
         start = *end;
     }
-    (segments, ends.len().min(N))
+    (segments, ends.len().min(MOST))
 }
 
 /// Appends a segment with its `%XX` decoded. What is no escape stays as it is, and a segment that

@@ -12,33 +12,82 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
+use yoke::Yoke;
 
-use crate::http::path::Segments;
+use crate::http::path::{Plain, Segments, split};
 use crate::http::{Body, BodyError, HTTPError, HTTPResult, Options};
 use crate::task::TaskRef;
 
+/// What holds of every request outside of [`HTTPRequest::inner_mut`].
+const WHOLE: &str = "a request holds its head";
 /// The header that says how many milliseconds the sender will still wait: a whole number.
 pub(crate) const DEADLINE: &str = "lathe-deadline-ms";
 
 /// A request.
-pub struct HTTPRequest {
+pub struct HTTPRequest(State);
+
+/// What a request holds, on the heap, so that futures that hold a request stay small.
+#[derive(Debug)]
+struct Inner {
     head: Parts,
     body: Body,
-    segments: OnceLock<Segments>,
     arrival: Arrival,
+    /// For targets that are not plain, and for those that cannot be lent any more.
+    segments: OnceLock<Box<Segments>>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The segments of the path point into the request's own target.
+    Lent(Yoke<Plain<'static>, Box<Inner>>),
+    /// Something was to be changed: the segments are made anew when they are asked for.
+    Own(Box<Inner>),
+    /// Only ever while it changes from the first to the second.
+    Gone,
 }
 
 /// How a request came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(crate) peer: Option<SocketAddr>,
-    pub(crate) deadline: Option<Instant>,
+    /// When its head was there, and how long the task takes at most.
+    pub(crate) limit: Option<(Instant, Duration)>,
     pub(crate) max_collected: usize,
 }
 
 impl HTTPRequest {
     pub(crate) fn new(head: Parts, body: Body, arrival: Arrival) -> Self {
-        Self { head, body, segments: OnceLock::new(), arrival }
+        let inner = Box::new(Inner { head, body, arrival, segments: OnceLock::new() });
+        Self(State::Lent(Yoke::attach_to_cart(inner, |inner| {
+            split(&inner.head.method, inner.head.uri.path())
+        })))
+    }
+
+    fn inner(&self) -> &Inner {
+        match &self.0 {
+            State::Lent(lent) => lent.backing_cart(),
+            State::Own(inner) => inner,
+            State::Gone => unreachable!("{WHOLE}"),
+        }
+    }
+
+    fn into_inner(self) -> Inner {
+        match self.0 {
+            State::Lent(lent) => *lent.into_backing_cart(),
+            State::Own(inner) => *inner,
+            State::Gone => unreachable!("{WHOLE}"),
+        }
+    }
+
+    fn inner_mut(&mut self) -> &mut Inner {
+        self.0 = match std::mem::replace(&mut self.0, State::Gone) {
+            State::Lent(lent) => State::Own(lent.into_backing_cart()),
+            other => other,
+        };
+        match &mut self.0 {
+            State::Own(inner) => inner,
+            State::Lent(_) | State::Gone => unreachable!("{WHOLE}"),
+        }
     }
 
     /// The method in lower case, then the segments of the path: `GET /index?x=1` is
@@ -58,67 +107,79 @@ impl HTTPRequest {
     /// ```
     #[must_use]
     pub fn path(&self) -> &[&str] {
-        let split = || Segments::new(&self.head.method, self.head.uri.path());
-        self.segments.get_or_init(split).get()
+        if let State::Lent(lent) = &self.0 {
+            let (plain, len) = lent.get();
+            if let Some(plain) = plain.get(..*len) {
+                return plain;
+            }
+        }
+        let inner = self.inner();
+        let split = || Box::new(Segments::new(&inner.head.method, inner.head.uri.path()));
+        inner.segments.get_or_init(split).get()
     }
 
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.head.method
+        &self.inner().head.method
     }
 
     /// The target as it was sent.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.head.uri
+        &self.inner().head.uri
     }
 
     /// What follows the `?`, undecoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.head.uri.query()
+        self.inner().head.uri.query()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
+        &self.inner().head.headers
     }
 
     /// The headers, to change before it is forwarded.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.head.headers
+        &mut self.inner_mut().head.headers
     }
 
     /// The first header of this name, when there is one and it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.headers.get(name)?.to_str().ok()
+        self.inner().head.headers.get(name)?.to_str().ok()
     }
 
     /// Who opened the connection; not known for requests made in a test.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.arrival.peer
+        self.inner().arrival.peer
     }
 
-    /// When an answer will be of no use any more: the header `lathe-deadline-ms` of the sender,
-    /// and at the latest the task's own limit. [`forward`](Self::forward) passes on what is left.
+    /// When an answer will be of no use any more: as long after the request came as its header
+    /// `lathe-deadline-ms` says, and at the latest at the task's own limit. `None` for requests that
+    /// came over no connection.
+    ///
+    /// The limit ends the handler; the sender's deadline is for the handler to heed.
+    /// [`forward`](Self::forward) heeds it, and passes on what is left.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.arrival.deadline
+        let (came, limit) = self.inner().arrival.limit?;
+        Some(came + wanted(&self.inner().head.headers).unwrap_or(Duration::MAX).min(limit))
     }
 
     /// What is left until the deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        self.arrival.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The body, to read piece by piece.
     pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.body
+        &mut self.inner_mut().body
     }
 
     /// The whole body.
@@ -126,7 +187,8 @@ impl HTTPRequest {
     /// # Errors
     /// Answers 413 beyond [`Options::max_collected`], 400 when the body breaks off.
     pub async fn bytes(self) -> Result<Bytes, HTTPError> {
-        self.body.collect(self.arrival.max_collected).await.map_err(|error| match error {
+        let (_, body, arrival) = self.into_parts();
+        body.collect(arrival.max_collected).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => {
                 HTTPError::new(413, "the body is too large").with_cause(error)
             }
@@ -182,12 +244,20 @@ impl HTTPRequest {
     /// As the `http` crate's type.
     #[must_use]
     pub fn into_http(self) -> Request<Body> {
-        Request::from_parts(self.head, self.body)
+        let (head, body, _) = self.into_parts();
+        Request::from_parts(head, body)
     }
 
     pub(crate) fn into_parts(self) -> (Parts, Body, Arrival) {
-        (self.head, self.body, self.arrival)
+        let inner = self.into_inner();
+        (inner.head, inner.body, inner.arrival)
     }
+}
+
+/// How long the sender of a request still waits, when it says so.
+fn wanted(headers: &HeaderMap) -> Option<Duration> {
+    let millis: u64 = headers.get(DEADLINE)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_millis(millis))
 }
 
 impl<B: Into<Body>> From<Request<B>> for HTTPRequest {
@@ -195,17 +265,17 @@ impl<B: Into<Body>> From<Request<B>> for HTTPRequest {
     fn from(request: Request<B>) -> Self {
         let (head, body) = request.into_parts();
         let max_collected = Options::default().max_collected;
-        Self::new(head, body.into(), Arrival { peer: None, deadline: None, max_collected })
+        Self::new(head, body.into(), Arrival { peer: None, limit: None, max_collected })
     }
 }
 
 impl fmt::Debug for HTTPRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HTTPRequest")
-            .field("method", &self.head.method)
-            .field("uri", &self.head.uri)
-            .field("headers", &self.head.headers)
-            .field("peer", &self.arrival.peer)
+            .field("method", &self.inner().head.method)
+            .field("uri", &self.inner().head.uri)
+            .field("headers", &self.inner().head.headers)
+            .field("peer", &self.inner().arrival.peer)
             .finish_non_exhaustive()
     }
 }

@@ -3,55 +3,109 @@
 //! Owns what happens to every request: deadline, panic, figures, the SDK's own paths. This is the
 //! hot path: what is not needed by a plain request costs it nothing. It must not know of sockets.
 
+use std::any::Any;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::sleep_until;
+use tokio::time::sleep;
 
-use crate::http::request::{Arrival, DEADLINE};
+use crate::http::request::Arrival;
 use crate::http::{Body, HTTPError, HTTPRequest, HTTPResponse, HTTPResult, HTTPTask, path};
+use crate::server::Metrics;
 use crate::server::connection::Connection;
 
 /// Names the instance that made a response.
 pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("lathe-served-by");
-const DEADLINE_NAME: HeaderName = HeaderName::from_static(DEADLINE);
-/// The longest wait that a header can ask for; what is more is no deadline.
-const LONGEST: u64 = 24 * 60 * 60 * 1000;
 
 /// Answers one request. Never fails: an error becomes a response.
-pub(crate) async fn answer<T: HTTPTask>(
+///
+/// Not an `async fn`: what comes before the handler is done at once, so that the future, which
+/// hyper moves about, holds two pointers and the handler and nothing more.
+pub(crate) fn answer<T: HTTPTask>(
     connection: Arc<Connection<T>>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> impl Future<Output = Result<Response<Body>, Infallible>> {
     let active = Active::new(connection);
-    let server = &active.connection.server;
-    let result = match refuse(&active, &request) {
-        Some(response) => response,
-        None => handle(&active, request).await,
+    let taken = match refuse(&active, &request) {
+        Some(answer) => Err(Box::new(answer)),
+        None => Ok(take(&active, request)),
     };
-    let mut response = match result {
-        Ok(response) => response,
-        Err(error) => {
-            if let Some(causes) = error.causes() {
-                crate::log::line(
-                    "a request failed",
-                    &[("status", &error.status()), ("error", &causes)],
-                );
+    run(active, taken)
+}
+
+/// Makes a request of what came over the wire.
+fn take<T>(active: &Active<T>, request: Request<Incoming>) -> HTTPRequest {
+    let options = &active.connection.server.options;
+    let (head, body) = request.into_parts();
+    let arrival = Arrival {
+        peer: Some(active.connection.peer),
+        limit: Some((active.started, options.handler_timeout)),
+        max_collected: options.max_collected,
+    };
+    HTTPRequest::new(head, Body::incoming(body, options.max_body), arrival)
+}
+
+/// Runs the handler within its time, whatever it does, and makes its response.
+async fn run<T: HTTPTask>(
+    active: Active<T>,
+    taken: Result<HTTPRequest, Box<HTTPResult>>,
+) -> Result<Response<Body>, Infallible> {
+    let request = match taken {
+        Ok(request) => request,
+        Err(answer) => return Ok(finish(active, *answer)),
+    };
+    let connection = Arc::clone(&active.connection);
+    let server = &connection.server;
+    let mut handling = pin!(server.task.handle(request));
+    let mut active = Some(active);
+    let mut timer = None;
+    // The response is made where the handler's result is: it is large, and each hand costs a copy.
+    poll_fn(|cx| {
+        let result = match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+            Ok(Poll::Ready(result)) => result,
+            Ok(Poll::Pending) => {
+                // Only who has to wait pays for a timer.
+                let limit = server.options.handler_timeout;
+                let timer = timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+                ready!(timer.as_mut().poll(cx));
+                timed_out(&server.metrics)
             }
-            error.into_response()
-        }
-    }
-    .into_http();
+            Err(panic) => panicked(&server.metrics, &*panic),
+        };
+        let active = active.take().expect("a future is not polled after its end");
+        Poll::Ready(Ok(finish(active, result)))
+    })
+    .await
+}
+
+#[cold]
+fn timed_out(metrics: &Metrics) -> HTTPResult {
+    metrics.timeouts.fetch_add(1, Ordering::Relaxed);
+    Err(HTTPError::new(504, "the deadline passed"))
+}
+
+#[cold]
+fn panicked(metrics: &Metrics, panic: &(dyn Any + Send)) -> HTTPResult {
+    metrics.panics.fetch_add(1, Ordering::Relaxed);
+    crate::log::line("a handler panicked", &[("text", &panic_text(panic))]);
+    Err(HTTPError::new(500, "internal server error"))
+}
+
+/// Makes the response that is sent, and counts it.
+fn finish<T: HTTPTask>(active: Active<T>, result: HTTPResult) -> Response<Body> {
+    let server = &active.connection.server;
+    let mut response = result.unwrap_or_else(failed).into_http();
     if let Some(who) = &server.served_by
         && !response.headers().contains_key(SERVED_BY)
     {
@@ -64,7 +118,16 @@ pub(crate) async fn answer<T: HTTPTask>(
     if response.body().is_streamed() {
         response.body_mut().keep(active);
     }
-    Ok(response)
+    response
+}
+
+#[cold]
+fn failed(error: HTTPError) -> HTTPResponse {
+    if let Some(causes) = error.causes() {
+        let fields: [(&str, &dyn Display); 2] = [("status", &error.status()), ("error", &causes)];
+        crate::log::line("a request failed", &fields);
+    }
+    error.into_response()
 }
 
 /// A request at work; its end is told when this is dropped, with the body of its response where
@@ -109,60 +172,7 @@ fn refuse<T>(active: &Active<T>, request: &Request<Incoming>) -> Option<HTTPResu
     }))
 }
 
-async fn handle<T: HTTPTask>(active: &Active<T>, request: Request<Incoming>) -> HTTPResult {
-    let server = &active.connection.server;
-    let options = &server.options;
-    let (head, body) = request.into_parts();
-    let deadline = active.started
-        + wanted(&head.headers).unwrap_or(Duration::MAX).min(options.handler_timeout);
-    let arrival = Arrival {
-        peer: Some(active.connection.peer),
-        deadline: Some(deadline),
-        max_collected: options.max_collected,
-    };
-    let request = HTTPRequest::new(head, Body::incoming(body, options.max_body), arrival);
-    let mut handling = pin!(server.task.handle(request));
-    let mut timer = None;
-    let outcome = poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
-        match polled {
-            Ok(Poll::Ready(result)) => return Poll::Ready(Outcome::Answered(result)),
-            Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Outcome::Panicked(panic)),
-        }
-        // Only who has to wait pays for a timer.
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Outcome::TimedOut)
-    })
-    .await;
-    match outcome {
-        Outcome::Answered(result) => result,
-        Outcome::TimedOut => {
-            server.metrics.timeouts.fetch_add(1, Ordering::Relaxed);
-            Err(HTTPError::new(504, "the deadline passed"))
-        }
-        Outcome::Panicked(panic) => {
-            server.metrics.panics.fetch_add(1, Ordering::Relaxed);
-            crate::log::line("a handler panicked", &[("text", &panic_text(&*panic))]);
-            Err(HTTPError::new(500, "internal server error"))
-        }
-    }
-}
-
-enum Outcome {
-    Answered(HTTPResult),
-    TimedOut,
-    Panicked(Box<dyn std::any::Any + Send>),
-}
-
-/// How long the sender of a request still waits, when it says so.
-fn wanted(headers: &HeaderMap) -> Option<Duration> {
-    let millis: u64 = headers.get(&DEADLINE_NAME)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_millis(millis.min(LONGEST)))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::context::Context;
 
-/// Upper ends of the buckets of answering times, in microseconds.
-const BUCKETS: [u64; 14] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 10_000_000,
-];
+/// Buckets of answering times: the first ends at 64 µs, each next one at twice that, the last at
+/// 33 s; powers of two, because their place is found without a search.
+const BUCKETS: usize = 20;
+/// The power of two, in microseconds, at which the first bucket ends.
+const FIRST: u32 = 6;
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: AtomicU64,
     pub(crate) stream_events: AtomicU64,
     answers: [AtomicU64; 6],
-    slower: [AtomicU64; BUCKETS.len() + 1],
+    slower: [AtomicU64; BUCKETS + 1],
     micros: AtomicU64,
 }
 
@@ -37,8 +37,7 @@ impl Metrics {
         let class = usize::from(status / 100).min(5);
         self.answers[class].fetch_add(1, Ordering::Relaxed);
         let micros = u64::from(took.subsec_micros()) + took.as_secs() * 1_000_000;
-        let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
-        self.slower[bucket].fetch_add(1, Ordering::Relaxed);
+        self.slower[bucket(micros)].fetch_add(1, Ordering::Relaxed);
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
@@ -64,12 +63,12 @@ impl Metrics {
         writeln!(out, "lathe_http_requests_in_flight {}", self.in_flight.load(Ordering::Relaxed))?;
         out.push_str("# TYPE lathe_http_request_duration_seconds histogram\n");
         let mut sum = 0;
-        for (count, end) in self.slower.iter().zip(BUCKETS) {
+        for (count, power) in self.slower.iter().zip(FIRST..).take(BUCKETS) {
             sum += count.load(Ordering::Relaxed);
-            let end = Duration::from_micros(end).as_secs_f64();
+            let end = Duration::from_micros(1 << power).as_secs_f64();
             writeln!(out, "lathe_http_request_duration_seconds_bucket{{le=\"{end}\"}} {sum}")?;
         }
-        sum += self.slower[BUCKETS.len()].load(Ordering::Relaxed);
+        sum += self.slower[BUCKETS].load(Ordering::Relaxed);
         writeln!(out, "lathe_http_request_duration_seconds_bucket{{le=\"+Inf\"}} {sum}")?;
         let seconds = Duration::from_micros(self.micros.load(Ordering::Relaxed)).as_secs_f64();
         writeln!(out, "lathe_http_request_duration_seconds_sum {seconds}")?;
@@ -89,5 +88,28 @@ impl Metrics {
             writeln!(out, "# TYPE {name} counter\n{name} {}", count.load(Ordering::Relaxed))?;
         }
         Ok(())
+    }
+}
+
+/// The first bucket that ends at or after this.
+fn bucket(micros: u64) -> usize {
+    let power = u64::BITS - micros.saturating_sub(1).leading_zeros();
+    usize::try_from(power.saturating_sub(FIRST)).unwrap_or(BUCKETS).min(BUCKETS)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Times fall into the bucket that holds them.
+
+    use super::{BUCKETS, bucket};
+
+    #[test]
+    fn a_bucket_holds_its_upper_end() {
+        for (micros, expected) in [(0, 0), (1, 0), (64, 0), (65, 1), (128, 1), (129, 2)] {
+            assert_eq!(bucket(micros), expected, "{micros}");
+        }
+        assert_eq!(bucket(64 << (BUCKETS - 1)), BUCKETS - 1);
+        assert_eq!(bucket((64 << (BUCKETS - 1)) + 1), BUCKETS);
+        assert_eq!(bucket(u64::MAX), BUCKETS);
     }
 }
