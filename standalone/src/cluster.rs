@@ -15,6 +15,7 @@ mod accept;
 mod calls;
 mod command;
 mod deadlines;
+mod endings;
 mod event;
 mod executors;
 mod hosts;
@@ -165,7 +166,7 @@ impl Cluster {
         match event {
             Event::Woke => {}
             Event::SchedulerCalled { request, principal, stream, call } => {
-                let answer = self.scheduler_called(principal, stream, *call, out);
+                let answer = self.scheduler_called(principal, stream.as_ref(), *call, out);
                 // The answer goes first: a stream is open before anything is sent on it.
                 out.insert(answer.0, Command::Answer { request, answer: answer.1 });
             }
@@ -176,7 +177,7 @@ impl Cluster {
             Event::HostResumed { host } => self.host_resumed(&host, out),
             Event::AgentMarkedGone { agent_id } => self.agent_marked_gone(&agent_id, out),
             Event::ExecutorSubscribed { host, executor, subscribe } => {
-                self.executor_subscribed(&host, executor, *subscribe, out);
+                self.executor_subscribed(&host, &executor, *subscribe, out);
             }
             Event::ExecutorDisconnected { host, executor } => {
                 if let Some((_, executor)) = self.executor_mut(&host, &executor) {

@@ -1,1 +1,99 @@
-fn main() {}
+//! `lathe-standalone`: arguments, configuration, run; nothing else.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use lathe_child::Pid;
+use lathe_standalone::config::{CommandLine, Config, Internal, LogFormat};
+use lathe_standalone::{Ready, run, run_host};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let outcome = match line.internal {
+        Some(Internal::Host(flags)) => {
+            log_to_stderr(flags.log_format);
+            on_this_thread(async move { Ok(run_host(flags).await?) })
+        }
+        None => {
+            let config = match Config::load(&line.flags) {
+                Ok(config) => config,
+                Err(error) => return fail(2, &error),
+            };
+            if line.flags.print_config {
+                return match write!(std::io::stdout(), "{}", config.print()) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => fail(1, &error),
+                };
+            }
+            log_to_stderr(config.log_format);
+            on_this_thread(serve(config))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &*error),
+    }
+}
+
+/// One thread for everything: parent death signals are tied to the thread that started a process.
+fn on_this_thread(
+    work: impl Future<Output = Result<(), Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(LocalSet::new().run_until(work))
+}
+
+async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    let parent = Pid::parent();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    lathe_child::become_subreaper()?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Who started this is gone: so is the reason to end gently.
+        if Pid::parent() != parent {
+            lathe_child::kill_descendants(Pid::own(), lathe_child::Signal::Kill);
+        }
+    };
+    run(config, announce, shutdown).await?;
+    Ok(())
+}
+
+/// The one line on stdout by which whoever started this process knows where it listens.
+fn announce(ready: &Ready) {
+    let line = serde_json::json!({ "listening": ready.listening, "store": ready.store });
+    let mut out = std::io::stdout();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::warn!(%error, "nobody reads where this listens");
+    }
+    tracing::info!(url = ready.listening, store = ready.store, "listening");
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LATHE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// One line with the error and its causes.
+fn fail(code: u8, error: &dyn Error) -> ExitCode {
+    let mut text = format!("lathe-standalone: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::from(code)
+}

@@ -20,7 +20,7 @@ impl Cluster {
     pub(super) fn accept(
         &mut self,
         framework: &str,
-        accept: scheduler::call::Accept,
+        accept: &scheduler::call::Accept,
         out: &mut Vec<Command>,
     ) {
         let valid = self.check_offers(framework, &accept.offer_ids);
@@ -43,7 +43,7 @@ impl Cluster {
             (Ok(()), None) => return,
         };
         let mut launched = false;
-        for operation in accept.operations {
+        for operation in &accept.operations {
             launched |= self.operate(framework, operation, &mut rest, out);
         }
         let pause = self.refusal_ms(accept.filters.as_ref());
@@ -121,7 +121,7 @@ impl Cluster {
     fn operate(
         &mut self,
         framework: &str,
-        operation: v1::offer::Operation,
+        operation: &v1::offer::Operation,
         rest: &mut Offer,
         out: &mut Vec<Command>,
     ) -> bool {
@@ -140,7 +140,7 @@ impl Cluster {
             _ => return false,
         };
         let mut launched = false;
-        for task in tasks_of(&operation) {
+        for task in tasks_of(operation) {
             let checked = match refusal {
                 Some((reason, why)) => Err((reason, why.to_owned())),
                 None => {
@@ -151,7 +151,7 @@ impl Cluster {
                 Ok(needs) => {
                     rest.amount.subtract(&needs.task);
                     rest.amount.subtract(&needs.executor);
-                    self.launch(framework, task.clone(), &rest.role, needs, out);
+                    self.launch((framework, &rest.role), task.clone(), needs, out);
                     launched = true;
                 }
                 Err((reason, why)) => {
@@ -254,9 +254,8 @@ impl Cluster {
 
     fn launch(
         &mut self,
-        framework_id: &str,
+        (framework_id, role): (&str, &str),
         info: v1::TaskInfo,
-        role: &str,
         needs: Needs,
         out: &mut Vec<Command>,
     ) {

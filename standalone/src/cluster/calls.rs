@@ -16,7 +16,7 @@ impl Cluster {
     pub(super) fn scheduler_called(
         &mut self,
         principal: Option<String>,
-        stream: Option<StreamId>,
+        stream: Option<&StreamId>,
         call: scheduler::Call,
         out: &mut Vec<Command>,
     ) -> (usize, Answer) {
@@ -26,7 +26,7 @@ impl Cluster {
             return (at, self.subscribe(principal, stream, call, out));
         }
         let framework = call.framework_id.clone().unwrap_or_default().value;
-        match self.may_call(&framework, stream.as_ref()) {
+        match self.may_call(&framework, stream) {
             Ok(()) => (at, self.carry_out(&framework, call, out)),
             Err(refused) => (at, refused),
         }
@@ -66,7 +66,7 @@ impl Cluster {
         match call.r#type() {
             Type::Teardown => self.remove_framework(framework, out),
             Type::Accept => {
-                self.accept(framework, call.accept.unwrap_or_default(), out);
+                self.accept(framework, &call.accept.unwrap_or_default(), out);
             }
             Type::Decline => self.decline(framework, &call.decline.unwrap_or_default()),
             Type::Revive => self.revive(framework, &call.revive.unwrap_or_default().roles),

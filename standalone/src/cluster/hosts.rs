@@ -78,7 +78,7 @@ impl Cluster {
         }
         for (framework, status) in updates {
             let said = (Reason::AgentRemoved, "health check timed out");
-            self.say_of_agent(id, &framework, status, said, out);
+            self.say_of_agent((id, &framework), status, said, out);
         }
         self.rescind_offers(id, out);
         self.announce_loss(id, out);
@@ -87,8 +87,7 @@ impl Cluster {
     /// Fills in and sends a status that is about a whole agent.
     fn say_of_agent(
         &mut self,
-        agent: &str,
-        framework: &str,
+        (agent, framework): (&str, &str),
         status: v1::TaskStatus,
         (reason, message): (Reason, &str),
         out: &mut Vec<Command>,
@@ -167,7 +166,7 @@ impl Cluster {
         if !is_terminal(known.latest) {
             let status = self.known_status(known);
             let said = (Reason::AgentReregistered, "Unreachable agent re-reregistered");
-            self.say_of_agent(agent, framework, status, said, out);
+            self.say_of_agent((agent, framework), status, said, out);
         }
     }
 
@@ -222,7 +221,7 @@ impl Cluster {
                 ..v1::TaskStatus::default()
             };
             let said = (Reason::AgentRemovedByOperator, "Agent has been marked gone");
-            self.say_of_agent(id, &framework_id, status, said, out);
+            self.say_of_agent((id, &framework_id), status, said, out);
         }
         let executors: Vec<ExecutorKey> =
             self.agents.get(id).map_or_else(Vec::new, |a| a.executors.keys().cloned().collect());

@@ -17,7 +17,7 @@ impl Cluster {
     pub(super) fn subscribe(
         &mut self,
         principal: Option<String>,
-        given: Option<StreamId>,
+        given: Option<&StreamId>,
         call: scheduler::Call,
         out: &mut Vec<Command>,
     ) -> Answer {

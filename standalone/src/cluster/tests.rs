@@ -163,10 +163,11 @@ impl Stage {
         self.step(Event::ExecutorSubscribed { host: HostName(host.into()), executor, subscribe });
     }
 
-    fn executor_says(&mut self, host: &str, id: &str, task: &str, state: TaskState, uuid: u8) {
+    /// The executor `e` on `h1` sends an update.
+    fn executor_says(&mut self, task: &str, state: TaskState, uuid: u8) {
         let status = status(task, state, uuid);
-        let executor = self.executor(id);
-        let host = HostName(host.into());
+        let executor = self.executor("e");
+        let host = HostName("h1".into());
         self.step(Event::ExecutorUpdated { host, executor, status: Box::new(status) });
     }
 
@@ -200,7 +201,7 @@ impl Stage {
         let offer = stage.offers().remove(0);
         stage.accept(&offer, vec![task(&offer, "t", "e")], 0.0);
         stage.executor_subscribes("h1", "e");
-        stage.executor_says("h1", "e", "t", TaskState::TaskRunning, 1);
+        stage.executor_says("t", TaskState::TaskRunning, 1);
         let status = stage.statuses().remove(0);
         stage.acknowledge(&status);
         stage.out.clear();

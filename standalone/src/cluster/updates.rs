@@ -65,8 +65,7 @@ impl Cluster {
     /// An update that the agent itself makes of a task.
     pub(super) fn agent_update(
         &mut self,
-        framework: &str,
-        task: &str,
+        (framework, task): (&str, &str),
         state: v1::TaskState,
         verdict: Verdict,
         out: &mut Vec<Command>,

@@ -17,7 +17,10 @@ fn a_silent_host_is_unreachable_after_three_seconds_and_returns() {
     let kinds: Vec<_> = events.iter().map(|e| e.r#type().as_str_name()).collect();
     assert_eq!(kinds, ["UPDATE", "RESCIND", "FAILURE"]);
     let status = events[0].update.clone().unwrap().status;
-    assert_eq!(gist(&[status.clone()]), [(TaskState::TaskUnreachable, Some(Reason::AgentRemoved))]);
+    assert_eq!(
+        gist(std::slice::from_ref(&status)),
+        [(TaskState::TaskUnreachable, Some(Reason::AgentRemoved))]
+    );
     assert!(status.uuid.is_none() && status.unreachable_time.is_some());
     assert_eq!(events[2].failure.as_ref().unwrap().agent_id, Some(offer.agent_id));
 
@@ -25,7 +28,7 @@ fn a_silent_host_is_unreachable_after_three_seconds_and_returns() {
     let events = stage.events();
     let status = events[0].update.clone().unwrap().status;
     assert_eq!(
-        gist(&[status.clone()]),
+        gist(std::slice::from_ref(&status)),
         [(TaskState::TaskRunning, Some(Reason::AgentReregistered))]
     );
     assert!(status.uuid.is_none());
@@ -51,7 +54,7 @@ fn a_lost_host_is_gone_at_once_and_for_ever() {
     assert_eq!(kinds, ["UPDATE", "RESCIND", "FAILURE"]);
     let status = events[0].update.clone().unwrap().status;
     assert_eq!(
-        gist(&[status.clone()]),
+        gist(std::slice::from_ref(&status)),
         [(TaskState::TaskGoneByOperator, Some(Reason::AgentRemovedByOperator))]
     );
     assert!(status.uuid.is_none());
@@ -67,7 +70,7 @@ fn an_agent_marked_gone_has_its_executors_shut_down() {
     assert_eq!(stage.kinds(), ["UPDATE", "RESCIND", "FAILURE"]);
     assert!(matches!(&stage.told_hosts()[..], [HostCommand::Deliver { event, .. }]
         if event.r#type() == executor::event::Type::Shutdown));
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilled, 7);
+    stage.executor_says("t", TaskState::TaskKilled, 7);
     stage.executor_exits("h1", "e", 0);
     assert_eq!(stage.kinds(), [""; 0]);
     assert_eq!(stage.cluster.hosts()[0].state, HostState::Gone);
@@ -79,7 +82,7 @@ fn what_happened_during_a_partition_is_told_after_it() {
     stage.step(Event::HostPaused { host: h1() });
     stage.pass(3_000);
     stage.events();
-    stage.executor_says("h1", "e", "t", TaskState::TaskFinished, 2);
+    stage.executor_says("t", TaskState::TaskFinished, 2);
     assert_eq!(stage.statuses(), []);
     stage.step(Event::HostResumed { host: h1() });
     let statuses = stage.statuses();

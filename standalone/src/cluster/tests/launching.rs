@@ -99,7 +99,10 @@ fn a_stale_offer_drops_the_tasks() {
     assert_eq!(stage.call(call), Answer::Accepted);
     let events = stage.events();
     let status = events[0].update.clone().unwrap().status;
-    assert_eq!(gist(&[status.clone()]), [(TaskState::TaskDropped, Some(Reason::InvalidOffers))]);
+    assert_eq!(
+        gist(std::slice::from_ref(&status)),
+        [(TaskState::TaskDropped, Some(Reason::InvalidOffers))]
+    );
     assert_eq!(
         status.message(),
         format!("Task launched with invalid offers: Offer {} is no longer valid", offer.id.value)

@@ -85,7 +85,7 @@ fn freed_resources_pass_through_a_filter_for_the_rest() {
     let out = v1::Offer { id: v1::OfferId { value: id }, ..Default::default() };
     stage.call(decline_call(&out, 3600.0));
     assert_eq!(stage.offers(), []);
-    stage.executor_says("h1", "e", "t", TaskState::TaskFinished, 2);
+    stage.executor_says("t", TaskState::TaskFinished, 2);
     let offers = stage.offers();
     assert_eq!(offers.len(), 1);
     assert!((cpus(&offers[0]) - 1.9).abs() < 1e-9, "all but the executor");

@@ -57,8 +57,8 @@ fn the_implicit_question_lists_all_tasks() {
 #[test]
 fn the_answer_is_what_the_framework_was_told_not_what_waits() {
     let (mut stage, _) = Stage::running();
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilling, 2);
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilled, 3);
+    stage.executor_says("t", TaskState::TaskKilling, 2);
+    stage.executor_says("t", TaskState::TaskKilled, 3);
     stage.events();
     let statuses = ask(&mut stage, &[]);
     assert_eq!(statuses[0].state(), TaskState::TaskKilling);

@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn the_next_update_waits_for_the_acknowledgement_of_the_one_before() {
     let (mut stage, _) = Stage::running();
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilling, 2);
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilled, 3);
+    stage.executor_says("t", TaskState::TaskKilling, 2);
+    stage.executor_says("t", TaskState::TaskKilled, 3);
     let statuses = stage.statuses();
     assert_eq!(gist(&statuses), [(TaskState::TaskKilling, None)]);
     stage.acknowledge(&statuses[0]);
@@ -21,7 +21,7 @@ fn the_next_update_waits_for_the_acknowledgement_of_the_one_before() {
 fn the_executor_is_told_that_its_update_was_taken_even_if_it_is_a_repetition() {
     let (mut stage, _) = Stage::running();
     for _ in 0..2 {
-        stage.executor_says("h1", "e", "t", TaskState::TaskKilling, 2);
+        stage.executor_says("t", TaskState::TaskKilling, 2);
         assert!(matches!(&stage.told_hosts()[..], [HostCommand::Deliver { event, .. }]
             if event.acknowledged.as_ref().unwrap().uuid[0] == 2));
     }
@@ -31,7 +31,7 @@ fn the_executor_is_told_that_its_update_was_taken_even_if_it_is_a_repetition() {
 #[test]
 fn an_unacknowledged_update_comes_again_after_10_20_40_seconds() {
     let (mut stage, _) = Stage::running();
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilling, 2);
+    stage.executor_says("t", TaskState::TaskKilling, 2);
     let first = stage.statuses();
     for pause in [10_000, 20_000, 40_000] {
         stage.pass(pause - 1);
@@ -47,7 +47,7 @@ fn an_unacknowledged_update_comes_again_after_10_20_40_seconds() {
 #[test]
 fn a_framework_that_comes_back_hears_at_once_what_it_did_not_acknowledge() {
     let (mut stage, _) = Stage::running();
-    stage.executor_says("h1", "e", "t", TaskState::TaskKilling, 2);
+    stage.executor_says("t", TaskState::TaskKilling, 2);
     let first = stage.statuses();
     let stream = stage.stream.clone().unwrap();
     stage.step(Event::StreamClosed { stream });
@@ -62,7 +62,7 @@ fn a_framework_that_comes_back_hears_at_once_what_it_did_not_acknowledge() {
 #[test]
 fn a_wrong_acknowledgement_changes_nothing() {
     let (mut stage, _) = Stage::running();
-    stage.executor_says("h1", "e", "t", TaskState::TaskFinished, 2);
+    stage.executor_says("t", TaskState::TaskFinished, 2);
     let status = stage.statuses().remove(0);
     let other = v1::TaskStatus { uuid: Some(Bytes::from(vec![9; 16])), ..status.clone() };
     stage.acknowledge(&other);
@@ -84,7 +84,7 @@ fn the_end_of_an_executor_is_a_failure_and_fails_its_tasks() {
     assert_eq!(failure.executor_id.unwrap().value, "e");
     let status = events[1].update.clone().unwrap().status;
     assert_eq!(
-        gist(&[status.clone()]),
+        gist(std::slice::from_ref(&status)),
         [(TaskState::TaskFailed, Some(Reason::ExecutorTerminated))]
     );
     assert_eq!(status.message(), "Executor terminated");

@@ -1,0 +1,101 @@
+//! The master's end of the links: who connects, what is said, what is heard.
+//!
+//! Owns the first words (the token) and the queues; what the words mean is the driver's matter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::cluster::HostName;
+use crate::driver::{Handle, Input};
+use crate::http::checks::same;
+use crate::link::{self, FrameReader, FromHost, Hello, LinkError, ToHost, Word};
+
+/// Time for a host's first words.
+const HELLO_TIME: Duration = Duration::from_secs(10);
+/// Messages that may wait for one host.
+const OUTBOX: usize = 8192;
+/// Hellos that may be under way at a time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes in hosts until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, token: Arc<str>, driver: Handle) {
+    let mut session = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                session += 1;
+                let (token, driver) = (Arc::clone(&token), driver.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &token, session, &driver).await {
+                        tracing::warn!(%error, session, "a link ended");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a link was not taken");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    token: &str,
+    session: u64,
+    driver: &Handle,
+) -> Result<(), LinkError> {
+    let _ = stream.set_nodelay(true);
+    let (read, write) = stream.into_split();
+    let mut reader = FrameReader::new(read);
+    let hello = tokio::time::timeout(HELLO_TIME, reader.next::<FromHost>()).await;
+    let Ok(Ok(Some(FromHost { word: Some(Word::Hello(hello)) }))) = hello else {
+        return Ok(());
+    };
+    if !same(hello.token.as_bytes(), token.as_bytes()) {
+        tracing::warn!(session, "a link showed the wrong token");
+        return Ok(());
+    }
+    let host = HostName(hello.name.clone());
+    let (outbox, messages) = mpsc::channel(OUTBOX);
+    tokio::spawn(speak(write, messages));
+    connected(driver, hello, session, outbox).await;
+    let outcome = listen(&mut reader, &host, session, driver).await;
+    driver.send(Input::LinkLost { host, session }).await;
+    outcome
+}
+
+async fn connected(driver: &Handle, hello: Hello, session: u64, outbox: mpsc::Sender<ToHost>) {
+    let port = u16::try_from(hello.port).unwrap_or(0);
+    let host = HostName(hello.name);
+    driver.send(Input::HostConnected { host, port, session, outbox }).await;
+}
+
+async fn listen(
+    reader: &mut FrameReader<tokio::net::tcp::OwnedReadHalf>,
+    host: &HostName,
+    session: u64,
+    driver: &Handle,
+) -> Result<(), LinkError> {
+    while let Some(message) = reader.next::<FromHost>().await? {
+        let report = match message.word {
+            Some(Word::Report(report)) => Some(report),
+            Some(Word::Alive(_)) => None,
+            Some(Word::Hello(_)) | None => continue,
+        };
+        driver.send(Input::HostSaid { host: host.clone(), session, report }).await;
+    }
+    Ok(())
+}
+
+async fn speak(mut write: tokio::net::tcp::OwnedWriteHalf, mut messages: mpsc::Receiver<ToHost>) {
+    while let Some(message) = messages.recv().await {
+        if let Err(error) = link::write(&mut write, &message).await {
+            tracing::debug!(%error, "a host is not spoken to any more");
+            return;
+        }
+    }
+}
