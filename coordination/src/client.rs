@@ -3,6 +3,7 @@
 
 mod driver;
 mod link;
+mod pending;
 mod subscription;
 
 use std::path::PathBuf;
@@ -141,4 +142,15 @@ impl Client {
 /// The server answered another question than was asked.
 fn unfit() -> StoreError {
     StoreError::disconnected("the server gave an answer of another kind")
+}
+
+/// A bare hello, for tests of the server: the key that it was given, or why it was refused.
+#[cfg(test)]
+pub(crate) async fn hello_for_tests(
+    path: &std::path::Path,
+    session: Option<crate::wire::SessionKey>,
+    timeout: std::time::Duration,
+) -> Result<crate::wire::SessionKey, String> {
+    let connected = link::connect(path, session, timeout).await;
+    connected.map(|connected| connected.key).map_err(|error| error.to_string())
 }

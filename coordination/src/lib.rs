@@ -15,6 +15,8 @@
 //! ```
 
 mod client;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod error;
 pub mod limits;
 pub mod local;

@@ -44,6 +44,7 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
 }
 
 /// Whether `path` is `prefix` itself or stands below it.
+#[cfg(any(test, feature = "contract"))]
 pub(crate) fn is_within(path: &str, prefix: &str) -> bool {
     if prefix == "/" {
         return true;

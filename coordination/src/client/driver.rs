@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::link::{self, Link, LinkError};
+use super::pending::{Assembly, Pending};
 use super::subscription::Subscription;
-use super::{Answer, Body, Call, Command};
-use crate::limits::{HELLO_TIMEOUT, MAX_LISTING_BYTES};
+use super::{Answer, Body, Command};
+use crate::limits::HELLO_TIMEOUT;
 use crate::wire::{Event, Refusal, SessionKey, ToClient, ToServer};
 use crate::{Listing, SessionState, StoreError, WatchEvent};
 
@@ -36,23 +37,9 @@ pub(super) struct Driver {
     out: BytesMut,
 }
 
-/// A call that was sent, or is to be sent once there is a connection.
-struct Pending {
-    call: Call,
-    sent: bool,
-    listing: Assembly,
-}
-
 struct Watching {
     subscription: Arc<Subscription>,
     snapshot: Assembly,
-}
-
-/// A listing that comes in parts.
-#[derive(Default)]
-struct Assembly {
-    listing: Listing,
-    bytes: usize,
 }
 
 /// Why serving a connection ended.
@@ -375,49 +362,6 @@ impl Driver {
     }
 }
 
-impl Pending {
-    fn send(&mut self, id: u64, out: &mut BytesMut) {
-        self.sent = true;
-        match &mut self.call.body {
-            Body::Get(path) => ToServer::Get { id, path: path.clone() }.put(out),
-            Body::List(prefix) => ToServer::List { id, prefix: prefix.clone() }.put(out),
-            // Never sent twice, so that it need not be kept.
-            Body::Multi(ops) => ToServer::Multi { id, ops: std::mem::take(ops) }.put(out),
-        }
-    }
-}
-
-impl Call {
-    fn finish(self, answer: Result<Answer, StoreError>) {
-        drop(self.share);
-        // A caller that gave up needs no answer.
-        let _ = self.answer.send(answer);
-    }
-}
-
-impl Assembly {
-    /// Adds a part; the listing, once it is whole.
-    fn add(
-        &mut self,
-        part: Listing,
-        first: bool,
-        last: bool,
-    ) -> Result<Option<Listing>, StoreError> {
-        if first {
-            *self = Self::default();
-        }
-        self.bytes += part.records.iter().map(|(path, r)| path.len() + r.data.len()).sum::<usize>();
-        if self.bytes > MAX_LISTING_BYTES {
-            let (size, limit) = (self.bytes as u64, MAX_LISTING_BYTES as u64);
-            *self = Self::default();
-            return Err(StoreError::TooLarge { what: "the listing", size, limit });
-        }
-        self.listing.commit = part.commit;
-        self.listing.records.extend(part.records);
-        Ok(last.then(|| std::mem::take(self).listing))
-    }
-}
-
 fn seen(event: Event) -> WatchEvent {
     match event {
         Event::Changed { path, record } => {
@@ -430,8 +374,10 @@ fn seen(event: Event) -> WatchEvent {
 /// Tries until the session is resumed or has ended.
 async fn resume(path: PathBuf, key: SessionKey, wanted: Duration) -> Result<Link, End> {
     let mut pause = Duration::ZERO;
+    // An attempt that nobody answers may not use up the time that the session has.
+    let limit = HELLO_TIMEOUT.min(wanted * 2 / 3);
     loop {
-        let attempt = timeout(HELLO_TIMEOUT, link::connect(&path, Some(key), wanted)).await;
+        let attempt = timeout(limit, link::connect(&path, Some(key), wanted)).await;
         match attempt {
             Ok(Ok(connected)) => return Ok(connected.link),
             Ok(Err(LinkError::Refused(Refusal::Expired))) => return Err(End::Expired),

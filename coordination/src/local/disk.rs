@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use bytes::{Buf, Bytes};
+use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::server::OpenError;
@@ -75,7 +76,7 @@ impl Disk {
             .map_err(|source| OpenError::Directory { dir: dir.to_path_buf(), source })?;
         let database = redb::Builder::new()
             .set_cache_size(CACHE_BYTES)
-            .create_file(file)
+            .create_with_backend(FileBackend::new(file).map_err(|error| data(error.into()))?)
             .map_err(|error| data(error.into()))?;
         let disk = Self { database, _lock: lock };
         let loaded = disk.load().map_err(data)?;

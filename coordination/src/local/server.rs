@@ -36,7 +36,7 @@ pub enum OpenError {
     Directory {
         dir: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The data is damaged or of another version.
     #[error("cannot read the store in {dir}: {reason}")]
@@ -54,7 +54,7 @@ pub enum ServeError {
     Socket {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Writing to the disk failed: what was not answered may or may not be done.
     #[error("the store cannot write: {reason}")]
@@ -255,3 +255,6 @@ async fn expire(context: &Context) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

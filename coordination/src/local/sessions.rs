@@ -36,10 +36,6 @@ impl Sessions {
         sessions
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
     pub(crate) fn add(&mut self, id: u64, stored: &StoredSession, now: Instant) {
         let session = Session {
             secret: stored.secret,
@@ -104,11 +100,9 @@ impl Sessions {
         }
     }
 
-    /// Forgets a session whose end is durable, and tells its connection.
-    pub(crate) fn remove(&mut self, id: u64) {
-        if let Some(outbox) = self.sessions.remove(&id).and_then(|session| session.outbox) {
-            outbox.close_with(&ToClient::Refused(Refusal::Expired));
-        }
+    /// Forgets a session whose end is durable; returns the connection that has it, if there is one.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Arc<Outbox>> {
+        self.sessions.remove(&id).and_then(|session| session.outbox)
     }
 
     /// Moves all deadlines: the server itself stood still for that long and heard nobody.

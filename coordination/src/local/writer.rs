@@ -13,7 +13,7 @@ use super::hub::Hub;
 use super::outbox::Outbox;
 use super::tree::Batch;
 use crate::limits::MAX_SESSIONS;
-use crate::wire::{SessionKey, ToClient};
+use crate::wire::{Refusal, SessionKey, ToClient};
 use crate::{Op, StoreError};
 
 /// Jobs that wait; whoever brings more waits too.
@@ -52,8 +52,10 @@ pub(crate) struct Writer {
 struct Outcome {
     replies: Vec<(Arc<Outbox>, ToClient)>,
     opened: Vec<(u64, StoredSession, oneshot::Sender<Option<SessionKey>>)>,
+    /// Sessions that ended with this transaction.
     ended: Vec<u64>,
-    ended_answers: Vec<oneshot::Sender<()>>,
+    /// Who closed a session and waits to hear that it is done.
+    closed: Vec<(u64, oneshot::Sender<()>)>,
 }
 
 impl Writer {
@@ -139,7 +141,7 @@ impl Writer {
                     batch.end_session(*session);
                     outcome.ended.push(*session);
                 }
-                outcome.ended_answers.extend(answer.take());
+                outcome.closed.extend(answer.take().map(|answer| (*session, answer)));
             }
         }
     }
@@ -154,11 +156,15 @@ impl Writer {
             // A connection that is gone leaves the session to its timeout.
             let _ = answer.send(Some(SessionKey { id, secret: session.secret }));
         }
-        for answer in outcome.ended_answers {
+        for (id, answer) in outcome.closed {
+            // It gives its client a better last word than the one below.
+            self.hub.sessions().remove(id);
             let _ = answer.send(());
         }
         for id in outcome.ended {
-            self.hub.sessions().remove(id);
+            if let Some(outbox) = self.hub.sessions().remove(id) {
+                outbox.close_with(&ToClient::Refused(Refusal::Expired));
+            }
         }
         for job in jobs.drain(..) {
             if let Job::Multi { share, .. } = job {
