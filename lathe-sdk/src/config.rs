@@ -175,10 +175,11 @@ impl ConfigWatch {
     /// may be skipped. Waits for ever where there is no registry. May be dropped and called again.
     pub async fn changed(&mut self) -> TaskConfig {
         let seen = &self.seen;
-        let newest = match self.changes.wait_for(|now| now.keys != seen.keys).await {
-            Ok(newest) => Arc::clone(&newest),
+        let newest = self.changes.wait_for(|now| now.keys != seen.keys).await;
+        let newest = newest.ok().map(|newest| Arc::clone(&newest));
+        let Some(newest) = newest else {
             // The sender lives in the context, which this watch holds.
-            Err(_) => std::future::pending().await,
+            return std::future::pending().await;
         };
         self.seen = Arc::clone(&newest);
         TaskConfig { snapshot: newest, context: Arc::clone(&self.context) }

@@ -18,7 +18,7 @@ use crate::context::{Context, enter, enter_process};
 use crate::environment::{Environment, EnvironmentError};
 use crate::http::chain;
 use crate::live::Follower;
-use crate::task::{Runnable, Running, Start, TaskError};
+use crate::task::{Ports, Runnable, Running, Start, TaskError};
 use handshake::Handshake;
 
 /// The version that hand-shakes and the hidden call tell.
@@ -139,7 +139,7 @@ async fn live(
     } else {
         context.groups.complete();
     }
-    let (ready, is_ready) = watch::channel(false);
+    let (ready, is_ready) = watch::channel(None);
     let running = (entry.start)(Start { context: Arc::clone(&context), ready });
     // On a worker, where the context is marked; a panic there is told as a failure.
     let mut running = tokio::spawn(running);
@@ -167,17 +167,17 @@ async fn told(stop: &mut Signal, interrupt: &mut Signal) {
 
 /// Waits until the task is ready and tells the executor; then listens for its word to drain.
 async fn tell_ready(
-    mut is_ready: watch::Receiver<bool>,
+    mut is_ready: watch::Receiver<Option<Ports>>,
     environment: &Environment,
     context: Arc<Context>,
 ) -> Result<(), TaskError> {
-    if is_ready.wait_for(|ready| *ready).await.is_err() {
+    let ports = is_ready.wait_for(Option::is_some).await.ok().and_then(|ports| ports.clone());
+    let Some(ports) = ports else {
         // It ended before it was ready; how, is told by its own result.
         return std::future::pending().await;
-    }
-    let ports = &environment.instance.ports;
+    };
     if let Some(path) = &environment.handshake {
-        Handshake::make(path, ports).await?.spawn_listening(context);
+        Handshake::make(path, &ports).await?.spawn_listening(context);
     } else {
         let port = ports.get("http").map_or_else(|| "none".to_owned(), u16::to_string);
         let fields: [(&str, &dyn std::fmt::Display); 3] = [

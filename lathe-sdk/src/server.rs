@@ -47,7 +47,9 @@ pub(crate) async fn run<T: HTTPTask>(task: T, start: Start) -> Ended {
     let listener = TcpListener::bind((instance.address, port)).await.map_err(|error| {
         io::Error::new(error.kind(), format!("listen on {}:{port}: {error}", instance.address))
     })?;
-    start.ready.send_replace(true);
+    let mut ports = instance.ports.clone();
+    ports.insert("http".to_owned(), listener.local_addr()?.port());
+    start.ready.send_replace(Some(ports));
     serve(listener, task, start.context).await;
     Ok(())
 }

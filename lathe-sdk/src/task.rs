@@ -3,6 +3,7 @@
 //! Owns the plain [`Task`], what `tasks!` takes, and [`TaskRef`]. It must not know of HTTP's
 //! details.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -124,13 +125,16 @@ pub trait Runnable<Kind>: Send + Sync + 'static {
     fn start(self, start: Start) -> Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
 }
 
+/// Ports by their names.
+pub(crate) type Ports = BTreeMap<String, u16>;
+
 /// What a task needs to start; made by the SDK alone.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Start {
     pub(crate) context: Arc<Context>,
-    /// Told once the task is ready.
-    pub(crate) ready: watch::Sender<bool>,
+    /// Told once the task is ready, with the ports that it really has.
+    pub(crate) ready: watch::Sender<Option<Ports>>,
 }
 
 impl<T: HTTPTask> Runnable<Http> for T {
@@ -142,7 +146,7 @@ impl<T: HTTPTask> Runnable<Http> for T {
 impl<T: Task> Runnable<Plain> for T {
     fn start(self, start: Start) -> Running {
         Box::pin(async move {
-            start.ready.send_replace(true);
+            start.ready.send_replace(Some(start.context.instance.ports.clone()));
             self.run(Run::new(start.context)).await
         })
     }

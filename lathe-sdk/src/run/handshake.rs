@@ -3,7 +3,6 @@
 //! Owns its lines: one that says that the task is ready, and those that the executor may write
 //! later. It must not know what being ready takes.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
+use crate::task::Ports;
 
 /// How long the executor's socket may take to be there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,10 +45,7 @@ struct Word {
 
 impl Handshake {
     /// Connects and says that the task is ready.
-    pub(super) async fn make(
-        path: &Path,
-        ports: &BTreeMap<String, u16>,
-    ) -> Result<Self, HandshakeError> {
+    pub(super) async fn make(path: &Path, ports: &Ports) -> Result<Self, HandshakeError> {
         let failed = |source| HandshakeError { path: path.display().to_string(), source };
         let attempt = async {
             loop {
