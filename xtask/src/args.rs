@@ -1,0 +1,54 @@
+//! The command line of `cargo xtask`.
+//!
+//! Owns the words and their help. It must not know how a task is carried out.
+
+use clap::{Parser, Subcommand};
+
+/// Checks, tests and measurements of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Check the rules of the repository that no compiler knows
+    Tidy,
+    /// The quick gate: format, lints, tidy and every test that starts no cluster; writes nothing
+    Verify,
+    /// Format, and mend what clippy can mend by itself
+    Fix,
+    /// Everything: what `verify` does, real clusters, and the example tasks' own tests
+    Test {
+        /// Install what the machine lacks, also when not root
+        #[arg(long)]
+        install: bool,
+    },
+    /// Run the simulation
+    Sim(Sim),
+    /// Measure one area and print a row for each figure
+    Bench {
+        /// The area, such as `path`
+        name: String,
+        /// Print the rows as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What the simulation is told; what is left out is its own choice.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sim {
+    /// The first seed
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How many seeds, one after another
+    #[arg(long)]
+    pub(crate) seeds: Option<u64>,
+    /// How many steps for each seed
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+}

@@ -1,0 +1,40 @@
+//! Tasks that are one or two calls of cargo: `fix`, `sim` and `bench`.
+//!
+//! Owns their command lines. It must not know what the called programs do.
+
+use crate::args::Sim;
+use crate::root::{Failure, Root};
+
+/// Formats, then lets clippy mend.
+pub(crate) fn fix(root: &Root) -> Result<bool, Failure> {
+    let clippy =
+        ["clippy", "--fix", "--allow-dirty", "--allow-staged", "--workspace", "--all-targets"];
+    // Mended code is formatted too, so the order is this one.
+    Ok(ok(root, &clippy)? & ok(root, &["fmt", "--all"])?)
+}
+
+/// Runs the simulation.
+pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
+    let flags = [("--seed", sim.seed), ("--seeds", sim.seeds), ("--steps", sim.steps)];
+    let mut command =
+        root.cargo(&["run", "--release", "--quiet", "-p", "lathe-sim", "--bin", "sim", "--"]);
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            command.arg(flag).arg(value.to_string());
+        }
+    }
+    Ok(command.status()?.success())
+}
+
+/// Measures one area.
+pub(crate) fn bench(root: &Root, name: &str, json: bool) -> Result<bool, Failure> {
+    let mut command = root.cargo(&["run", "--release", "--quiet", "-p", "lathe-bench", "--", name]);
+    if json {
+        command.arg("--json");
+    }
+    Ok(command.status()?.success())
+}
+
+fn ok(root: &Root, arguments: &[&str]) -> Result<bool, Failure> {
+    Ok(root.cargo(arguments).status()?.success())
+}
