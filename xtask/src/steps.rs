@@ -88,7 +88,7 @@ impl Steps {
         failures.extend(tally.names);
         if tally.ignored > 0 {
             failed += 1;
-            failures.push(format!("{} tests were ignored; none may be", tally.ignored));
+            failures.push(format!("ignored tests, of which there may be none: {}", tally.ignored));
         }
         if tally.passed == 0 && failed == 0 {
             failed += 1;
