@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{ConfigError, Destinations, LookupError, registry, task};
 use crate::testing::within;
 
-fn parse(value: Value) -> Result<Destinations, LookupError> {
-    Destinations::parse("spread", &value)
+fn parse(value: &Value) -> Result<Destinations, LookupError> {
+    Destinations::parse("spread", value)
 }
 
 #[test]
@@ -52,12 +52,12 @@ fn anything_else_is_told_by_kind() {
         json!([vec!["a"; 1_025], vec![1; 1_025]]),
     ];
     for shape in shapes {
-        assert!(matches!(parse(shape.clone()), Err(LookupError::Shape { .. })), "{shape}");
+        assert!(matches!(parse(&shape), Err(LookupError::Shape { .. })), "{shape}");
     }
-    let uneven = parse(json!([["a", "b"], [1]]));
+    let uneven = parse(&json!([["a", "b"], [1]]));
     assert_eq!(uneven, Err(LookupError::Lengths { key: "spread".into(), tasks: 2, weights: 1 }));
     for nothing in [json!([[], []]), json!([["a", "b"], [0, 0]])] {
-        assert!(matches!(parse(nothing), Err(LookupError::Nothing { .. })));
+        assert!(matches!(parse(&nothing), Err(LookupError::Nothing { .. })));
     }
 }
 

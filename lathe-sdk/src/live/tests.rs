@@ -103,11 +103,11 @@ fn entry(slot: u32, port: u16, state: &str) -> Value {
     })
 }
 
-fn group(version: u64, entries: Value) -> Value {
+fn group(version: u64, entries: &Value) -> Value {
     json!({ "group": "back", "history": "h1", "version": version, "entries": entries })
 }
 
-fn config(version: u64, keys: Value) -> Value {
+fn config(version: u64, keys: &Value) -> Value {
     json!({ "task": "http.lb", "history": "h1", "version": version, "keys": keys })
 }
 
@@ -126,24 +126,24 @@ async fn groups_and_keys_are_filled_and_kept_fresh() {
     };
     assert!(stream.query.ends_with("config=http.lb"), "{}", stream.query);
     assert!(!back.is_known());
-    stream.event("h1.4", "group", group(4, json!([entry(0, 1, "ready")]))).await;
-    stream.event("h1.4", "config", config(4, json!({ "size": 1 }))).await;
+    stream.event("h1.4", "group", group(4, &json!([entry(0, 1, "ready")]))).await;
+    stream.event("h1.4", "config", config(4, &json!({ "size": 1 }))).await;
     stream.event("h1.4", "synced", json!({})).await;
     timeout(PATIENCE, back.known()).await.unwrap();
     eventually(|| context.config.borrow().keys.get("size") == Some(&json!(1))).await;
     let mut changes = context.config.subscribe();
     stream.sender.send(": still here\n\n").await.unwrap();
     stream
-        .event("h1.5", "group", group(5, json!([entry(0, 1, "suspect"), entry(1, 2, "ready")])))
+        .event("h1.5", "group", group(5, &json!([entry(0, 1, "suspect"), entry(1, 2, "ready")])))
         .await;
     eventually(|| back.pick(&[]).is_some_and(|end| end.address.port() == 2)).await;
-    stream.event("h1.6", "config", config(6, json!({ "size": 2 }))).await;
+    stream.event("h1.6", "config", config(6, &json!({ "size": 2 }))).await;
     timeout(PATIENCE, changes.wait_for(|now| now.keys["size"] == 2)).await.unwrap().unwrap();
     // Keys of somebody else and what is not known are left aside.
     let other = json!({ "task": "other", "history": "h1", "version": 9, "keys": {} });
     stream.event("h1.9", "config", other).await;
     stream.event("h1.9", "weather", json!("fine")).await;
-    stream.event("h1.9", "group", group(9, json!([]))).await;
+    stream.event("h1.9", "group", group(9, &json!([]))).await;
     eventually(|| back.version() == 9).await;
     assert_eq!(context.config.borrow().version, 6);
 }
@@ -158,15 +158,15 @@ async fn a_stream_that_broke_is_resumed_and_the_last_state_stays() {
         stream = next(&mut streams).await;
     }
     assert_eq!(stream.last_event_id, None);
-    stream.event("h1.4", "group", group(4, json!([entry(0, 1, "ready")]))).await;
+    stream.event("h1.4", "group", group(4, &json!([entry(0, 1, "ready")]))).await;
     stream.event("h1.4", "synced", json!({})).await;
-    stream.event("h1.7", "group", group(7, json!([entry(1, 2, "ready")]))).await;
+    stream.event("h1.7", "group", group(7, &json!([entry(1, 2, "ready")]))).await;
     eventually(|| back.version() == 7).await;
     drop(stream);
     let stream = next(&mut streams).await;
     assert_eq!(stream.last_event_id.as_deref(), Some("h1.7"));
     assert_eq!(back.pick(&[]).unwrap().address.port(), 2, "the last state stays in use");
-    stream.event("h1.8", "group", group(8, json!([entry(2, 3, "ready")]))).await;
+    stream.event("h1.8", "group", group(8, &json!([entry(2, 3, "ready")]))).await;
     eventually(|| back.version() == 8).await;
     stream.sender.clone().abort("as asked").await;
     assert_eq!(next(&mut streams).await.last_event_id.as_deref(), Some("h1.8"));
@@ -181,7 +181,7 @@ async fn a_stream_that_broke_before_all_was_heard_starts_from_nothing() {
     while !stream.query.contains("group=back") {
         stream = next(&mut streams).await;
     }
-    stream.event("h1.4", "group", group(4, json!([]))).await;
+    stream.event("h1.4", "group", group(4, &json!([]))).await;
     eventually(|| following.context.groups.get("back").version() == 4).await;
     drop(stream);
     assert_eq!(next(&mut streams).await.last_event_id, None);
@@ -212,7 +212,7 @@ async fn destinations_are_followed_before_they_are_first_used() {
     let following = follow(&[server.address()], &[]);
     let stream = next(&mut streams).await;
     let spread = json!({ "spread": [["task.a", "task.b"], [1, 1]] });
-    stream.event("h1.4", "config", config(4, spread)).await;
+    stream.event("h1.4", "config", config(4, &spread)).await;
     let stream = next(&mut streams).await;
     assert_eq!(stream.query, "group=a&group=b&config=http.lb");
     drop(following);
@@ -248,7 +248,7 @@ async fn schedulers_are_asked_when_every_registry_is_gone() {
     // The stream itself names them, too: the next one is opened at the other registry.
     let (other, mut other_streams) = registry(&[]).await;
     stream.event("h1.1", "registries", json!([url(other.address())])).await;
-    stream.event("h1.1", "config", config(1, json!({ "size": 1 }))).await;
+    stream.event("h1.1", "config", config(1, &json!({ "size": 1 }))).await;
     eventually(|| following.context.config.borrow().version == 1).await;
     following.context.groups.get("more");
     next(&mut other_streams).await;
@@ -259,7 +259,7 @@ async fn what_cannot_be_read_ends_the_stream_and_changes_nothing() {
     let (server, mut streams) = registry(&[]).await;
     let following = follow(&[server.address()], &[]);
     let stream = next(&mut streams).await;
-    stream.event("h1.4", "config", config(4, json!({ "size": 1 }))).await;
+    stream.event("h1.4", "config", config(4, &json!({ "size": 1 }))).await;
     stream.event("h1.5", "config", json!({ "task": 5 })).await;
     next(&mut streams).await;
     assert_eq!(following.context.config.borrow().version, 4);

@@ -88,7 +88,10 @@ fn one_that_failed_is_left_out_unless_all_did() {
     good.failed();
     assert_eq!(spread(&group, &[]).len(), 2);
     good.succeeded();
-    assert_eq!(spread(&group, &[]).into_keys().collect::<Vec<_>>(), [good.incarnation.clone()]);
+    assert_eq!(
+        spread(&group, &[]).into_keys().collect::<Vec<_>>(),
+        std::slice::from_ref(&good.incarnation)
+    );
     assert_eq!(spread(&group, std::slice::from_ref(&good)).len(), 1);
     assert!(group.pick(&[good, bad]).is_none());
 }
