@@ -12,7 +12,7 @@ const KILL_AGAIN_MS: u64 = 15_000;
 
 impl Framework {
     pub(super) fn advance(&mut self, now: Time, out: &mut Vec<Command>) {
-        if !self.hosts_fresh(now) && self.hosts_listed_ms.is_none() && self.connected() {
+        if self.connected() && self.hosts_due().is_some_and(|at| now >= at) {
             self.list_hosts_once(now, out);
         }
         self.end_unwanted(now, out);
@@ -23,7 +23,8 @@ impl Framework {
     }
 
     fn list_hosts_once(&mut self, now: Time, out: &mut Vec<Command>) {
-        // The mark keeps the question from being asked again by the next event.
+        // The mark keeps the question from being asked again by the next event; it is too old to
+        // plan upon.
         self.hosts_listed_ms = Some(now.saturating_sub(super::hosts::FRESH_MS));
         out.push(Command::ListHosts);
     }
@@ -149,6 +150,7 @@ impl Framework {
             self.next_revive(),
             self.reconciling.next(),
             self.job_deadline(),
+            self.hosts_due().filter(|_| self.connected()),
             self.repair_deadline(),
         ]
         .into_iter()

@@ -10,7 +10,15 @@ use super::ids::{AgentId, Time};
 /// A list older than this is asked for again before it is planned upon.
 pub(super) const FRESH_MS: u64 = 10_000;
 
+/// Without any other reason the list is asked for so often.
+const PERIOD_MS: u64 = 30_000;
+
 impl Framework {
+    /// When the list is to be asked for next: at once where it is known to be wrong.
+    pub(super) fn hosts_due(&self) -> Option<Time> {
+        Some(self.hosts_listed_ms.map_or(0, |listed| listed + PERIOD_MS))
+    }
+
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
         let known = self.hosts.len();
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();

@@ -85,7 +85,10 @@ impl Framework {
         if self.job.is_none() && self.repair_due(now) {
             let id = self.next_job();
             let deadline_ms = now + self.config.wait_ms;
-            self.repair_trouble = None;
+            // What failed is not tried again on the same picture of the hosts.
+            if self.repair_trouble.take().is_some() {
+                self.hosts_listed_ms = self.hosts_listed_ms.map(|_| 0);
+            }
             self.job =
                 Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Listing, deadline_ms });
             self.job_list_hosts(now, out);

@@ -24,14 +24,14 @@ pub(super) enum Then {
 #[derive(Debug, Default)]
 pub(super) struct Batches {
     made: u64,
-    pending: BTreeMap<BatchId, Then>,
+    pending: BTreeMap<BatchId, (Then, Vec<Command>)>,
 }
 
 impl Framework {
     pub(super) fn persist(&mut self, writes: Vec<Write>, then: Then, out: &mut Vec<Command>) {
         self.batches.made += 1;
         let batch = BatchId(self.batches.made);
-        self.batches.pending.insert(batch, then);
+        self.batches.pending.insert(batch, (then, Vec::new()));
         out.push(Command::Persist { batch, writes });
     }
 
@@ -43,11 +43,21 @@ impl Framework {
     }
 
     pub(super) fn persisted(&mut self, now: Time, batch: BatchId, out: &mut Vec<Command>) {
-        match self.batches.pending.remove(&batch) {
-            Some(Then::Do(commands)) => out.extend(commands),
-            Some(Then::Launch(launching)) => self.launch_committed(now, *launching, out),
-            Some(Then::Accept(accepting)) => self.accept_committed(now, *accepting, out),
-            None => {}
+        let Some((then, also)) = self.batches.pending.remove(&batch) else { return };
+        match then {
+            Then::Do(commands) => out.extend(commands),
+            Then::Launch(launching) => self.launch_committed(now, *launching, out),
+            Then::Accept(accepting) => self.accept_committed(now, *accepting, out),
+        }
+        out.extend(also);
+    }
+
+    /// Commands that depend on what is known by now: at once where all of it is durable, else
+    /// after the newest write that is still on its way.
+    pub(super) fn once_durable(&mut self, commands: Vec<Command>, out: &mut Vec<Command>) {
+        match self.batches.pending.last_entry() {
+            Some(mut newest) => newest.get_mut().1.extend(commands),
+            None => out.extend(commands),
         }
     }
 
@@ -56,12 +66,11 @@ impl Framework {
     pub(super) fn instance_writes(&mut self, id: &InstanceId, incarnation: &str) -> Vec<Write> {
         let Some(record) = self.instances.get(id) else { return Vec::new() };
         let life = record.lives.iter().find(|life| life.incarnation.to_string() == incarnation);
-        let entry = match life {
-            Some(life) => entry_of(&record.topology, life).map(Write::Entry),
-            None => Some(Write::EntryRemoved(incarnation.to_owned())),
+        let entry = match life.and_then(|life| entry_of(&record.topology, life)) {
+            Some(entry) => Write::Entry(entry),
+            None => Write::EntryRemoved(incarnation.to_owned()),
         };
-        let mut writes = vec![Write::Instance(record.clone())];
-        writes.extend(entry);
+        let mut writes = vec![Write::Instance(record.clone()), entry];
         writes.extend(self.touch(&id.task).map(Write::Task));
         writes
     }
@@ -74,13 +83,14 @@ impl Framework {
     }
 }
 
-/// What the catalog says of a life. An intent alone is not told to anybody: its process may never
-/// exist.
+/// What the catalog says of a life. An intent alone is not told to anybody, nor one that was lost
+/// before it was ready: its process may never have existed.
 pub(super) fn entry_of(topology: &str, life: &Life) -> Option<Entry> {
     let state = match life.phase {
         Phase::Launching => return None,
         Phase::Starting => State::Starting,
         Phase::Ready => State::Ready,
+        Phase::Unreachable if life.ready_ms == 0 => return None,
         Phase::Unreachable => State::Suspect,
         Phase::Killing => State::Draining,
     };

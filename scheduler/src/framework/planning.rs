@@ -79,7 +79,7 @@ impl Framework {
         Running { instances }
     }
 
-    fn given_up(&self, now: Time, life: &Life) -> bool {
+    pub(super) fn given_up(&self, now: Time, life: &Life) -> bool {
         life.phase == Phase::Unreachable && now >= life.since_ms + self.config.replace_after_ms
     }
 
@@ -97,10 +97,7 @@ impl Framework {
     }
 
     pub(super) fn repair_due(&self, now: Time) -> bool {
-        self.connected()
-            && !self.hosts.is_empty()
-            && now >= self.repair_not_before_ms
-            && !self.missing(now).is_empty()
+        self.connected() && now >= self.repair_not_before_ms && !self.missing(now).is_empty()
     }
 
     pub(super) fn repair_deadline(&self) -> Option<Time> {

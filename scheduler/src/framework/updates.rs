@@ -32,7 +32,8 @@ impl Framework {
             self.stray(status, out);
             return;
         }
-        let changed = if status.state.is_terminal() {
+        let lost = status.state == TaskState::Unknown && self.given_up_life(now, &incarnation);
+        let changed = if status.state.is_terminal() || lost {
             self.life_ended(now, &incarnation, status, out);
             true
         } else {
@@ -44,14 +45,15 @@ impl Framework {
             self.persist(writes, Then::Do(acknowledgement), out);
             self.tell_watchers(&id, &incarnation, status, out);
         } else {
-            out.extend(acknowledgement);
+            // Said before, but perhaps not durable yet.
+            self.once_durable(acknowledgement, out);
         }
     }
 
     /// A task that the store does not list. While it is not recovered nothing is a stray; `step`
     /// sees to that by not subscribing before.
     fn stray(&mut self, status: &Status, out: &mut Vec<Command>) {
-        out.extend(acknowledgement(status));
+        self.once_durable(acknowledgement(status).into_iter().collect(), out);
         let lives =
             matches!(status.state, TaskState::Staging | TaskState::Starting | TaskState::Running);
         if lives && self.recovered {
@@ -60,6 +62,15 @@ impl Framework {
                 agent: status.agent.clone(),
             }));
         }
+    }
+
+    /// Nobody knows it any more and it was waited for long enough: its place is free. Should it
+    /// come back all the same, it comes as a stray and is ended.
+    fn given_up_life(&self, now: Time, incarnation: &Incarnation) -> bool {
+        let record = self.instances.get(&incarnation.instance);
+        let life =
+            record.and_then(|r| r.lives.iter().find(|life| &life.incarnation == incarnation));
+        life.is_some_and(|life| self.given_up(now, life))
     }
 
     fn life_changed(

@@ -1,0 +1,64 @@
+//! Topologies that users of the simulation submit: small, with every word, and satisfiable on the
+//! hosts of a healthy run.
+
+use lathe_scheduler::framework::event::Submission;
+use lathe_scheduler::framework::records::ArtifactRecord;
+
+use crate::draw::Draw;
+
+/// Names that may be submitted.
+pub const NAMES: [&str; 4] = ["shop", "data", "web", "batch"];
+
+/// A random version of one of the topologies.
+pub fn submission(draw: &mut Draw, name: &str) -> Submission {
+    let count = draw.between(1, 3);
+    let version = if draw.permille(300) { "1.1.0" } else { "1.0.0" };
+    let note = draw.between(1, 3);
+    let source = match name {
+        "shop" => format!(
+            "[task.shop.lb]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {count}\n\
+             tags = [\"lb\"]\nbiases = [[\"lb\", \"avoid\"], [\"page\", \"prefer\"]]\nnote = {note}\n\
+             [task.shop.page]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = {}\n\
+             tags = [\"page\"]\n",
+            draw.between(1, 5)
+        ),
+        "data" => format!(
+            "[task.data.db]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {count}\n\
+             tags = [\"heavy_disk\"]\nbiases = [[\"heavy_disk\", \"never\"]]\n"
+        ),
+        "web" => format!(
+            "[task.web.cache]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = {count}\n\
+             tags = [\"cache\"]\nbiases = [[\"cache\", \"never\"]]\n\
+             [task.web.front]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = 2\n\
+             biases = [[\"cache\", \"prefer\", 80]]\n"
+        ),
+        _ => format!(
+            "[task.batch.worker]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {}\n\
+             biases = [[\"heavy_disk\", \"avoid\"]]\n",
+            draw.between(0, 6)
+        ),
+    };
+    let artifacts = ["1.0.0", "1.1.0"].map(|version| ArtifactRecord {
+        crate_name: "app".to_owned(),
+        version: version.to_owned(),
+        sha256: "0".repeat(64),
+        size: 1,
+        source_key: version.to_owned(),
+        tasks: vec!["my::Task".to_owned()],
+        sdk: true,
+    });
+    Submission { name: name.to_owned(), source, artifacts: artifacts.to_vec() }
+}
+
+/// One that no number of hosts can satisfy, so that refusals are exercised.
+#[must_use]
+pub fn impossible() -> Submission {
+    let source = "[task.lonely]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = 64\n\
+                  tags = [\"alone\"]\nbiases = [[\"alone\", \"never\"]]\n";
+    let mut draw = Draw::new(0, "artifacts");
+    Submission {
+        name: "lonely".to_owned(),
+        source: source.to_owned(),
+        artifacts: submission(&mut draw, "data").artifacts,
+    }
+}
