@@ -120,7 +120,7 @@ impl Reply {
         limit: usize,
     ) -> Result<Response<Bytes>, crate::http::BodyError> {
         let (head, body) = self.response.into_parts();
-        let bytes = Body::incoming(body, limit as u64).collect(limit).await?;
+        let bytes = Body::incoming(body, limit as u64, None).collect(limit).await?;
         drop(self.connection);
         Ok(Response::from_parts(head, bytes))
     }

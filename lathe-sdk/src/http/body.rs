@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -39,13 +40,18 @@ enum Kind {
     Whole(Bytes),
     /// Whole, and known to be text.
     Text(Bytes),
-    Incoming {
-        body: Incoming,
-        left: u64,
-        limit: u64,
-    },
+    Incoming(Box<Limited>),
     /// The lock makes the stream shareable; reading needs no locking.
     Stream(Mutex<Pin<Box<Streamed>>>),
+}
+
+/// What still comes over a connection, bounded.
+struct Limited {
+    body: Incoming,
+    left: u64,
+    limit: u64,
+    /// Counted up with every piece: what looks after the connection sees that it moves.
+    moved: Option<Arc<AtomicU64>>,
 }
 
 /// Why a body ended before its end.
@@ -122,8 +128,14 @@ impl Body {
         Self(Kind::Stream(Mutex::new(Box::pin(body))))
     }
 
-    pub(crate) fn incoming(body: Incoming, limit: u64) -> Self {
-        Self(Kind::Incoming { body, left: limit, limit })
+    /// What comes over a connection, up to a limit of bytes.
+    pub(crate) fn incoming(body: Incoming, limit: u64, moved: Option<&Arc<AtomicU64>>) -> Self {
+        if body.is_end_stream() {
+            // Most requests have none.
+            return Self::empty();
+        }
+        let moved = moved.cloned();
+        Self(Kind::Incoming(Box::new(Limited { body, left: limit, limit, moved })))
     }
 
     fn whole(bytes: Bytes) -> Self {
@@ -235,14 +247,9 @@ impl Kind {
                 let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
                 body.as_mut().poll_frame(cx)
             }
-            Self::Incoming { body, left, limit } => {
-                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| {
-                    let frame = frame.map_err(BodyError::Connection)?;
-                    let len = frame.data_ref().map_or(0, |data| data.len() as u64);
-                    *left = left.checked_sub(len).ok_or(BodyError::TooLarge { limit: *limit })?;
-                    Ok(frame)
-                }))
+            Self::Incoming(incoming) => {
+                let frame = std::task::ready!(Pin::new(&mut incoming.body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| incoming.count(frame)))
             }
         }
     }
@@ -251,7 +258,7 @@ impl Kind {
     fn is_stream_at_end(&self) -> bool {
         match self {
             Self::Whole(_) | Self::Text(_) => true,
-            Self::Incoming { body, .. } => body.is_end_stream(),
+            Self::Incoming(incoming) => incoming.body.is_end_stream(),
             Self::Stream(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
         }
     }
@@ -260,9 +267,25 @@ impl Kind {
     fn stream_size(&self) -> SizeHint {
         match self {
             Self::Whole(_) | Self::Text(_) => SizeHint::with_exact(0),
-            Self::Incoming { body, .. } => body.size_hint(),
+            Self::Incoming(incoming) => incoming.body.size_hint(),
             Self::Stream(body) => body.lock().map(|body| body.size_hint()).unwrap_or_default(),
         }
+    }
+}
+
+impl Limited {
+    fn count(
+        &mut self,
+        frame: Result<Frame<Bytes>, hyper::Error>,
+    ) -> Result<Frame<Bytes>, BodyError> {
+        let frame = frame.map_err(BodyError::Connection)?;
+        if let Some(moved) = &self.moved {
+            moved.fetch_add(1, Ordering::Relaxed);
+        }
+        let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let limit = self.limit;
+        self.left = self.left.checked_sub(len).ok_or(BodyError::TooLarge { limit })?;
+        Ok(frame)
     }
 }
 
@@ -320,7 +343,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Whole(bytes) | Kind::Text(bytes) => write!(f, "Body({} bytes)", bytes.len()),
-            Kind::Incoming { .. } | Kind::Stream(_) => f.write_str("Body(streamed)"),
+            Kind::Incoming(_) | Kind::Stream(_) => f.write_str("Body(streamed)"),
         }
     }
 }

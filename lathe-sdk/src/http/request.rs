@@ -55,14 +55,26 @@ pub(crate) struct Arrival {
     pub(crate) max_collected: usize,
 }
 
-impl HTTPRequest {
+/// A request that came in and is on its way to its handler: one pointer.
+#[derive(Debug)]
+pub(crate) struct Taken(Box<Inner>);
+
+impl Taken {
+    #[inline]
     pub(crate) fn new(head: Parts, body: Body, arrival: Arrival) -> Self {
-        let inner = Box::new(Inner { head, body, arrival, segments: OnceLock::new() });
-        Self(State::Lent(Yoke::attach_to_cart(inner, |inner| {
+        Self(Box::new(Inner { head, body, arrival, segments: OnceLock::new() }))
+    }
+}
+
+impl From<Taken> for HTTPRequest {
+    fn from(taken: Taken) -> Self {
+        Self(State::Lent(Yoke::attach_to_cart(taken.0, |inner| {
             split(&inner.head.method, inner.head.uri.path())
         })))
     }
+}
 
+impl HTTPRequest {
     fn inner(&self) -> &Inner {
         match &self.0 {
             State::Lent(lent) => lent.backing_cart(),
@@ -265,7 +277,8 @@ impl<B: Into<Body>> From<Request<B>> for HTTPRequest {
     fn from(request: Request<B>) -> Self {
         let (head, body) = request.into_parts();
         let max_collected = Options::default().max_collected;
-        Self::new(head, body.into(), Arrival { peer: None, limit: None, max_collected })
+        let arrival = Arrival { peer: None, limit: None, max_collected };
+        Taken::new(head, body.into(), arrival).into()
     }
 }
 

@@ -3,9 +3,10 @@
 //! Owns the shape of a response. It must not know how it is sent.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Extensions, Response, StatusCode};
 use serde::Serialize;
 
 use crate::http::{Body, HTTPError, HTTPResult};
@@ -19,7 +20,28 @@ use crate::http::{Body, HTTPError, HTTPResult};
 /// assert_eq!(response.status(), 200);
 /// assert_eq!(response.headers()["content-type"], "text/html");
 /// ```
-pub struct HTTPResponse(Response<Body>);
+///
+/// It is small on purpose: it passes through many hands on its way out.
+pub struct HTTPResponse {
+    status: StatusCode,
+    /// Made when it is first needed; until then the body says whether it is text.
+    head: Option<Box<Head>>,
+    body: Body,
+}
+
+struct Head {
+    headers: HeaderMap,
+    extensions: Extensions,
+}
+
+static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+static TEXT: LazyLock<HeaderMap> = LazyLock::new(text_headers);
+
+fn text_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers
+}
 
 impl HTTPResponse {
     /// A response with this status and body. Text is sent as `text/plain; charset=utf-8` unless
@@ -27,21 +49,14 @@ impl HTTPResponse {
     /// 101 for an upgrade) is sent as 500.
     #[must_use]
     pub fn new(status: u16, body: impl Into<Body>) -> Self {
-        let body = body.into();
-        let text = body.is_text();
-        let mut response = Response::new(body);
-        *response.status_mut() = match status {
+        let status = match status {
             200 => StatusCode::OK,
             101 | 201..=999 => {
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        if text {
-            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-            response.headers_mut().insert(CONTENT_TYPE, plain);
-        }
-        Self(response)
+        Self { status, head: None, body: body.into() }
     }
 
     /// A response that carries `value` as JSON.
@@ -51,7 +66,7 @@ impl HTTPResponse {
     pub fn json(status: u16, value: &impl Serialize) -> HTTPResult {
         let json = HeaderValue::from_static("application/json");
         let mut response = Self::new(status, serde_json::to_vec(value)?);
-        response.0.headers_mut().insert(CONTENT_TYPE, json);
+        response.headers_mut().insert(CONTENT_TYPE, json);
         Ok(response)
     }
 
@@ -68,57 +83,79 @@ impl HTTPResponse {
             crate::log::line("a handler set a header that http does not allow", &[]);
             return refused.into_response();
         };
-        self.0.headers_mut().insert(name, value);
+        self.headers_mut().insert(name, value);
         self
     }
 
     /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.0.status().as_u16()
+        self.status.as_u16()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
+        match &self.head {
+            Some(head) => &head.headers,
+            None if self.body.is_text() => &TEXT,
+            None => &NONE,
+        }
     }
 
     /// The headers, to change.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.0.headers_mut()
+        let is_text = self.body.is_text();
+        let head = self.head.get_or_insert_with(|| {
+            let headers = if is_text { text_headers() } else { HeaderMap::new() };
+            Box::new(Head { headers, extensions: Extensions::new() })
+        });
+        &mut head.headers
     }
 
-    /// The body, to read or to replace.
+    /// The body, to read or to replace. The headers stay as they are.
     pub fn body_mut(&mut self) -> &mut Body {
-        self.0.body_mut()
+        self.headers_mut();
+        &mut self.body
     }
 
     /// The body alone.
     #[must_use]
     pub fn into_body(self) -> Body {
-        self.0.into_body()
+        self.body
     }
 
     /// As the `http` crate's type.
     #[must_use]
     pub fn into_http(self) -> Response<Body> {
-        self.0
+        let is_text = self.body.is_text();
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        if let Some(head) = self.head {
+            *response.headers_mut() = head.headers;
+            *response.extensions_mut() = head.extensions;
+        } else if is_text {
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, text);
+        }
+        response
     }
 }
 
 impl From<Response<Body>> for HTTPResponse {
     fn from(response: Response<Body>) -> Self {
-        Self(response)
+        let (head, body) = response.into_parts();
+        let (headers, extensions) = (head.headers, head.extensions);
+        Self { status: head.status, head: Some(Box::new(Head { headers, extensions })), body }
     }
 }
 
 impl fmt::Debug for HTTPResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HTTPResponse")
-            .field("status", &self.0.status())
-            .field("headers", self.0.headers())
-            .field("body", self.0.body())
+            .field("status", &self.status)
+            .field("headers", self.headers())
+            .field("body", &self.body)
             .finish()
     }
 }

@@ -20,8 +20,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use crate::http::request::Arrival;
-use crate::http::{Body, HTTPError, HTTPRequest, HTTPResponse, HTTPResult, HTTPTask, path};
+use crate::http::request::{Arrival, Taken};
+use crate::http::{Body, HTTPError, HTTPResponse, HTTPResult, HTTPTask, path};
 use crate::server::Metrics;
 use crate::server::connection::Connection;
 
@@ -45,7 +45,7 @@ pub(crate) fn answer<T: HTTPTask>(
 }
 
 /// Makes a request of what came over the wire.
-fn take<T>(active: &Active<T>, request: Request<Incoming>) -> HTTPRequest {
+fn take<T>(active: &Active<T>, request: Request<Incoming>) -> Taken {
     let options = &active.connection.server.options;
     let (head, body) = request.into_parts();
     let arrival = Arrival {
@@ -53,21 +53,23 @@ fn take<T>(active: &Active<T>, request: Request<Incoming>) -> HTTPRequest {
         limit: Some((active.started, options.handler_timeout)),
         max_collected: options.max_collected,
     };
-    HTTPRequest::new(head, Body::incoming(body, options.max_body), arrival)
+    let moved = Some(&active.connection.link.moved);
+    Taken::new(head, Body::incoming(body, options.max_body, moved), arrival)
 }
 
 /// Runs the handler within its time, whatever it does, and makes its response.
 async fn run<T: HTTPTask>(
     active: Active<T>,
-    taken: Result<HTTPRequest, Box<HTTPResult>>,
+    taken: Result<Taken, Box<HTTPResult>>,
 ) -> Result<Response<Body>, Infallible> {
-    let request = match taken {
-        Ok(request) => request,
+    let taken = match taken {
+        Ok(taken) => taken,
         Err(answer) => return Ok(finish(active, *answer)),
     };
     let connection = Arc::clone(&active.connection);
     let server = &connection.server;
-    let mut handling = pin!(server.task.handle(request));
+    // Begun when it is first polled, so that a panic on the way there is caught as well.
+    let mut handling = pin!(async { server.task.handle(taken.into()).await });
     let mut active = Some(active);
     let mut timer = None;
     // The response is made where the handler's result is: it is large, and each hand costs a copy.
@@ -114,7 +116,7 @@ fn finish<T: HTTPTask>(active: Active<T>, result: HTTPResult) -> Response<Body> 
     if active.connection.is_http1 && server.context.is_draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    server.metrics.answered(response.status().as_u16(), active.started.elapsed());
+    server.metrics.answered(response.status().as_u16(), active.started);
     if response.body().is_streamed() {
         response.body_mut().keep(active);
     }
@@ -140,7 +142,7 @@ struct Active<T> {
 impl<T> Active<T> {
     fn new(connection: Arc<Connection<T>>) -> Self {
         connection.link.active.fetch_add(1, Ordering::Relaxed);
-        connection.server.metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+        connection.link.moved.fetch_add(1, Ordering::Relaxed);
         Self { connection, started: Instant::now() }
     }
 }
@@ -148,7 +150,6 @@ impl<T> Active<T> {
 impl<T> Drop for Active<T> {
     fn drop(&mut self) {
         self.connection.link.active.fetch_sub(1, Ordering::Relaxed);
-        self.connection.server.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -166,8 +167,10 @@ fn refuse<T>(active: &Active<T>, request: &Request<Incoming>) -> Option<HTTPResu
     Some(Ok(match own {
         "healthz" if server.context.is_draining() => HTTPResponse::new(503, "draining\n"),
         "healthz" => HTTPResponse::new(200, "ok\n"),
-        "metrics" => HTTPResponse::new(200, server.metrics.render(&server.context))
-            .header("content-type", "text/plain; version=0.0.4"),
+        "metrics" => {
+            HTTPResponse::new(200, server.metrics.render(&server.context, server.links.active()))
+                .header("content-type", "text/plain; version=0.0.4")
+        }
         _ => HTTPResponse::new(404, "lathe has no such path\n"),
     }))
 }

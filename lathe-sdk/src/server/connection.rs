@@ -46,8 +46,8 @@ pub(crate) struct Connection<T> {
 /// What the server sees of a connection, and how it ends one.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    /// Counted up with every read and write that moved bytes.
-    moved: AtomicU64,
+    /// Counted up with every request, every write, and every piece of a request's body.
+    pub(crate) moved: Arc<AtomicU64>,
     /// Requests at work, their streamed bodies included.
     pub(crate) active: AtomicU32,
     order: AtomicU8,
@@ -113,6 +113,12 @@ impl Links {
         self.len() == 0
     }
 
+    /// Requests at work on all of them.
+    pub(crate) fn active(&self) -> u64 {
+        let open = locked(&self.open);
+        open.1.values().map(|link| u64::from(link.active.load(Ordering::Relaxed))).sum()
+    }
+
     /// Every connection answers what it has begun and ends.
     pub(crate) fn finish_all(&self) {
         locked(&self.open).1.values().for_each(|link| link.end(FINISH));
@@ -162,7 +168,7 @@ pub(crate) async fn drive<T: HTTPTask>(
         },
         () = poll_fn(|cx| until_ended(&link, cx)) => return,
     };
-    let io = TokioIo::new(Counted { stream, link: Arc::clone(&link) });
+    let io = TokioIo::new(Counted { stream, moved: Arc::clone(&link.moved) });
     let options = server.options;
     let connection = Arc::new(Connection {
         server: Arc::clone(&server),
@@ -251,35 +257,27 @@ async fn sniff(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// A stream whose progress the sweeper can see.
+/// A stream whose writes the sweeper can see. What it reads is seen as requests and their bodies:
+/// a head that comes byte by byte is not progress.
 #[derive(Debug)]
 struct Counted {
     stream: TcpStream,
-    link: Arc<Link>,
-}
-
-impl Counted {
-    fn moved(&self) {
-        // One writer: no need for an atomic addition.
-        self.link.moved.store(self.link.moved.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
+    moved: Arc<AtomicU64>,
 }
 
 impl AsyncRead for Counted {
+    #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_ready() {
-            self.moved();
-        }
-        polled
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Counted {
+    #[inline]
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -287,11 +285,12 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         if polled.is_ready() {
-            self.moved();
+            self.moved.fetch_add(1, Ordering::Relaxed);
         }
         polled
     }
 
+    #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -300,6 +299,7 @@ impl AsyncWrite for Counted {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
+    #[inline]
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -307,11 +307,12 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         if polled.is_ready() {
-            self.moved();
+            self.moved.fetch_add(1, Ordering::Relaxed);
         }
         polled
     }
 
+    #[inline]
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
