@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
@@ -111,13 +111,18 @@ pub struct BindError {
 
 /// The whole body within the limits, or the answer that refuses it.
 pub(crate) async fn body(request: Request<Incoming>) -> Result<Bytes, Box<Response<Body>>> {
+    let too_large = || {
+        let why = format!("the body is larger than {LARGEST_BODY} bytes");
+        Err(Box::new(text(StatusCode::PAYLOAD_TOO_LARGE, why)))
+    };
+    // Said beforehand, it is refused beforehand.
+    if request.body().size_hint().lower() > LARGEST_BODY as u64 {
+        return too_large();
+    }
     let limited = Limited::new(request.into_body(), LARGEST_BODY);
     match tokio::time::timeout(BODY_TIME, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let why = format!("the body is larger than {LARGEST_BODY} bytes");
-            Err(Box::new(text(StatusCode::PAYLOAD_TOO_LARGE, why)))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
         Ok(Err(_)) => {
             Err(Box::new(text(StatusCode::BAD_REQUEST, "the body did not arrive".to_owned())))
         }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use lathe_child::{Child, Exit, Pid, SpawnError};
+use lathe_child::{Child, Exit, Pid, Signal, SpawnError, kill_descendants};
 use tokio::sync::mpsc;
 
 use super::executors::{Input, KnownPids};
@@ -58,7 +58,11 @@ impl Keeper {
         self.tell(Kept::Started(pid)).await;
         tokio::select! {
             _ = child.wait() => {}
-            Some(()) = kill.recv() => {}
+            Some(()) = kill.recv() => {
+                // From below, so that nothing loses its parent before it is found.
+                kill_descendants(pid, Signal::Kill);
+                let _ = child.signal(Signal::Kill);
+            }
         }
         // Ends what still runs: the process itself, or those that it left behind.
         let exit = child.end(Duration::ZERO).await;

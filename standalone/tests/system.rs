@@ -1,0 +1,19 @@
+//! The stand-in as processes: what a framework, executors and operators see, and what is left when
+//! somebody dies.
+
+#[path = "system/framework.rs"]
+mod framework;
+#[path = "system/mapping.rs"]
+mod mapping;
+#[path = "system/processes.rs"]
+mod processes;
+#[path = "system/puppets.rs"]
+mod puppets;
+#[path = "system/replay.rs"]
+mod replay;
+#[path = "system/rules.rs"]
+mod rules;
+#[path = "system/stage.rs"]
+mod stage;
+#[path = "system/wire.rs"]
+mod wire;
