@@ -137,6 +137,8 @@ pub(crate) struct Model {
     pub(crate) touching: Vec<Vec<usize>>,
     /// Tags (of rules) that a profile carries.
     pub(crate) carries: Vec<Vec<usize>>,
+    /// Port numbers that prove nothing, because they are shared already.
+    pub(crate) shared_ports: BTreeSet<u16>,
     /// Points that do not depend on the plan.
     pub(crate) base_score: i64,
     pub(crate) max_moves: u32,
@@ -167,8 +169,9 @@ impl Model {
                     && self.carries[other].contains(&rule.tag)
             })
         };
-        let port =
-            domain == 0 && self.kinds[a].ports.iter().any(|p| self.kinds[b].ports.contains(p));
+        let exclusive =
+            |port: &u16| !self.shared_ports.contains(port) && self.kinds[b].ports.contains(port);
+        let port = domain == 0 && self.kinds[a].ports.iter().any(exclusive);
         port || said(a, b) || said(b, a)
     }
 

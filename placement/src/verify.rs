@@ -317,7 +317,8 @@ fn tag_rule(
                 .as_ref()
                 .is_none_or(|name| known.is_some_and(|host| host.attributes.contains_key(name)));
             let met = has_domain && around.iter().any(|other| !other.ending);
-            if judged && !met && (holder.given || stood_before(case, holder, bias)) {
+            if judged && !met && (holder.given || (has_domain && stood_before(case, holder, bias)))
+            {
                 say(format!(
                     "{} says always {}, and nothing there carries it, on {}",
                     holder.name, bias.target, holder.host

@@ -36,6 +36,7 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
         rules: Vec::new(),
         touching: vec![Vec::new(); profiles.len()],
         carries: vec![Vec::new(); profiles.len()],
+        shared_ports: shared_ports(input),
         base_score: 0,
         max_moves: input.options.max_moves,
     };
@@ -266,6 +267,20 @@ fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
     kind
 }
 
+/// Port numbers that two given instances use on one host already, whatever went wrong there.
+fn shared_ports(input: &Input<'_>) -> BTreeSet<u16> {
+    let mut users: BTreeMap<(usize, u16), u32> = BTreeMap::new();
+    for wanted in &input.wanted {
+        let numbers = port_numbers(&wanted.spec.resources, &input.options.overhead);
+        for (_, host, _) in &wanted.runs {
+            for number in &numbers {
+                *users.entry((*host, *number)).or_default() += 1;
+            }
+        }
+    }
+    users.into_iter().filter(|(_, users)| *users > 1).map(|((_, number), _)| number).collect()
+}
+
 fn host_index(hosts: &[HostRow<'_>], name: &str) -> Option<usize> {
     hosts.binary_search_by(|row| row.name.cmp(name)).ok()
 }
@@ -347,7 +362,8 @@ fn excuse(model: &mut Model, input: &Input<'_>) {
             count[domain.of[*host]] += 1;
         }
         let least = 1 + u32::from(rule.own);
-        rule.excused = count.iter().map(|found| *found < least).collect();
+        let places = count.iter().zip(&domain.lacks);
+        rule.excused = places.map(|(found, lacks)| *lacks || *found < least).collect();
     }
 }
 
