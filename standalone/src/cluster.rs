@@ -216,7 +216,9 @@ impl Cluster {
                 self.kill_executor(&agent, &executor, out);
             }
             Deadline::Resend { framework, task } => self.resend(&framework, &task, out),
-            Deadline::Filter { framework, agent } => self.filter_passed(&framework, agent),
+            Deadline::Filter { framework, agent, role } => {
+                self.filter_passed(&framework, (agent, role));
+            }
         }
     }
 

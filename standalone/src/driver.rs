@@ -113,7 +113,7 @@ pub(crate) struct Driver {
     pub(crate) slots: BTreeMap<HostName, Slot>,
     program: HostProgram,
     handle: Handle,
-    streams: BTreeMap<StreamId, mpsc::Sender<Bytes>>,
+    pub(crate) streams: BTreeMap<StreamId, mpsc::Sender<Bytes>>,
     replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     requests: u64,
     sweeps: u32,
@@ -392,11 +392,6 @@ impl Driver {
         };
         // A caller that is gone drops the guard with the reply, which closes the stream.
         let _ = reply.send(reply_with);
-    }
-
-    /// How many streams are open.
-    pub(crate) fn stream_count(&self) -> usize {
-        self.streams.len()
     }
 }
 

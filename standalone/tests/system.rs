@@ -1,8 +1,12 @@
 //! The stand-in as processes: what a framework, executors and operators see, and what is left when
 //! somebody dies.
 
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
 #[path = "system/framework.rs"]
 mod framework;
+#[path = "system/gist.rs"]
+mod gist;
 #[path = "system/mapping.rs"]
 mod mapping;
 #[path = "system/processes.rs"]

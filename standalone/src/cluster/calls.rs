@@ -250,18 +250,11 @@ impl Cluster {
 
     /// Ends a framework: all its executors, all its tasks, its subscription.
     pub(super) fn remove_framework(&mut self, id: &str, out: &mut Vec<Command>) {
+        self.clear_all_filters(id);
         let Some(framework) = self.frameworks.remove(id) else {
             return;
         };
         self.take_back_offers(&framework.offers);
-        for ((agent, _), refusals) in &framework.filters {
-            for refusal in refusals {
-                self.deadlines.clear(
-                    refusal.until,
-                    Deadline::Filter { framework: id.to_owned(), agent: agent.clone() },
-                );
-            }
-        }
         for (task_id, task) in &framework.tasks {
             self.forget_task(id, task_id, task);
         }

@@ -21,8 +21,8 @@ pub(super) enum Deadline {
     Shutdown { agent: String, executor: ExecutorKey },
     /// An update was not acknowledged.
     Resend { framework: String, task: String },
-    /// A refusal of an agent's resources has run out.
-    Filter { framework: String, agent: String },
+    /// A refusal of an agent's resources for a role has run out.
+    Filter { framework: String, agent: String, role: String },
 }
 
 /// The table of deadlines.

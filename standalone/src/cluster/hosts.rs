@@ -149,7 +149,20 @@ impl Cluster {
             self.announce_return(&id, &framework, &task, out);
         }
         self.resend_all(|task, _| task.agent == id, out);
+        self.end_orphans(&id, out);
         self.dirty.insert(id);
+    }
+
+    /// Ends executors whose framework was removed while they could not be told.
+    fn end_orphans(&mut self, id: &str, out: &mut Vec<Command>) {
+        let Some(agent) = self.agents.get(id) else {
+            return;
+        };
+        let orphaned = |key: &&ExecutorKey| !self.frameworks.contains_key(&key.framework_id);
+        let orphans: Vec<ExecutorKey> = agent.executors.keys().filter(orphaned).cloned().collect();
+        for executor in orphans {
+            self.shut_down_executor(id, &executor, out);
+        }
     }
 
     fn announce_return(

@@ -177,21 +177,23 @@ impl Cluster {
         let until = self.now + pause;
         let list = framework.filters.entry((offer.agent.clone(), offer.role.clone())).or_default();
         list.push(Refusal { until, amount: offer.amount.clone() });
-        let deadline =
-            Deadline::Filter { framework: offer.framework.clone(), agent: offer.agent.clone() };
+        let deadline = Deadline::Filter {
+            framework: offer.framework.clone(),
+            agent: offer.agent.clone(),
+            role: offer.role.clone(),
+        };
         self.deadlines.set(until, deadline);
     }
 
-    pub(super) fn filter_passed(&mut self, framework: &str, agent: String) {
-        let now = self.now;
+    pub(super) fn filter_passed(&mut self, framework: &str, key: (String, String)) {
         if let Some(framework) = self.frameworks.get_mut(framework) {
-            framework.filters.retain(|(of, _), list| {
-                if *of == agent {
-                    list.retain(|refusal| refusal.until > now);
+            if let Some(list) = framework.filters.get_mut(&key) {
+                list.retain(|refusal| refusal.until > self.now);
+                if list.is_empty() {
+                    framework.filters.remove(&key);
                 }
-                !list.is_empty()
-            });
-            self.dirty.insert(agent);
+            }
+            self.dirty.insert(key.0);
         }
     }
 
@@ -205,8 +207,11 @@ impl Cluster {
             let keep = !roles.contains(role);
             if !keep {
                 for refusal in list {
-                    let deadline =
-                        Deadline::Filter { framework: id.to_owned(), agent: agent.clone() };
+                    let deadline = Deadline::Filter {
+                        framework: id.to_owned(),
+                        agent: agent.clone(),
+                        role: role.clone(),
+                    };
                     deadlines.clear(refusal.until, deadline);
                 }
             }

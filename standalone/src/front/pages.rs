@@ -58,7 +58,7 @@ fn metrics(driver: &mut Driver) -> String {
     add("executors", "gauge", "Executors that have not ended.", executors);
     add("frameworks", "gauge", "Frameworks, also those that may come back.", frameworks);
     add("frameworks_subscribed", "gauge", "Frameworks that are subscribed.", subscribed);
-    add("streams", "gauge", "Open event streams.", driver.stream_count());
+    add("streams", "gauge", "Open event streams.", driver.streams.len());
     add("tasks", "gauge", "Tasks that are not forgotten.", driver.cluster.task_count());
     let counts = driver.cluster.counts().clone();
     let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);

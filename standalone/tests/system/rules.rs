@@ -5,8 +5,9 @@ use lathe_mesos::transcript;
 use lathe_mesos::v1::master;
 use prost::Message as _;
 
+use crate::framework::Framework;
 use crate::mapping::{authorized, is_error_of_form};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::wire::{basic, exchange, request};
 
 fn authorization(stage: &Stage) -> (String, String) {
@@ -67,6 +68,28 @@ fn json_is_not_spoken() {
         let line = format!("POST {path} HTTP/1.1");
         let answer = exchange(stage.address, &request(&line, &headers, b"{}"), None);
         assert_eq!(answer.status, 415);
+    }
+}
+
+#[tokio::test]
+async fn a_framework_that_hangs_up_is_disconnected() {
+    let stage = Stage::start(&["name=one"]);
+    let subscribed = |stage: &Stage| {
+        let page = exchange(stage.address, &request("GET /metrics HTTP/1.1", &[], b""), None);
+        let line = page
+            .body
+            .lines()
+            .find(|line| line.starts_with("lathe_standalone_frameworks_subscribed "));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap().parse::<u32>().unwrap()
+    };
+    let framework = Framework::subscribe(&stage).await;
+    assert_eq!(subscribed(&stage), 1);
+    drop(framework);
+    let since = std::time::Instant::now();
+    while subscribed(&stage) > 0 {
+        assert!(since.elapsed() < PATIENCE, "still subscribed");
+        // The client closes its connections on this thread, too.
+        tokio::task::yield_now().await;
     }
 }
 

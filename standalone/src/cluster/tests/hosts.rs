@@ -92,6 +92,18 @@ fn what_happened_during_a_partition_is_told_after_it() {
 }
 
 #[test]
+fn an_executor_whose_framework_went_away_meanwhile_ends_when_its_host_returns() {
+    let (mut stage, _) = Stage::running();
+    stage.step(Event::HostPaused { host: h1() });
+    stage.pass(3_000);
+    assert_eq!(stage.call(of_type(scheduler::call::Type::Teardown)), Answer::Accepted);
+    assert_eq!(stage.told_hosts(), []);
+    stage.step(Event::HostResumed { host: h1() });
+    assert!(matches!(&stage.told_hosts()[..], [HostCommand::Deliver { event, .. }]
+        if event.r#type() == executor::event::Type::Shutdown));
+}
+
+#[test]
 fn nothing_waits_for_a_host_that_is_lost() {
     let mut stage = Stage::subscribed();
     let offer = stage.offers().remove(0);
