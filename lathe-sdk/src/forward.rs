@@ -94,10 +94,11 @@ struct Outgoing {
 
 impl Outgoing {
     fn new(request: HTTPRequest) -> Self {
-        let (mut head, body, arrival) = request.into_parts();
+        let peer = request.peer();
+        let (mut head, body) = request.into_parts();
         let asks = head.version == Version::HTTP_11 && head.headers.contains_key(UPGRADE);
         let upgrade = head.extensions.remove::<OnUpgrade>().filter(|_| asks);
-        headers::outgoing(&mut head, arrival.peer, upgrade.is_some());
+        headers::outgoing(&mut head, peer, upgrade.is_some());
         let is_repeatable =
             head.method.is_idempotent() && body.is_end_stream() && upgrade.is_none();
         Self { request: Some(Request::from_parts(head, body)), upgrade, is_repeatable }

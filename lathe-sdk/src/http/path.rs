@@ -7,7 +7,7 @@ use http::Method;
 use yoke::Yoke;
 
 /// Segments that a request lends from its own target, the method included.
-pub(crate) const FEW: usize = 5;
+pub(crate) const FEW: usize = 4;
 /// The most segments that are told apart, the method included.
 pub(crate) const MOST: usize = 256;
 
@@ -61,30 +61,34 @@ pub(crate) fn too_many(path: &str) -> bool {
 }
 
 /// Splits what needs no decoding and has few segments: nearly everything that ever comes.
+#[inline]
 pub(crate) fn split<'a>(method: &Method, path: &'a str) -> Plain<'a> {
     let mut segments = [""; FEW];
-    let Some(word) = known_method(method) else { return (segments, usize::MAX) };
+    let (Some(word), Some(rest)) = (known_method(method), path.strip_prefix('/')) else {
+        return (segments, usize::MAX);
+    };
     segments[0] = word;
-    let rest = path.strip_prefix('/').unwrap_or(path);
-    if rest.is_empty() {
-        return (segments, 1);
-    }
     let mut len = 1;
     let mut start = 0;
     for (at, byte) in rest.bytes().enumerate() {
-        if byte > b'/' {
-            continue;
-        }
-        if byte == b'%' || (byte == b'/' && len + 1 >= FEW) {
-            return (segments, usize::MAX);
-        }
         if byte == b'/' {
-            segments[len] = &rest[start..at];
+            // The last place is for what follows the loop.
+            let Some(place) = segments[..FEW - 1].get_mut(len) else {
+                return (segments, usize::MAX);
+            };
+            *place = &rest[start..at];
             len += 1;
             start = at + 1;
+        } else if byte == b'%' {
+            return (segments, usize::MAX);
         }
     }
-    segments[len] = &rest[start..];
+    if rest.is_empty() {
+        return (segments, 1);
+    }
+    if let Some(place) = segments.get_mut(len) {
+        *place = &rest[start..];
+    }
     (segments, len + 1)
 }
 

@@ -4,100 +4,95 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Method, Request, Uri};
+use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use yoke::Yoke;
 
-use crate::http::path::{Plain, Segments, split};
+use crate::http::path::{FEW, Plain, Segments, split};
 use crate::http::{Body, BodyError, HTTPError, HTTPResult, Options};
 use crate::task::TaskRef;
 
-/// What holds of every request outside of [`HTTPRequest::inner_mut`].
+/// What holds of every request outside of [`HTTPRequest::own`].
 const WHOLE: &str = "a request holds its head";
 /// The header that says how many milliseconds the sender will still wait: a whole number.
 pub(crate) const DEADLINE: &str = "lathe-deadline-ms";
 
 /// A request.
-pub struct HTTPRequest(State);
+pub struct HTTPRequest {
+    state: State,
+    came: Instant,
+    about: Arc<About>,
+}
 
-/// What a request holds, on the heap, so that futures that hold a request stay small.
+/// What holds of all requests of one connection.
 #[derive(Debug)]
-struct Inner {
-    head: Parts,
-    body: Body,
-    arrival: Arrival,
-    /// For targets that are not plain, and for those that cannot be lent any more.
-    segments: OnceLock<Box<Segments>>,
+pub(crate) struct About {
+    pub(crate) peer: Option<SocketAddr>,
+    /// How long the task takes at most.
+    pub(crate) handler_timeout: Option<Duration>,
+    pub(crate) max_collected: usize,
+    pub(crate) max_body: u64,
+    /// Counted up with every piece of a body.
+    pub(crate) moved: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The segments of the path point into the request's own target.
-    Lent(Yoke<Plain<'static>, Box<Inner>>),
-    /// Something was to be changed: the segments are made anew when they are asked for.
-    Own(Box<Inner>),
+    /// As it came: the segments of the path point into the target itself.
+    Lent(Yoke<Plain<'static>, Box<Request<Incoming>>>),
+    /// The target is not plain, or something was to be changed.
+    Own(Box<Own>),
     /// Only ever while it changes from the first to the second.
     Gone,
 }
 
-/// How a request came in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) peer: Option<SocketAddr>,
-    /// When its head was there, and how long the task takes at most.
-    pub(crate) limit: Option<(Instant, Duration)>,
-    pub(crate) max_collected: usize,
-}
-
-/// A request that came in and is on its way to its handler: one pointer.
 #[derive(Debug)]
-pub(crate) struct Taken(Box<Inner>);
-
-impl Taken {
-    #[inline]
-    pub(crate) fn new(head: Parts, body: Body, arrival: Arrival) -> Self {
-        Self(Box::new(Inner { head, body, arrival, segments: OnceLock::new() }))
-    }
+struct Own {
+    head: Parts,
+    body: Body,
+    segments: Segments,
 }
 
-impl From<Taken> for HTTPRequest {
-    fn from(taken: Taken) -> Self {
-        Self(State::Lent(Yoke::attach_to_cart(taken.0, |inner| {
-            split(&inner.head.method, inner.head.uri.path())
-        })))
+impl Own {
+    fn new(head: Parts, body: Body) -> Box<Self> {
+        let segments = Segments::new(&head.method, head.uri.path());
+        Box::new(Self { head, body, segments })
+    }
+
+    fn of(request: Request<Incoming>, about: &About) -> Box<Self> {
+        let (head, body) = request.into_parts();
+        Self::new(head, Body::incoming(body, about.max_body, about.moved.as_ref()))
     }
 }
 
 impl HTTPRequest {
-    fn inner(&self) -> &Inner {
-        match &self.0 {
-            State::Lent(lent) => lent.backing_cart(),
-            State::Own(inner) => inner,
-            State::Gone => unreachable!("{WHOLE}"),
-        }
+    /// Makes one of what came over a connection.
+    pub(crate) fn taken(request: Box<Request<Incoming>>, came: Instant, about: Arc<About>) -> Self {
+        let lent: Yoke<Plain<'static>, _> =
+            Yoke::attach_to_cart(request, |request| split(request.method(), request.uri().path()));
+        let state = if lent.get().1 <= FEW {
+            State::Lent(lent)
+        } else {
+            State::Own(Own::of(*lent.into_backing_cart(), &about))
+        };
+        Self { state, came, about }
     }
 
-    fn into_inner(self) -> Inner {
-        match self.0 {
-            State::Lent(lent) => *lent.into_backing_cart(),
-            State::Own(inner) => *inner,
-            State::Gone => unreachable!("{WHOLE}"),
-        }
-    }
-
-    fn inner_mut(&mut self) -> &mut Inner {
-        self.0 = match std::mem::replace(&mut self.0, State::Gone) {
-            State::Lent(lent) => State::Own(lent.into_backing_cart()),
+    fn own(&mut self) -> &mut Own {
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Lent(lent) => State::Own(Own::of(*lent.into_backing_cart(), &self.about)),
             other => other,
         };
-        match &mut self.0 {
-            State::Own(inner) => inner,
+        match &mut self.state {
+            State::Own(own) => own,
             State::Lent(_) | State::Gone => unreachable!("{WHOLE}"),
         }
     }
@@ -119,56 +114,67 @@ impl HTTPRequest {
     /// ```
     #[must_use]
     pub fn path(&self) -> &[&str] {
-        if let State::Lent(lent) = &self.0 {
-            let (plain, len) = lent.get();
-            if let Some(plain) = plain.get(..*len) {
-                return plain;
+        match &self.state {
+            State::Lent(lent) => {
+                let (plain, len) = lent.get();
+                plain.get(..*len).unwrap_or_default()
             }
+            State::Own(own) => own.segments.get(),
+            State::Gone => unreachable!("{WHOLE}"),
         }
-        let inner = self.inner();
-        let split = || Box::new(Segments::new(&inner.head.method, inner.head.uri.path()));
-        inner.segments.get_or_init(split).get()
     }
 
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.inner().head.method
+        match &self.state {
+            State::Lent(lent) => lent.backing_cart().method(),
+            State::Own(own) => &own.head.method,
+            State::Gone => unreachable!("{WHOLE}"),
+        }
     }
 
     /// The target as it was sent.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.inner().head.uri
+        match &self.state {
+            State::Lent(lent) => lent.backing_cart().uri(),
+            State::Own(own) => &own.head.uri,
+            State::Gone => unreachable!("{WHOLE}"),
+        }
     }
 
     /// What follows the `?`, undecoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.inner().head.uri.query()
+        self.uri().query()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.inner().head.headers
+        match &self.state {
+            State::Lent(lent) => lent.backing_cart().headers(),
+            State::Own(own) => &own.head.headers,
+            State::Gone => unreachable!("{WHOLE}"),
+        }
     }
 
     /// The headers, to change before it is forwarded.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.inner_mut().head.headers
+        &mut self.own().head.headers
     }
 
     /// The first header of this name, when there is one and it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.inner().head.headers.get(name)?.to_str().ok()
+        self.headers().get(name)?.to_str().ok()
     }
 
     /// Who opened the connection; not known for requests made in a test.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.inner().arrival.peer
+        self.about.peer
     }
 
     /// When an answer will be of no use any more: as long after the request came as its header
@@ -179,8 +185,8 @@ impl HTTPRequest {
     /// [`forward`](Self::forward) heeds it, and passes on what is left.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let (came, limit) = self.inner().arrival.limit?;
-        Some(came + wanted(&self.inner().head.headers).unwrap_or(Duration::MAX).min(limit))
+        let limit = self.about.handler_timeout?;
+        Some(self.came + wanted(self.headers()).unwrap_or(Duration::MAX).min(limit))
     }
 
     /// What is left until the deadline.
@@ -191,7 +197,7 @@ impl HTTPRequest {
 
     /// The body, to read piece by piece.
     pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.inner_mut().body
+        &mut self.own().body
     }
 
     /// The whole body.
@@ -199,8 +205,9 @@ impl HTTPRequest {
     /// # Errors
     /// Answers 413 beyond [`Options::max_collected`], 400 when the body breaks off.
     pub async fn bytes(self) -> Result<Bytes, HTTPError> {
-        let (_, body, arrival) = self.into_parts();
-        body.collect(arrival.max_collected).await.map_err(|error| match error {
+        let limit = self.about.max_collected;
+        let (_, body) = self.into_parts();
+        body.collect(limit).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => {
                 HTTPError::new(413, "the body is too large").with_cause(error)
             }
@@ -256,13 +263,20 @@ impl HTTPRequest {
     /// As the `http` crate's type.
     #[must_use]
     pub fn into_http(self) -> Request<Body> {
-        let (head, body, _) = self.into_parts();
+        let (head, body) = self.into_parts();
         Request::from_parts(head, body)
     }
 
-    pub(crate) fn into_parts(self) -> (Parts, Body, Arrival) {
-        let inner = self.into_inner();
-        (inner.head, inner.body, inner.arrival)
+    pub(crate) fn into_parts(self) -> (Parts, Body) {
+        match self.state {
+            State::Lent(lent) => {
+                let (head, body) = lent.into_backing_cart().into_parts();
+                let about = &self.about;
+                (head, Body::incoming(body, about.max_body, about.moved.as_ref()))
+            }
+            State::Own(own) => (own.head, own.body),
+            State::Gone => unreachable!("{WHOLE}"),
+        }
     }
 }
 
@@ -276,19 +290,26 @@ impl<B: Into<Body>> From<Request<B>> for HTTPRequest {
     /// A request that came over no connection: for tests and for other frameworks.
     fn from(request: Request<B>) -> Self {
         let (head, body) = request.into_parts();
-        let max_collected = Options::default().max_collected;
-        let arrival = Arrival { peer: None, limit: None, max_collected };
-        Taken::new(head, body.into(), arrival).into()
+        let options = Options::default();
+        let about = About {
+            peer: None,
+            handler_timeout: None,
+            max_collected: options.max_collected,
+            max_body: options.max_body,
+            moved: None,
+        };
+        let state = State::Own(Own::new(head, body.into()));
+        Self { state, came: Instant::now(), about: Arc::new(about) }
     }
 }
 
 impl fmt::Debug for HTTPRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HTTPRequest")
-            .field("method", &self.inner().head.method)
-            .field("uri", &self.inner().head.uri)
-            .field("headers", &self.inner().head.headers)
-            .field("peer", &self.inner().arrival.peer)
+            .field("method", self.method())
+            .field("uri", self.uri())
+            .field("headers", self.headers())
+            .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
 }

@@ -119,6 +119,10 @@ impl HTTPResponse {
         &mut self.body
     }
 
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.body.is_streamed()
+    }
+
     /// The body alone.
     #[must_use]
     pub fn into_body(self) -> Body {
@@ -127,6 +131,7 @@ impl HTTPResponse {
 
     /// As the `http` crate's type.
     #[must_use]
+    #[inline]
     pub fn into_http(self) -> Response<Body> {
         let is_text = self.body.is_text();
         let mut response = Response::new(self.body);

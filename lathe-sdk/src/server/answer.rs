@@ -20,8 +20,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use crate::http::request::{Arrival, Taken};
-use crate::http::{Body, HTTPError, HTTPResponse, HTTPResult, HTTPTask, path};
+use crate::http::{Body, HTTPError, HTTPRequest, HTTPResponse, HTTPResult, HTTPTask, path};
 use crate::server::Metrics;
 use crate::server::connection::Connection;
 
@@ -36,59 +35,41 @@ pub(crate) fn answer<T: HTTPTask>(
     connection: Arc<Connection<T>>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> {
-    let active = Active::new(connection);
-    let taken = match refuse(&active, &request) {
-        Some(answer) => Err(Box::new(answer)),
-        None => Ok(take(&active, request)),
-    };
-    run(active, taken)
-}
-
-/// Makes a request of what came over the wire.
-fn take<T>(active: &Active<T>, request: Request<Incoming>) -> Taken {
-    let options = &active.connection.server.options;
-    let (head, body) = request.into_parts();
-    let arrival = Arrival {
-        peer: Some(active.connection.peer),
-        limit: Some((active.started, options.handler_timeout)),
-        max_collected: options.max_collected,
-    };
-    let moved = Some(&active.connection.link.moved);
-    Taken::new(head, Body::incoming(body, options.max_body, moved), arrival)
-}
-
-/// Runs the handler within its time, whatever it does, and makes its response.
-async fn run<T: HTTPTask>(
-    active: Active<T>,
-    taken: Result<Taken, Box<HTTPResult>>,
-) -> Result<Response<Body>, Infallible> {
-    let taken = match taken {
-        Ok(taken) => taken,
-        Err(answer) => return Ok(finish(active, *answer)),
-    };
-    let connection = Arc::clone(&active.connection);
-    let server = &connection.server;
-    // Begun when it is first polled, so that a panic on the way there is caught as well.
-    let mut handling = pin!(async { server.task.handle(taken.into()).await });
-    let mut active = Some(active);
-    let mut timer = None;
-    // The response is made where the handler's result is: it is large, and each hand costs a copy.
-    poll_fn(|cx| {
-        let result = match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
-            Ok(Poll::Ready(result)) => result,
-            Ok(Poll::Pending) => {
-                // Only who has to wait pays for a timer.
-                let limit = server.options.handler_timeout;
-                let timer = timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-                ready!(timer.as_mut().poll(cx));
-                timed_out(&server.metrics)
+    let mut active = Some(Active::new(Arc::clone(&connection)));
+    let refused = refuse(&connection, &request).map(Box::new);
+    let request = Box::new(request);
+    async move {
+        let server = &connection.server;
+        let came = active.as_ref().map_or_else(Instant::now, |active| active.started);
+        // Begun when it is first polled, so that a panic on the way there is caught as well.
+        let mut handling = pin!(async {
+            match refused {
+                None => {
+                    let about = Arc::clone(&connection.about);
+                    server.task.handle(HTTPRequest::taken(request, came, about)).await
+                }
+                Some(answer) => *answer,
             }
-            Err(panic) => panicked(&server.metrics, &*panic),
-        };
-        let active = active.take().expect("a future is not polled after its end");
-        Poll::Ready(Ok(finish(active, result)))
-    })
-    .await
+        });
+        let mut timer = None;
+        // The response is made where the handler's result is: each hand costs a copy.
+        poll_fn(|cx| {
+            let result = match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+                Ok(Poll::Ready(result)) => result,
+                Ok(Poll::Pending) => {
+                    // Only who has to wait pays for a timer.
+                    let limit = server.options.handler_timeout;
+                    let timer = timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+                    ready!(timer.as_mut().poll(cx));
+                    timed_out(&server.metrics)
+                }
+                Err(panic) => panicked(&server.metrics, &*panic),
+            };
+            let active = active.take().expect("a future is not polled after its end");
+            Poll::Ready(Ok(finish(active, result).into_http()))
+        })
+        .await
+    }
 }
 
 #[cold]
@@ -105,9 +86,10 @@ fn panicked(metrics: &Metrics, panic: &(dyn Any + Send)) -> HTTPResult {
 }
 
 /// Makes the response that is sent, and counts it.
-fn finish<T: HTTPTask>(active: Active<T>, result: HTTPResult) -> Response<Body> {
+#[inline]
+fn finish<T: HTTPTask>(active: Active<T>, result: HTTPResult) -> HTTPResponse {
     let server = &active.connection.server;
-    let mut response = result.unwrap_or_else(failed).into_http();
+    let mut response = result.unwrap_or_else(failed);
     if let Some(who) = &server.served_by
         && !response.headers().contains_key(SERVED_BY)
     {
@@ -116,8 +98,8 @@ fn finish<T: HTTPTask>(active: Active<T>, result: HTTPResult) -> Response<Body> 
     if active.connection.is_http1 && server.context.is_draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    server.metrics.answered(response.status().as_u16(), active.started);
-    if response.body().is_streamed() {
+    server.metrics.answered(response.status(), active.started);
+    if response.is_streamed() {
         response.body_mut().keep(active);
     }
     response
@@ -154,13 +136,14 @@ impl<T> Drop for Active<T> {
 }
 
 /// What is answered before any handler sees it: too much, or the SDK's own paths.
-fn refuse<T>(active: &Active<T>, request: &Request<Incoming>) -> Option<HTTPResult> {
-    let server = &active.connection.server;
+fn refuse<T>(connection: &Connection<T>, request: &Request<Incoming>) -> Option<HTTPResult> {
+    let server = &connection.server;
     let target = request.uri().path();
     if path::too_many(target) {
         return Some(Err(HTTPError::new(414, "the path has too many segments")));
     }
-    if request.body().size_hint().lower() > server.options.max_body {
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().lower() > server.options.max_body {
         return Some(Err(HTTPError::new(413, "the body is too large")));
     }
     let own = target.strip_prefix("/.lathe/").filter(|_| server.options.own_paths)?;

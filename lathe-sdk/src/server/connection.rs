@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use hyper::server::conn::http1::UpgradeableConnection;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::http::HTTPTask;
+use crate::http::request::About;
 use crate::server::Server;
 use crate::server::answer::answer;
 
@@ -36,7 +38,7 @@ const CUT: u8 = 2;
 #[derive(Debug)]
 pub(crate) struct Connection<T> {
     pub(crate) server: Arc<Server<T>>,
-    pub(crate) peer: SocketAddr,
+    pub(crate) about: Arc<About>,
     pub(crate) link: Arc<Link>,
     pub(crate) is_http1: bool,
     /// Held until the last request of this connection, tunnels included, has ended.
@@ -139,14 +141,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Removes the link whatever way the connection ends.
-struct Listed<'a> {
-    links: &'a Links,
+struct Listed<T> {
+    server: Arc<Server<T>>,
     id: u64,
 }
 
-impl Drop for Listed<'_> {
+impl<T> Drop for Listed<T> {
     fn drop(&mut self) {
-        self.links.remove(self.id);
+        self.server.links.remove(self.id);
     }
 }
 
@@ -158,7 +160,7 @@ pub(crate) async fn drive<T: HTTPTask>(
     permit: OwnedSemaphorePermit,
 ) {
     let link = Arc::new(Link::default());
-    let listed = Listed { id: server.links.add(&link), links: &server.links };
+    let listed = Listed { id: server.links.add(&link), server: Arc::clone(&server) };
     server.metrics.connections.fetch_add(1, Ordering::Relaxed);
     // A connection that ends by an error concerns its client; there is nobody to tell.
     let is_http1 = tokio::select! {
@@ -172,7 +174,13 @@ pub(crate) async fn drive<T: HTTPTask>(
     let options = server.options;
     let connection = Arc::new(Connection {
         server: Arc::clone(&server),
-        peer,
+        about: Arc::new(About {
+            peer: Some(peer),
+            handler_timeout: Some(options.handler_timeout),
+            max_collected: options.max_collected,
+            max_body: options.max_body,
+            moved: Some(Arc::clone(&link.moved)),
+        }),
         link: Arc::clone(&link),
         is_http1,
         _permit: permit,
@@ -182,8 +190,16 @@ pub(crate) async fn drive<T: HTTPTask>(
         let mut builder = http1::Builder::new();
         builder.max_buf_size(options.max_head.max(8 << 10) * 2);
         builder.max_header_size(options.max_head.max(1 << 10));
-        let connection = pin!(builder.serve_connection(io, service).with_upgrades());
-        until_end(&link, connection, |connection| connection.graceful_shutdown()).await;
+        let connection = Box::pin(builder.serve_connection(io, service).with_upgrades());
+        let finish = UpgradeableConnection::graceful_shutdown;
+        tokio::spawn(UntilEnd {
+            connection,
+            finish,
+            link,
+            _listed: listed,
+            is_known: false,
+            is_told: false,
+        });
     } else {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -192,10 +208,17 @@ pub(crate) async fn drive<T: HTTPTask>(
             .keep_alive_timeout(Duration::from_secs(20))
             .max_concurrent_streams(options.max_streams)
             .max_header_list_size(u32::try_from(options.max_head).unwrap_or(u32::MAX));
-        let connection = pin!(builder.serve_connection(io, service));
-        until_end(&link, connection, |connection| connection.graceful_shutdown()).await;
+        let connection = Box::pin(builder.serve_connection(io, service));
+        let finish = http2::Connection::graceful_shutdown;
+        tokio::spawn(UntilEnd {
+            connection,
+            finish,
+            link,
+            _listed: listed,
+            is_known: false,
+            is_told: false,
+        });
     }
-    drop(listed);
 }
 
 fn until_ended(link: &Link, cx: &Context<'_>) -> Poll<()> {
@@ -207,35 +230,45 @@ fn until_ended(link: &Link, cx: &Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
-/// Drives a connection until it ends by itself or is told to end.
-async fn until_end<C: Future>(
-    link: &Link,
-    mut connection: Pin<&mut C>,
-    finish: impl Fn(Pin<&mut C>),
-) {
-    let mut is_known = false;
-    let mut is_told = false;
-    poll_fn(|cx| {
-        if !is_known {
+/// Drives a connection until it ends by itself or is told to end. By hand, because it is polled with
+/// every request.
+struct UntilEnd<C, G> {
+    connection: Pin<Box<C>>,
+    finish: fn(Pin<&mut C>),
+    link: Arc<Link>,
+    /// Dropped at the end.
+    _listed: G,
+    is_known: bool,
+    is_told: bool,
+}
+
+// The connection is boxed; the rest is never pinned.
+impl<C, G> Unpin for UntilEnd<C, G> {}
+
+impl<C: Future, G> Future for UntilEnd<C, G> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if !this.is_known {
             // A spawned future keeps its waker for life: to register it once is enough.
-            *locked(&link.waker) = Some(cx.waker().clone());
-            is_known = true;
+            *locked(&this.link.waker) = Some(cx.waker().clone());
+            this.is_known = true;
         }
-        if connection.as_mut().poll(cx).is_ready() {
+        if this.connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        match link.order.load(Ordering::Acquire) {
+        match this.link.order.load(Ordering::Acquire) {
             GOES_ON => Poll::Pending,
-            FINISH if is_told => Poll::Pending,
+            FINISH if this.is_told => Poll::Pending,
             FINISH => {
-                is_told = true;
-                finish(connection.as_mut());
-                connection.as_mut().poll(cx).map(drop)
+                this.is_told = true;
+                (this.finish)(this.connection.as_mut());
+                this.connection.as_mut().poll(cx).map(drop)
             }
             _ => Poll::Ready(()),
         }
-    })
-    .await;
+    }
 }
 
 /// Whether this is HTTP/1, told by the first bytes, which stay where they are.
