@@ -324,3 +324,6 @@ impl EventDraft {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

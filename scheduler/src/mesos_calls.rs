@@ -4,6 +4,8 @@
 mod events;
 mod resources;
 
+use std::ops::Range;
+
 use lathe_api::door::Key;
 use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Call as MesosCall, call};
@@ -11,6 +13,7 @@ use lathe_mesos::v1::scheduler::{Call as MesosCall, call};
 pub use events::{event_of, hosts_of};
 pub use resources::{free_of, resources_of};
 
+use crate::driver::Located;
 use crate::framework::command::{Call, Launch};
 use crate::framework::ids::{AgentId, FrameworkId, OfferId};
 
@@ -180,6 +183,31 @@ impl Identity {
             kill_policy: Some(v1::KillPolicy { grace_period: Some(duration(spec.grace_ms)) }),
             ..v1::TaskInfo::default()
         }
+    }
+}
+
+/// Asks the master for its agents.
+#[must_use]
+pub fn list_agents() -> v1::master::Call {
+    v1::master::Call {
+        r#type: Some(v1::master::call::Type::GetAgents.into()),
+        ..v1::master::Call::default()
+    }
+}
+
+/// Asks an agent for a piece of a file in an incarnation's newest sandbox.
+#[must_use]
+pub fn read_sandbox_file(located: &Located, file: &str, piece: Range<u64>) -> v1::agent::Call {
+    let Located { framework_id, incarnation, .. } = located;
+    let path = format!("/frameworks/{framework_id}/executors/{incarnation}/runs/latest/{file}");
+    v1::agent::Call {
+        r#type: Some(v1::agent::call::Type::ReadFile.into()),
+        read_file: Some(v1::agent::call::ReadFile {
+            path,
+            offset: piece.start,
+            length: Some(piece.end - piece.start),
+        }),
+        ..v1::agent::Call::default()
     }
 }
 

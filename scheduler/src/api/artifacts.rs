@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
-use lathe_api::door::{Problem, bearer};
+use lathe_api::door::{Problem, bearer, code};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
@@ -89,7 +89,11 @@ fn name_of(sha256: &str) -> Result<Name, Problem> {
 }
 
 fn failed(error: &object_store::Error) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "LT0404", format!("keeping artifacts: {error}"))
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        code::BUSY,
+        format!("keeping artifacts: {error}"),
+    )
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use http::StatusCode;
-use lathe_api::door::Problem;
+use lathe_api::door::{Problem, code};
 use lathe_api::rest::LogPiece;
 use lathe_mesos::address::Url;
-use lathe_mesos::v1::agent;
 use lathe_mesos::wire;
 use serde::Deserialize;
 
 use super::Shared;
 use super::reads::stopping;
+use crate::mesos_calls::read_sandbox_file;
 
 /// Largest piece, in bytes.
 const PIECE_MAX: u64 = 256 * 1024;
@@ -41,23 +41,14 @@ pub(super) async fn read(
     let located = located.ok_or_else(|| {
         Problem::not_found(format!("there is no instance `{instance}` whose host is known"))
     })?;
-    let path = format!(
-        "/frameworks/{}/executors/{}/runs/latest/{file}",
-        located.framework_id, located.incarnation
-    );
-    let call = agent::Call {
-        r#type: Some(agent::call::Type::ReadFile.into()),
-        read_file: Some(agent::call::ReadFile {
-            path,
-            offset: asked.offset.unwrap_or(u64::MAX >> 1),
-            length: Some(asked.length.unwrap_or(PIECE_MAX).min(PIECE_MAX)),
-        }),
-        ..agent::Call::default()
-    };
+    let length = asked.length.unwrap_or(PIECE_MAX).min(PIECE_MAX);
+    // Past any end: only the size comes.
+    let offset = asked.offset.unwrap_or(u64::MAX >> 1);
+    let call = read_sandbox_file(&located, &file, offset..offset.saturating_add(length));
     let url = Url::parse(&located.endpoint, wire::AGENT_PORT)
         .map_err(|error| Problem::not_found(error.to_string()))?;
     let response = shared.operator.agent_call(&url, call).await.map_err(|error| {
-        Problem::new(StatusCode::BAD_GATEWAY, "LT0402", format!("the host's agent: {error}"))
+        Problem::new(StatusCode::BAD_GATEWAY, code::BUSY, format!("the host's agent: {error}"))
     })?;
     let piece = response.read_file.unwrap_or_default();
     Ok(Json(LogPiece {

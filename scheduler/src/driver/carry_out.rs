@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use lathe_mesos::v1::master;
-
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
 use crate::framework::command::{Answer, Call, Command};
 use crate::framework::event::Event;
 use crate::framework::ids::{AskId, FrameworkId};
-use crate::mesos_calls::hosts_of;
+use crate::mesos_calls::{hosts_of, list_agents};
 use crate::planner;
 use crate::store::Batch;
 
@@ -84,11 +82,7 @@ impl Driver {
         let role = self.tools.identity.role.clone();
         let to_self = self.to_self.clone();
         tokio::spawn(async move {
-            let call = master::Call {
-                r#type: Some(master::call::Type::GetAgents.into()),
-                ..master::Call::default()
-            };
-            let event = match operator.master_call(call).await {
+            let event = match operator.master_call(list_agents()).await {
                 Ok(response) => {
                     let agents = response.get_agents.unwrap_or_default();
                     Event::HostsListed(hosts_of(&agents, &role))

@@ -1,0 +1,225 @@
+//! The machine, step by step: what it asks for, in which order, and what it leaves alone.
+
+mod rig;
+
+use lathe_topology::TaskPath;
+use rig::{Rig, page};
+
+use super::command::{Answer, Call, ChangeKind, Command};
+use super::event::{Event, Question, TaskState};
+use super::records::Write;
+
+#[test]
+fn nothing_is_launched_before_its_intent_is_durable() {
+    let mut rig = Rig::connected(3);
+    rig.submit(&page(2));
+    rig.offer_all();
+    let writes = rig.unwritten();
+    assert!(writes.iter().any(|write| matches!(write, Write::Topology(_))));
+    assert_eq!(writes.iter().filter(|write| matches!(write, Write::Instance(_))).count(), 2);
+    assert_eq!(rig.accepted(), 0, "the store has not answered yet");
+    rig.write_all();
+    assert_eq!(rig.accepted(), 2);
+}
+
+#[test]
+fn a_status_is_acknowledged_after_its_record_and_only_with_a_uuid() {
+    let mut rig = Rig::running(page(1));
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Killing, None)));
+    assert!(rig.acknowledged().is_empty());
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Failed, Some(9))));
+    assert!(rig.acknowledged().is_empty(), "its record is not durable yet");
+    rig.write_all();
+    assert_eq!(rig.acknowledged(), ["page#0.1"]);
+}
+
+#[test]
+fn a_status_that_comes_twice_waits_for_the_first_ones_record() {
+    let mut rig = Rig::running(page(1));
+    let status = rig.status("page#0.1", TaskState::Killing, Some(1));
+    rig.step(Event::StatusArrived(status.clone()));
+    rig.step(Event::StatusArrived(status));
+    assert!(rig.acknowledged().is_empty());
+    rig.write_all();
+    assert_eq!(rig.acknowledged().len(), 2);
+}
+
+#[test]
+fn the_same_file_again_changes_nothing() {
+    let mut rig = Rig::running(page(2));
+    let before = rig.writes_seen;
+    rig.submit(&page(2));
+    let done = rig.answers.last();
+    assert!(matches!(done, Some(Answer::Done { changed: false, ready: 2, .. })), "{done:?}");
+    assert_eq!(rig.writes_seen, before);
+}
+
+#[test]
+fn an_edited_count_changes_just_that() {
+    let mut rig = Rig::running(page(2));
+    rig.submit(&page(3));
+    rig.settle();
+    let ids: Vec<_> = rig.instances().into_iter().filter_map(|one| one.incarnation).collect();
+    assert_eq!(ids, ["page#0.1", "page#1.1", "page#2.1"]);
+    rig.submit(&page(1));
+    rig.settle();
+    let ids: Vec<_> = rig.instances().into_iter().filter_map(|one| one.incarnation).collect();
+    assert_eq!(ids, ["page#0.1"]);
+}
+
+#[test]
+fn other_own_keys_reach_the_record_and_restart_nothing() {
+    let mut rig = Rig::running(page(2));
+    let path: TaskPath = "page".parse().unwrap();
+    rig.submit(&format!("{}greeting = \"other\"\n", page(2)));
+    rig.settle();
+    assert_eq!(rig.framework.tasks[&path].own["greeting"], "other");
+    let ids: Vec<_> = rig.instances().into_iter().filter_map(|one| one.incarnation).collect();
+    assert_eq!(ids, ["page#0.1", "page#1.1"]);
+}
+
+#[test]
+fn other_contents_replace_one_instance_after_the_other() {
+    let mut rig = Rig::running(page(3));
+    rig.submit(&page(3).replace("1.0.0", "1.1.0"));
+    let mut kills = 0;
+    for _ in 0..3 {
+        rig.write_all();
+        assert_eq!(rig.kills().len(), kills + 1, "one at a time");
+        kills = rig.kills().len();
+        rig.settle_one_kill();
+    }
+    let versions: Vec<_> = rig.instances().into_iter().map(|one| one.version).collect();
+    assert_eq!(versions, ["1.1.0", "1.1.0", "1.1.0"]);
+}
+
+#[test]
+fn what_would_stop_something_needs_leave() {
+    let mut rig = Rig::running(page(2));
+    rig.submit_as(&page(1), false);
+    assert!(matches!(rig.answers.last(), Some(Answer::Refused(_))));
+    assert!(rig.kills().is_empty());
+}
+
+#[test]
+fn a_plan_says_what_would_happen_and_changes_nothing() {
+    let mut rig = Rig::running(page(2));
+    let before = rig.writes_seen;
+    let submission = rig.submission(&page(3).replace("1.0.0", "1.1.0"));
+    rig.ask(Question::Plan { submission, max_moves: 0 });
+    let Some(Answer::Planned(view)) = rig.answers.last() else { panic!("{:?}", rig.answers) };
+    let kinds: Vec<_> = view.changes.iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [ChangeKind::Replace, ChangeKind::Replace, ChangeKind::Start]);
+    assert_eq!(rig.writes_seen, before);
+}
+
+#[test]
+fn an_impossible_topology_is_refused_and_writes_nothing() {
+    let mut rig = Rig::connected(2);
+    let before = rig.writes_seen;
+    rig.submit(&format!("{}tags = [\"p\"]\nbiases = [[\"p\", \"never\"]]\n", page(3)));
+    let Some(Answer::Refused(refused)) = rig.answers.last() else { panic!("{:?}", rig.answers) };
+    assert_eq!(refused.verdict, "impossible");
+    assert_eq!(rig.writes_seen, before);
+}
+
+#[test]
+fn a_task_of_another_topology_is_refused_by_name() {
+    let mut rig = Rig::running(page(1));
+    let mut submission = rig.submission(&page(1));
+    submission.name = "second".to_owned();
+    rig.ask(Question::Submit {
+        submission,
+        max_moves: 0,
+        wait_ms: 0,
+        id: String::new(),
+        may_stop: true,
+    });
+    let Some(Answer::Refused(refused)) = rig.answers.last() else { panic!("{:?}", rig.answers) };
+    assert!(refused.refusal.sentence.contains("`first`"), "{}", refused.refusal.sentence);
+}
+
+#[test]
+fn the_third_early_end_backs_the_slot_off_and_a_kill_never_counts() {
+    let mut rig = Rig::running(page(1));
+    rig.end("page#0.1", TaskState::Killed);
+    rig.settle_without_time();
+    for counter in 2..=3 {
+        rig.end(&format!("page#0.{counter}"), TaskState::Failed);
+        rig.settle_without_time();
+        assert_eq!(rig.framework.instances.values().next().unwrap().counter, counter + 1);
+    }
+    rig.end("page#0.4", TaskState::Failed);
+    rig.settle_without_time();
+    assert_eq!(rig.instances()[0].state, "waiting");
+    rig.now += 1_000;
+    rig.settle();
+    assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.5"));
+}
+
+#[test]
+fn an_instance_that_has_proved_itself_is_replaced_at_once() {
+    let mut rig = Rig::running(page(1));
+    for counter in 1..=5 {
+        rig.now += 10_000;
+        rig.end(&format!("page#0.{counter}"), TaskState::Failed);
+        rig.settle_without_time();
+    }
+    assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.6"));
+}
+
+#[test]
+fn a_task_that_the_store_does_not_list_is_ended() {
+    let mut rig = Rig::running(page(1));
+    rig.step(Event::StatusArrived(rig.status("page#0.77", TaskState::Running, Some(3))));
+    let stray = |command: &Command| matches!(command, Command::Call(Call::KillStray { task_id, .. }) if task_id == "page#0.77");
+    assert!(rig.seen.iter().any(stray));
+}
+
+#[test]
+fn without_a_master_nothing_is_launched_and_nothing_killed() {
+    let mut rig = Rig::running(page(2));
+    rig.step(Event::Disconnected { reason: "gone".to_owned() });
+    rig.seen.clear();
+    rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
+    rig.write_all();
+    rig.now += 60_000;
+    rig.step(Event::TimePassed);
+    assert!(!rig.seen.iter().any(|command| matches!(command, Command::Call(_))), "{:?}", rig.seen);
+}
+
+#[test]
+fn a_removed_topology_ends_and_leaves_a_tombstone() {
+    let mut rig = Rig::running(page(2));
+    rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
+    rig.settle();
+    assert!(rig.instances().is_empty());
+    assert!(matches!(rig.answers.last(), Some(Answer::Done { .. })));
+    assert!(rig.framework.tasks.values().all(|task| task.removed));
+}
+
+#[test]
+fn a_master_that_removed_the_framework_stops_the_scheduler() {
+    let mut rig = Rig::running(page(1));
+    rig.step(Event::Refused { message: "Framework has been removed".to_owned(), removed: true });
+    let reason = rig.seen.iter().find_map(|command| match command {
+        Command::Stop { reason } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.unwrap().contains("would run them twice"));
+    rig.seen.clear();
+    rig.step(Event::TimePassed);
+    assert!(rig.seen.is_empty(), "a stopped machine does nothing");
+}
+
+#[test]
+fn an_idle_framework_holds_no_offer_and_asks_for_none() {
+    let mut rig = Rig::running(page(1));
+    rig.seen.clear();
+    rig.offer_all();
+    assert!(rig.seen.iter().any(|c| matches!(c, Command::Call(Call::Decline { .. }))));
+    rig.seen.clear();
+    rig.now += 1_000;
+    rig.step(Event::TimePassed);
+    assert!(rig.seen.is_empty(), "{:?}", rig.seen);
+}

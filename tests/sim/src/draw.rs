@@ -15,7 +15,7 @@ impl Draw {
         Self(mixed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,12 +25,12 @@ impl Draw {
 
     /// From `low` to `high`, both among the possible.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
+        low + self.number() % (high - low + 1)
     }
 
     /// True so many times in a thousand.
     pub fn permille(&mut self, chance: u64) -> bool {
-        self.next() % 1000 < chance
+        self.number() % 1000 < chance
     }
 
     /// One of them.
@@ -38,7 +38,7 @@ impl Draw {
         if from.is_empty() {
             return None;
         }
-        let at = self.next() % from.len() as u64;
+        let at = self.number() % from.len() as u64;
         from.get(usize::try_from(at).unwrap_or(0))
     }
 }

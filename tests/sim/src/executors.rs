@@ -221,8 +221,8 @@ impl Process {
             }
             self.ending = true;
         }
-        let mut bytes = draw.next().to_be_bytes().to_vec();
-        bytes.extend(draw.next().to_be_bytes());
+        let mut bytes = draw.number().to_be_bytes().to_vec();
+        bytes.extend(draw.number().to_be_bytes());
         let uuid = Bytes::from(bytes);
         self.unacknowledged.push((uuid.clone(), state));
         Some(v1::TaskStatus {

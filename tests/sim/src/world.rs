@@ -2,11 +2,11 @@
 
 mod chaos;
 mod links;
+mod scheduler;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_api::door::Key;
-use lathe_scheduler::framework::command::{Answer, Command};
 use lathe_scheduler::framework::event::Event;
 use lathe_scheduler::framework::records::Write;
 use lathe_scheduler::framework::{Config, Framework};
@@ -266,7 +266,7 @@ impl World {
                 let (event, more) = self.hosts.due(&later);
                 self.trace.line(self.now, &format!("{} {:?}", later.executor, later.step));
                 if let Some(event) = event {
-                    self.from_host(later.host, event);
+                    self.host_says(later.host, event);
                 }
                 self.later(more);
             }
@@ -307,27 +307,6 @@ impl World {
         }
     }
 
-    fn answered(&mut self, ask: u64, answer: &Answer) {
-        let id = self.asked.get(&ask).cloned().unwrap_or_default();
-        match answer {
-            Answer::Committed { .. } => {
-                self.accepted += 1;
-                self.oracle.accepted(&id);
-            }
-            Answer::Refused(refused) => {
-                self.refused += 1;
-                self.trace.line(self.now, &format!("refused: {}", refused.refusal.sentence));
-                self.oracle.refused(&id);
-                let check = self.oracle.refusals_changed_nothing(&self.store);
-                self.fail(check);
-            }
-            Answer::Planned(_)
-            | Answer::Waiting { .. }
-            | Answer::Instance { .. }
-            | Answer::Done { .. } => {}
-        }
-    }
-
     fn start_scheduler(&mut self) {
         // It was killed while it was dead already: one start is enough.
         if self.framework.is_some() {
@@ -365,59 +344,8 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Subscribe { framework_id } => self.subscribe(framework_id.as_ref()),
-            Command::Call(call) => self.call(call),
-            Command::ListHosts => self.list_hosts(),
-            Command::Plan { job, input } => {
-                let verdict = lathe_scheduler::planner::plan(&input);
-                let event = Event::Planned { job, verdict };
-                self.to_framework("planner", event);
-            }
-            Command::Persist { batch, writes } => {
-                self.send("to store", Coming::Write { life: self.life, batch, writes });
-            }
-            Command::Answer { ask, answer } => self.answered(ask.0, &answer),
-            Command::Publish(event) => {
-                let who = event.incarnation.or(event.topology).unwrap_or_default();
-                self.trace.line(self.now, &format!("{} {who} {}", event.kind, event.message));
-            }
-            Command::Stop { reason } => {
-                self.trace.line(self.now, &format!("scheduler stops: {reason}"));
-                self.scheduler_dies();
-            }
-        }
-    }
-
-    fn to_framework(&mut self, link: &'static str, event: Event) {
+    fn tell_framework(&mut self, link: &'static str, event: Event) {
         self.send(link, Coming::Framework { life: self.life, event: Box::new(event) });
-    }
-
-    fn write(
-        &mut self,
-        life: u64,
-        batch: lathe_scheduler::framework::ids::BatchId,
-        writes: &[Write],
-    ) {
-        // A write that a dead scheduler had sent may still arrive, until the next one takes over.
-        let term = life;
-        if self.store.commit(term, writes) {
-            let checks = [
-                self.oracle.committed(&self.store),
-                Oracle::nothing_is_invented(&self.store, &self.hosts),
-                self.oracle.refusals_changed_nothing(&self.store),
-            ];
-            for check in checks {
-                self.fail(check);
-            }
-            if life == self.life {
-                self.to_framework("from store", Event::Persisted(batch));
-            }
-        } else if life == self.life {
-            let reason = "another has taken over".to_owned();
-            self.to_framework("from store", Event::TermLost { reason });
-        }
     }
 }
 

@@ -42,7 +42,7 @@ impl World {
         if self.stream.is_some() {
             self.close_stream();
             let reason = "the connection broke".to_owned();
-            self.to_framework("from master", Event::Disconnected { reason });
+            self.tell_framework("from master", Event::Disconnected { reason });
         }
     }
 
@@ -119,7 +119,7 @@ impl World {
         if self.stream.take().is_some() {
             self.oracle.connection_ended();
             let reason = "the master is gone".to_owned();
-            self.to_framework("from master", Event::Disconnected { reason });
+            self.tell_framework("from master", Event::Disconnected { reason });
         }
         for at in 0..self.hosts.hosts.len() {
             let host = &mut self.hosts.hosts[at];

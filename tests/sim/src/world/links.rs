@@ -63,7 +63,7 @@ impl World {
 
     pub(super) fn list_hosts(&mut self) {
         let hosts = hosts_of(&self.master.get_agents(), &self.identity.role);
-        self.to_framework("operator", Event::HostsListed(hosts));
+        self.tell_framework("operator", Event::HostsListed(hosts));
     }
 
     /// What reaches the master from a scheduler is judged there.
@@ -93,7 +93,7 @@ impl World {
                 if self.stream.as_ref() == Some(&stream) {
                     self.note(&event);
                     if let Some(event) = event_of(*event, &self.identity.role, "master") {
-                        self.to_framework("from master", event);
+                        self.tell_framework("from master", event);
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl World {
                     self.stream = None;
                     self.oracle.connection_ended();
                     let reason = "the master closed the stream".to_owned();
-                    self.to_framework("from master", Event::Disconnected { reason });
+                    self.tell_framework("from master", Event::Disconnected { reason });
                 }
             }
             cluster::Command::Host { host, command } => {
@@ -146,7 +146,7 @@ impl World {
     }
 
     /// A host's word; a paused host's waits in its own buffers, and is lost with it.
-    pub(super) fn from_host(&mut self, at: usize, event: cluster::Event) {
+    pub(super) fn host_says(&mut self, at: usize, event: cluster::Event) {
         if self.hosts.hosts[at].paused {
             self.schedule(500, Coming::Master { life: self.master_life, event: Box::new(event) });
             return;
