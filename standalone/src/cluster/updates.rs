@@ -15,7 +15,7 @@ use super::{Cluster, Deadline};
 const LONGEST_QUEUE: usize = 1000;
 
 impl Cluster {
-    /// An executor's UPDATE: taken in once, acknowledged to the executor always.
+    /// An executor's UPDATE: taken in once, acknowledged to the executor each time.
     pub(super) fn executor_updated(
         &mut self,
         host: &HostName,
@@ -27,6 +27,11 @@ impl Cluster {
             return;
         };
         let container = container_status(known);
+        let gone = self.agents.get(&agent).is_none_or(|agent| agent.standing == Standing::Gone);
+        if gone || !self.frameworks.contains_key(&executor.framework_id) {
+            // As a Mesos agent does for a framework that is ending, or when it ends itself.
+            return;
+        }
         let task_id = status.task_id.value.clone();
         let acknowledged = executor::event::Acknowledged {
             task_id: status.task_id.clone(),

@@ -71,6 +71,7 @@ fn an_agent_marked_gone_has_its_executors_shut_down() {
     assert!(matches!(&stage.told_hosts()[..], [HostCommand::Deliver { event, .. }]
         if event.r#type() == executor::event::Type::Shutdown));
     stage.executor_says("t", TaskState::TaskKilled, 7);
+    assert_eq!(stage.told_hosts(), []);
     stage.executor_exits("h1", "e", 0);
     assert_eq!(stage.kinds(), [""; 0]);
     assert_eq!(stage.cluster.hosts()[0].state, HostState::Gone);
