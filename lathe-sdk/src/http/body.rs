@@ -14,6 +14,10 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
+/// Bytes that a whole body gives at a time: the server copies them behind the head, and that must
+/// stay small whatever the body's length.
+const PIECE: usize = 64 << 10;
+
 type Streamed = dyn http_body::Body<Data = Bytes, Error = BodyError> + Send;
 
 /// A body: nothing, bytes in memory, or a stream of them.
@@ -211,6 +215,9 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Kind::Whole(bytes) | Kind::Text(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) | Kind::Text(bytes) if bytes.len() > PIECE => {
+                Poll::Ready(Some(Ok(Frame::data(bytes.split_to(PIECE)))))
+            }
             Kind::Whole(bytes) | Kind::Text(bytes) => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }

@@ -7,7 +7,9 @@ use http::Method;
 use yoke::Yoke;
 
 /// Segments that a request lends from its own target, the method included.
-pub(crate) const FEW: usize = 4;
+pub(crate) const FEW: usize = 6;
+/// Segments that need no large table.
+const SOME: usize = 16;
 /// The most segments that are told apart, the method included.
 pub(crate) const MOST: usize = 256;
 
@@ -17,7 +19,13 @@ pub(crate) type Plain<'a> = ([&'a str; FEW], usize);
 
 /// Segments of a target that is not plain, and the text made for them.
 #[derive(Debug)]
-pub(crate) struct Segments(Yoke<([&'static str; MOST], usize), Box<str>>);
+pub(crate) enum Segments {
+    Some(Held<SOME>),
+    Many(Box<Held<MOST>>),
+}
+
+/// Up to `N` segments, how many there are, and the text that they point into.
+type Held<const N: usize> = Yoke<([&'static str; N], usize), Box<str>>;
 
 impl Segments {
     /// Splits a target. `path` is as it came over the wire, without the query.
@@ -30,8 +38,11 @@ impl Segments {
     }
 
     pub(crate) fn get(&self) -> &[&str] {
-        let (segments, len) = self.0.get();
-        segments.get(..*len).unwrap_or_default()
+        let (segments, len): (&[&str], usize) = match self {
+            Self::Some(held) => (&held.get().0, held.get().1),
+            Self::Many(held) => (&held.get().0, held.get().1),
+        };
+        segments.get(..len).unwrap_or_default()
     }
 
     /// The decoded text is laid out one piece after the other.
@@ -46,7 +57,11 @@ impl Segments {
             }
         }
         let cart = text.into_boxed_str();
-        Self(Yoke::attach_to_cart(cart, |text| cut(text, &ends)))
+        if ends.len() <= SOME {
+            Self::Some(Yoke::attach_to_cart(cart, |text| cut(text, &ends)))
+        } else {
+            Self::Many(Box::new(Yoke::attach_to_cart(cart, |text| cut(text, &ends))))
+        }
     }
 }
 
@@ -64,42 +79,37 @@ pub(crate) fn too_many(path: &str) -> bool {
 #[inline]
 pub(crate) fn split<'a>(method: &Method, path: &'a str) -> Plain<'a> {
     let mut segments = [""; FEW];
-    let (Some(word), Some(rest)) = (known_method(method), path.strip_prefix('/')) else {
+    let (Some(word), Some((b'/', rest))) = (known_method(method), path.as_bytes().split_first())
+    else {
         return (segments, usize::MAX);
     };
     segments[0] = word;
-    let mut len = 1;
-    let mut start = 0;
-    for (at, byte) in rest.bytes().enumerate() {
-        if byte == b'/' {
-            // The last place is for what follows the loop.
-            let Some(place) = segments[..FEW - 1].get_mut(len) else {
-                return (segments, usize::MAX);
-            };
-            *place = &rest[start..at];
-            len += 1;
-            start = at + 1;
-        } else if byte == b'%' {
-            return (segments, usize::MAX);
-        }
-    }
     if rest.is_empty() {
         return (segments, 1);
     }
-    if let Some(place) = segments.get_mut(len) {
-        *place = &rest[start..];
+    let mut left = &path[1..];
+    for (len, place) in (2..).zip(&mut segments[1..]) {
+        let end = left.bytes().position(|byte| byte == b'/' || byte == b'%');
+        let Some(end) = end else {
+            *place = left;
+            return (segments, len);
+        };
+        if left.as_bytes()[end] == b'%' {
+            break;
+        }
+        (*place, left) = (&left[..end], &left[end + 1..]);
     }
-    (segments, len + 1)
+    (segments, usize::MAX)
 }
 
-fn cut<'a>(text: &'a str, ends: &[usize]) -> ([&'a str; MOST], usize) {
-    let mut segments = [""; MOST];
+fn cut<'a, const N: usize>(text: &'a str, ends: &[usize]) -> ([&'a str; N], usize) {
+    let mut segments = [""; N];
     let mut start = 0;
     for (segment, end) in segments.iter_mut().zip(ends) {
         *segment = &text[start..*end];
         start = *end;
     }
-    (segments, ends.len().min(MOST))
+    (segments, ends.len().min(N))
 }
 
 /// Appends a segment with its `%XX` decoded. What is no escape stays as it is, and a segment that

@@ -31,6 +31,7 @@ pub(crate) const SERVED_BY: HeaderName = HeaderName::from_static("lathe-served-b
 ///
 /// Not an `async fn`: what comes before the handler is done at once, so that the future, which
 /// hyper moves about, holds two pointers and the handler and nothing more.
+#[inline(never)] // inlined, the request is copied once more
 pub(crate) fn answer<T: HTTPTask>(
     connection: Arc<Connection<T>>,
     request: Request<Incoming>,
@@ -145,6 +146,9 @@ fn refuse<T>(connection: &Connection<T>, request: &Request<Incoming>) -> Option<
     let body = request.body();
     if !body.is_end_stream() && body.size_hint().lower() > server.options.max_body {
         return Some(Err(HTTPError::new(413, "the body is too large")));
+    }
+    if target.as_bytes().get(1) != Some(&b'.') {
+        return None;
     }
     let own = target.strip_prefix("/.lathe/").filter(|_| server.options.own_paths)?;
     Some(Ok(match own {

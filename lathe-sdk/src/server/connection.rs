@@ -188,6 +188,8 @@ pub(crate) async fn drive<T: HTTPTask>(
     let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     if is_http1 {
         let mut builder = http1::Builder::new();
+        // Nearly all answers are small: one buffer is cheaper than a list of two.
+        builder.writev(false);
         builder.max_buf_size(options.max_head.max(8 << 10) * 2);
         builder.max_header_size(options.max_head.max(1 << 10));
         let connection = Box::pin(builder.serve_connection(io, service).with_upgrades());

@@ -17,6 +17,19 @@ async fn a_whole_body_is_given_once() {
 }
 
 #[tokio::test]
+async fn a_long_body_is_given_in_pieces_and_stays_whole() {
+    let long: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let mut body = Body::from(long.clone());
+    let (mut all, mut pieces) = (Vec::new(), 0);
+    while let Some(piece) = body.chunk().await {
+        all.extend_from_slice(&piece.unwrap());
+        pieces += 1;
+        assert_eq!(body.size_hint().exact(), Some((long.len() - all.len()) as u64));
+    }
+    assert_eq!((all == long, pieces), (true, 4));
+}
+
+#[tokio::test]
 async fn collecting_stops_at_the_limit() {
     assert_eq!(Body::from("12345").collect(5).await.unwrap(), "12345");
     let error = Body::from("123456").collect(5).await.unwrap_err();
