@@ -102,10 +102,10 @@ fn parse<T: DeserializeOwned>(path: &str, record: &Record) -> Result<T, TakeOver
         .map_err(|source| TakeOverError::Record { path: path.to_owned(), source })
 }
 
-/// A registry's node: `{"url": "http://…"}`.
+/// A registry's node holds its URL as text.
 fn registry_url(record: &Record) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(&record.data).ok()?;
-    value.get("url")?.as_str().map(str::to_owned)
+    let url = std::str::from_utf8(&record.data).ok()?;
+    url.starts_with("http").then(|| url.to_owned())
 }
 
 /// Writes batches in their order, several in one durable write when they come together. Ends with

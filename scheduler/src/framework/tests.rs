@@ -24,7 +24,7 @@ fn nothing_is_launched_before_its_intent_is_durable() {
 
 #[test]
 fn a_status_is_acknowledged_after_its_record_and_only_with_a_uuid() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Killing, None)));
     assert!(rig.acknowledged().is_empty());
     rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Failed, Some(9))));
@@ -35,7 +35,7 @@ fn a_status_is_acknowledged_after_its_record_and_only_with_a_uuid() {
 
 #[test]
 fn a_status_that_comes_twice_waits_for_the_first_ones_record() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     let status = rig.status("page#0.1", TaskState::Killing, Some(1));
     rig.step(Event::StatusArrived(status.clone()));
     rig.step(Event::StatusArrived(status));
@@ -46,7 +46,7 @@ fn a_status_that_comes_twice_waits_for_the_first_ones_record() {
 
 #[test]
 fn the_same_file_again_changes_nothing() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     let before = rig.writes_seen;
     rig.submit(&page(2));
     let done = rig.answers.last();
@@ -56,7 +56,7 @@ fn the_same_file_again_changes_nothing() {
 
 #[test]
 fn an_edited_count_changes_just_that() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     rig.submit(&page(3));
     rig.settle();
     let ids: Vec<_> = rig.instances().into_iter().filter_map(|one| one.incarnation).collect();
@@ -69,7 +69,7 @@ fn an_edited_count_changes_just_that() {
 
 #[test]
 fn other_own_keys_reach_the_record_and_restart_nothing() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     let path: TaskPath = "page".parse().unwrap();
     rig.submit(&format!("{}greeting = \"other\"\n", page(2)));
     rig.settle();
@@ -80,7 +80,7 @@ fn other_own_keys_reach_the_record_and_restart_nothing() {
 
 #[test]
 fn other_contents_replace_one_instance_after_the_other() {
-    let mut rig = Rig::running(page(3));
+    let mut rig = Rig::running(&page(3));
     rig.submit(&page(3).replace("1.0.0", "1.1.0"));
     let mut kills = 0;
     for _ in 0..3 {
@@ -95,7 +95,7 @@ fn other_contents_replace_one_instance_after_the_other() {
 
 #[test]
 fn what_would_stop_something_needs_leave() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     rig.submit_as(&page(1), false);
     assert!(matches!(rig.answers.last(), Some(Answer::Refused(_))));
     assert!(rig.kills().is_empty());
@@ -103,7 +103,7 @@ fn what_would_stop_something_needs_leave() {
 
 #[test]
 fn a_plan_says_what_would_happen_and_changes_nothing() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     let before = rig.writes_seen;
     let submission = rig.submission(&page(3).replace("1.0.0", "1.1.0"));
     rig.ask(Question::Plan { submission, max_moves: 0 });
@@ -125,7 +125,7 @@ fn an_impossible_topology_is_refused_and_writes_nothing() {
 
 #[test]
 fn a_task_of_another_topology_is_refused_by_name() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     let mut submission = rig.submission(&page(1));
     submission.name = "second".to_owned();
     rig.ask(Question::Submit {
@@ -141,7 +141,7 @@ fn a_task_of_another_topology_is_refused_by_name() {
 
 #[test]
 fn the_third_early_end_backs_the_slot_off_and_a_kill_never_counts() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     rig.end("page#0.1", TaskState::Killed);
     rig.settle_without_time();
     for counter in 2..=3 {
@@ -159,7 +159,7 @@ fn the_third_early_end_backs_the_slot_off_and_a_kill_never_counts() {
 
 #[test]
 fn an_instance_that_has_proved_itself_is_replaced_at_once() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     for counter in 1..=5 {
         rig.now += 10_000;
         rig.end(&format!("page#0.{counter}"), TaskState::Failed);
@@ -170,7 +170,7 @@ fn an_instance_that_has_proved_itself_is_replaced_at_once() {
 
 #[test]
 fn a_task_that_the_store_does_not_list_is_ended() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     rig.step(Event::StatusArrived(rig.status("page#0.77", TaskState::Running, Some(3))));
     let stray = |command: &Command| matches!(command, Command::Call(Call::KillStray { task_id, .. }) if task_id == "page#0.77");
     assert!(rig.seen.iter().any(stray));
@@ -178,7 +178,7 @@ fn a_task_that_the_store_does_not_list_is_ended() {
 
 #[test]
 fn without_a_master_nothing_is_launched_and_nothing_killed() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     rig.step(Event::Disconnected { reason: "gone".to_owned() });
     rig.seen.clear();
     rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
@@ -190,7 +190,7 @@ fn without_a_master_nothing_is_launched_and_nothing_killed() {
 
 #[test]
 fn a_removed_topology_ends_and_leaves_a_tombstone() {
-    let mut rig = Rig::running(page(2));
+    let mut rig = Rig::running(&page(2));
     rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
     rig.settle();
     assert!(rig.instances().is_empty());
@@ -200,7 +200,7 @@ fn a_removed_topology_ends_and_leaves_a_tombstone() {
 
 #[test]
 fn a_master_that_removed_the_framework_stops_the_scheduler() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     rig.step(Event::Refused { message: "Framework has been removed".to_owned(), removed: true });
     let reason = rig.seen.iter().find_map(|command| match command {
         Command::Stop { reason } => Some(reason.clone()),
@@ -214,7 +214,7 @@ fn a_master_that_removed_the_framework_stops_the_scheduler() {
 
 #[test]
 fn an_idle_framework_holds_no_offer_and_asks_for_none() {
-    let mut rig = Rig::running(page(1));
+    let mut rig = Rig::running(&page(1));
     rig.seen.clear();
     rig.offer_all();
     assert!(rig.seen.iter().any(|c| matches!(c, Command::Call(Call::Decline { .. }))));

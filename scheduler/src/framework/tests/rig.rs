@@ -61,9 +61,9 @@ impl Rig {
     }
 
     /// With the topology accepted and everything of it ready.
-    pub(super) fn running(source: String) -> Self {
+    pub(super) fn running(source: &str) -> Self {
         let mut rig = Self::connected(3);
-        rig.submit(&source);
+        rig.submit(source);
         rig.settle();
         rig.seen.clear();
         rig
