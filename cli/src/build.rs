@@ -10,10 +10,12 @@ mod inspect;
 mod key;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lathe_topology::{CrateSource, Topology};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{BAD_INPUT, Failure};
@@ -22,6 +24,9 @@ use crate::printer::Printer;
 
 pub(crate) use cargo::{build_workspace_binaries, checkout};
 use find::Found;
+
+/// Between two looks whether another command has ended its builds.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A built crate: its binary in the cache, and what the scheduler is told of it.
 #[derive(Clone, Debug)]
@@ -133,6 +138,10 @@ impl<'a> Builder<'a> {
         if let Some(meta) = known(&file, &meta_file) {
             return Ok(Built { file, meta });
         }
+        let _turn = self.turn().await?;
+        if let Some(meta) = known(&file, &meta_file) {
+            return Ok(Built { file, meta });
+        }
         let name = format!("{} {}", wish.crate_name, wish.version);
         let start = Instant::now();
         let progress = self.printer.progress(&format!("building {name}"));
@@ -162,6 +171,32 @@ impl<'a> Builder<'a> {
         write_whole(&meta_file, &text)?;
         progress.done(&format!("built {name} in {:.1} s", start.elapsed().as_secs_f64()));
         Ok(Built { file, meta })
+    }
+}
+
+impl Builder<'_> {
+    /// Held from a build to the copy of its binary: another command that builds another version of
+    /// the crate at that moment would have its binary taken for this one's.
+    async fn turn(&self) -> Result<File, Failure> {
+        let path = self.artifacts.with_file_name("lock");
+        let lock = File::create(&path)
+            .map_err(|error| Failure::io(format!("opening {}", path.display()), &error))?;
+        let mut told = false;
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(lock),
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    if !told {
+                        self.printer.say("waiting for another command's builds");
+                        told = true;
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Err(error) => {
+                    return Err(Failure::io(format!("locking {}", path.display()), &error.into()));
+                }
+            }
+        }
     }
 }
 
