@@ -1,1 +1,28 @@
-//! Placeholder
+//! The harness of the end-to-end tests: builds the real binaries once, runs `lathe up` in a home of
+//! its own, looks at it from a second terminal, over HTTP and through the process table.
+//!
+//! It knows Lathe only from outside, by its commands, its files and its wire: no crate of Lathe is
+//! linked here.
+
+mod binaries;
+mod child;
+mod files;
+mod http;
+mod lathe;
+mod load;
+mod process;
+mod sse;
+mod status;
+mod turns;
+mod waiting;
+
+pub use binaries::{Binaries, binaries};
+pub use child::{Outcome, Running};
+pub use files::{example, examples, fixture, write};
+pub use http::{Answer, Request};
+pub use lathe::Lathe;
+pub use load::{Load, Tally};
+pub use process::{Process, Signal};
+pub use sse::{Event, Events};
+pub use status::{Instance, Status, Topology};
+pub use waiting::{BUILD, SOON, until};
