@@ -39,11 +39,11 @@ pub struct Options {
     pub max_streams: u32,
     /// From a request's head to its response's head; longer is answered 504. 60 s.
     pub handler_timeout: Duration,
-    /// A connection without a request at work on which no byte moves is closed after this time; a
-    /// head that does not arrive whole ends with it. 75 s.
+    /// A connection that has no request at work is closed this long after its last request came or
+    /// its last bytes were written; a head that does not arrive whole ends with it. 75 s.
     pub idle_timeout: Duration,
-    /// A connection with a request at work on which no byte moves either way is closed after this
-    /// time, unless a handler still thinks. 300 s.
+    /// A connection with a request at work is closed when for this long no piece of the request's
+    /// body was read and nothing was written; at least the handler's own time. 300 s.
     pub stall_timeout: Duration,
     /// How long requests at work may take to end once the task is told to end; 4.5 s, half a
     /// second below the grace that a topology gives by default. `LATHE_GRACE_MS` overrides it.

@@ -6,8 +6,9 @@
 use http::Method;
 use yoke::Yoke;
 
-/// Segments that a request lends from its own target, the method included.
-pub(crate) const FEW: usize = 6;
+/// Segments that a request lends from its own target, the method included. With more, a request
+/// grows beyond what is moved in registers, and each request pays for it.
+pub(crate) const FEW: usize = 4;
 /// Segments that need no large table.
 const SOME: usize = 16;
 /// The most segments that are told apart, the method included.
@@ -19,6 +20,7 @@ pub(crate) type Plain<'a> = ([&'a str; FEW], usize);
 
 /// Segments of a target that is not plain, and the text made for them.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it stands in a box of its request anyway")]
 pub(crate) enum Segments {
     Some(Held<SOME>),
     Many(Box<Held<MOST>>),

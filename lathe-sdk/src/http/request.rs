@@ -313,3 +313,38 @@ impl fmt::Debug for HTTPRequest {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Requests stay what they are while they are changed.
+
+    use super::HTTPRequest;
+    use crate::http::{Body, HTTPError};
+
+    #[test]
+    fn a_request_is_small_enough_to_be_moved_without_a_call() {
+        // Handlers' futures hold it twice; 128 bytes is where copying becomes a call.
+        assert!(size_of::<HTTPRequest>() <= 128, "{}", size_of::<HTTPRequest>());
+    }
+
+    #[tokio::test]
+    async fn what_is_changed_is_seen_and_the_rest_stays() {
+        let request = http::Request::post("/a/b%20c?d=e").body(Body::from("{\"f\":1}")).unwrap();
+        let mut request = HTTPRequest::from(request);
+        request.headers_mut().insert("x-a", "1".parse().unwrap());
+        assert_eq!(request.path(), ["post", "a", "b c"]);
+        assert_eq!((request.query(), request.header("x-a")), (Some("d=e"), Some("1")));
+        assert_eq!((request.peer(), request.deadline()), (None, None));
+        let json: serde_json::Value = request.json().await.unwrap();
+        assert_eq!(json["f"], 1);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_the_wrong_shape_is_the_clients_fault() {
+        let request = |body: &'static [u8]| HTTPRequest::from(http::Request::new(Body::from(body)));
+        let status = |error: HTTPError| error.status();
+        assert_eq!(request(b"\xff").text().await.map_err(status), Err(400));
+        assert_eq!(request(b"1").json::<String>().await.map_err(status), Err(400));
+        assert_eq!(request(b"one").text().await.map_err(status), Ok("one".to_owned()));
+    }
+}
