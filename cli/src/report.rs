@@ -78,7 +78,11 @@ pub(crate) fn refusal(
         groups.push(Group::with_title(Level::HELP.secondary_title(&refused.hint)));
     }
     let _ = writeln!(text, "{}", renderer(printer).render(&groups));
-    text.push_str("nothing was changed");
+    text.push_str(if refused.verdict == "reverted" {
+        "the revision was accepted and could not be carried out; the one before it is back"
+    } else {
+        "nothing was changed"
+    });
     text
 }
 

@@ -85,7 +85,8 @@ pub(crate) async fn follow(
     name: &str,
     printer: &Printer,
 ) -> Result<Done, Failure> {
-    let progress = printer.progress(&format!("{name}: planning"));
+    let begins = if source.is_some() { "planning" } else { "removing" };
+    let progress = printer.progress(&format!("{name}: {begins}"));
     let mut tally = Tally::default();
     let mut committed = false;
     loop {
@@ -183,7 +184,10 @@ impl Tally {
     fn trouble(&self) -> Vec<String> {
         self.states
             .iter()
-            .filter(|(_, (state, message))| state == "ended" && !message.is_empty())
+            .filter(|(_, (state, message))| {
+                // Those that were told to end did as they were told.
+                state == "ended" && !message.is_empty() && !message.starts_with("killed")
+            })
             .map(|(instance, (_, message))| format!("  {instance}: {message}"))
             .collect()
     }

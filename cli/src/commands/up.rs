@@ -23,6 +23,8 @@ const BINARIES: [&str; 4] =
     ["lathe-standalone", "lathe-scheduler", "lathe-registry", "lathe-executor"];
 /// How long a fresh scheduler may take until it has its master.
 const CONNECT_TIME: Duration = Duration::from_secs(30);
+/// How long what is started again is waited for before the table is shown.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(find: &Find, asked: &Up, printer: &Printer) -> Result<u8, Failure> {
     // A wrong file is told before anything is started.
@@ -86,7 +88,7 @@ async fn work(
         };
         code = if done.all_ready { OK } else { NOT_READY };
     }
-    let now: StatusView = client.read("/v1/status").await?;
+    let now = settled(&client).await?;
     printer.data(&status::show(&now, None));
     if let Some(source) = source {
         for line in live::urls(&now, &source.topology) {
@@ -187,6 +189,22 @@ async fn start(
         master: master_url,
         token_file: text(&token),
     })
+}
+
+/// The status once what was there before runs again, or after a while all the same.
+async fn settled(client: &Client) -> Result<StatusView, Failure> {
+    let deadline = tokio::time::Instant::now() + SETTLE_TIME;
+    loop {
+        let status: StatusView = client.read("/v1/status").await?;
+        let on_its_way = |state: &str| matches!(state, "waiting" | "launching" | "starting");
+        let open = status.instances.iter().any(|one| {
+            on_its_way(&one.state) && one.reason.as_deref().is_none_or(|r| !r.contains("backs off"))
+        });
+        if !open || tokio::time::Instant::now() >= deadline {
+            return Ok(status);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn connect(client: &Client) -> Result<(), Failure> {

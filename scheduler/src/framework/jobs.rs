@@ -139,6 +139,8 @@ impl Framework {
             ask,
             topology: name.to_owned(),
             revision,
+            changed: true,
+            before: None,
         });
         true
     }
@@ -209,6 +211,7 @@ impl Framework {
             None => {
                 self.repair_trouble = Some(format!("{word}: {}", refusal.sentence));
                 self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
+                self.revert(now, &refusal, out);
             }
         }
     }

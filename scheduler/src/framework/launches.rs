@@ -203,11 +203,12 @@ impl Framework {
         self.job = None;
         if let Some((ask, accepted)) = accepted {
             let (name, revision) = (accepted.record.name.clone(), accepted.record.revision);
+            let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
             self.adopt(accepted);
             let draft = EventDraft::new("submitted", format!("revision {revision}"));
             self.publish(now, draft.of_topology(&name), out);
             out.push(Command::Answer { ask, answer: Answer::Committed { revision } });
-            self.watchers.push(Watcher { ask, topology: name, revision });
+            self.watchers.push(Watcher { ask, topology: name, revision, changed: true, before });
         }
         for incarnation in launched {
             let Some(record) = self.instances.get(&incarnation.instance) else { continue };

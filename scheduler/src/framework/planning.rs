@@ -11,7 +11,7 @@ use super::command::{Answer, Change, ChangeKind, Command, PlanInput, PlanView};
 use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
 use super::records::{Life, Phase};
-use super::submissions::{plain, refuse};
+use super::submissions::{Watcher, plain, refuse};
 use super::wanted::Accepted;
 
 impl Framework {
@@ -128,9 +128,15 @@ impl Framework {
             Purpose::Submit { ask, mut target, max_moves, may_stop } => {
                 let view = self.view_of(&target, plan);
                 if self.says_nothing_new(&target, &view) {
-                    let (revision, ready) = self.present(&target.record.name);
-                    let answer = Answer::Done { revision, changed: false, ready };
-                    out.push(Command::Answer { ask, answer });
+                    // It may still be on its way: the caller waits for it like the one before.
+                    let revision = self.revision(&target.record.name);
+                    self.watchers.push(Watcher {
+                        ask,
+                        topology: target.record.name,
+                        revision,
+                        changed: false,
+                        before: None,
+                    });
                     return;
                 }
                 if !may_stop && stops_something(&view) {
@@ -177,7 +183,7 @@ impl Framework {
                 phase: JobPhase::Persisting,
                 deadline_ms,
             });
-            self.accept(ask, target, Vec::new(), out);
+            self.accept(ask, target, None, out);
         }
     }
 
@@ -207,15 +213,8 @@ impl Framework {
         wishes
     }
 
-    fn present(&self, name: &str) -> (u64, u32) {
-        let revision = self.wanted.topologies.get(name).map_or(0, |a| a.record.revision);
-        let ready = self
-            .instances
-            .values()
-            .filter(|record| record.topology == name)
-            .filter(|record| record.lives.last().is_some_and(|l| l.phase == Phase::Ready))
-            .count();
-        (revision, u32::try_from(ready).unwrap_or(u32::MAX))
+    fn revision(&self, name: &str) -> u64 {
+        self.wanted.topologies.get(name).map_or(0, |accepted| accepted.record.revision)
     }
 
     fn says_nothing_new(&self, target: &Accepted, view: &PlanView) -> bool {

@@ -21,6 +21,10 @@ pub(super) struct Watcher {
     pub(super) ask: AskId,
     pub(super) topology: String,
     pub(super) revision: u64,
+    /// Whether its own submission made that revision.
+    pub(super) changed: bool,
+    /// What was accepted before, to go back to where the new revision cannot be carried out.
+    pub(super) before: Option<TopologyRecord>,
 }
 
 /// A revision on its way to the store.
@@ -30,6 +34,8 @@ pub(super) struct Accepting {
     pub(super) accepted: Option<Accepted>,
     pub(super) name: String,
     pub(super) ask: AskId,
+    /// Why the revision before this one is given up; none where a caller asked for this one.
+    pub(super) reverting: Option<Refusal>,
 }
 
 /// So many early ends of one slot end the caller's waiting.
@@ -117,13 +123,13 @@ impl Framework {
         &mut self,
         ask: AskId,
         accepted: Accepted,
-        mut writes: Vec<Write>,
+        reverting: Option<Refusal>,
         out: &mut Vec<Command>,
     ) {
         let name = accepted.record.name.clone();
-        writes.insert(0, Write::Topology(accepted.record.clone()));
+        let mut writes = vec![Write::Topology(accepted.record.clone())];
         writes.extend(self.task_writes(&accepted));
-        let accepting = Accepting { accepted: Some(accepted), name, ask };
+        let accepting = Accepting { accepted: Some(accepted), name, ask, reverting };
         self.persist(writes, Then::Accept(Box::new(accepting)), out);
     }
 
@@ -184,6 +190,16 @@ impl Framework {
             refuse(ask, "unknown topology", plain(Code::UNKNOWN_TOPOLOGY, &sentence, &hint), out);
             return;
         }
+        self.forget(ask, name, None, out);
+    }
+
+    fn forget(
+        &mut self,
+        ask: AskId,
+        name: &str,
+        reverting: Option<Refusal>,
+        out: &mut Vec<Command>,
+    ) {
         let mut writes = vec![Write::TopologyRemoved(name.to_owned())];
         let paths: Vec<TaskPath> = self
             .tasks
@@ -194,7 +210,7 @@ impl Framework {
         for path in paths {
             writes.extend(self.bury(&path));
         }
-        let accepting = Accepting { accepted: None, name: name.to_owned(), ask };
+        let accepting = Accepting { accepted: None, name: name.to_owned(), ask, reverting };
         self.persist(writes, Then::Accept(Box::new(accepting)), out);
     }
 
@@ -204,7 +220,8 @@ impl Framework {
         accepting: Accepting,
         out: &mut Vec<Command>,
     ) {
-        let Accepting { accepted, name, ask } = accepting;
+        let Accepting { accepted, name, ask, reverting } = accepting;
+        let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
         let revision = match accepted {
             Some(accepted) => {
                 let revision = accepted.record.revision;
@@ -222,8 +239,11 @@ impl Framework {
         };
         self.job_accepted();
         self.repair_not_before_ms = now;
+        if let Some(refusal) = reverting {
+            return refuse(ask, "reverted", refusal, out);
+        }
         out.push(Command::Answer { ask, answer: Answer::Committed { revision } });
-        self.watchers.push(Watcher { ask, topology: name, revision });
+        self.watchers.push(Watcher { ask, topology: name, revision, changed: true, before });
     }
 
     /// The revision counts from now on: its slots exist, and back-offs of old contents end.
@@ -249,14 +269,41 @@ impl Framework {
         self.wanted.topologies.insert(accepted.record.name.clone(), accepted);
     }
 
+    /// The rest of a submission cannot be carried out any more: a new revision says what the one
+    /// before it said, and the caller is told why. Without a caller nothing is undone: it was all
+    /// accepted once, and what cannot be placed waits with its reasons.
+    pub(super) fn revert(&mut self, now: Time, refusal: &Refusal, out: &mut Vec<Command>) {
+        let missing = self.missing(now);
+        let broken: BTreeSet<String> = missing
+            .iter()
+            .filter_map(|id| self.wanted.owner(&id.task).map(str::to_owned))
+            .collect();
+        let (hit, kept): (Vec<Watcher>, Vec<Watcher>) = std::mem::take(&mut self.watchers)
+            .into_iter()
+            .partition(|watcher| watcher.changed && broken.contains(&watcher.topology));
+        self.watchers = kept;
+        for watcher in hit {
+            let Watcher { ask, topology, revision, before, .. } = watcher;
+            let why = Some(refusal.clone());
+            let old = before.and_then(|mut record| {
+                record.revision = revision + 1;
+                Accepted::read(record).ok()
+            });
+            match old {
+                Some(old) => self.accept(ask, old, why, out),
+                None => self.forget(ask, &topology, why, out),
+            }
+        }
+    }
+
     /// Tells callers whose topology has become what they wanted, or will not soon.
     pub(super) fn tend_watchers(&mut self, _now: Time, out: &mut Vec<Command>) {
         let watchers = std::mem::take(&mut self.watchers);
         for watcher in watchers {
             match self.outcome(&watcher.topology) {
                 Some(ready) => {
-                    let revision = watcher.revision;
-                    let answer = Answer::Done { revision, changed: true, ready };
+                    let Watcher { revision, changed, .. } = watcher;
+                    let answer = Answer::Done { revision, changed, ready };
                     out.push(Command::Answer { ask: watcher.ask, answer });
                 }
                 None => self.watchers.push(watcher),
@@ -265,7 +312,7 @@ impl Framework {
     }
 
     /// How many are ready, once nothing more is to be expected.
-    fn outcome(&self, name: &str) -> Option<u32> {
+    pub(super) fn outcome(&self, name: &str) -> Option<u32> {
         let Some(accepted) = self.wanted.topologies.get(name) else {
             let left = self.instances.values().any(|r| r.topology == name && !r.lives.is_empty());
             return (!left).then_some(0);

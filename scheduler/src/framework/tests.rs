@@ -102,6 +102,23 @@ fn what_would_stop_something_needs_leave() {
 }
 
 #[test]
+fn what_cannot_be_carried_out_any_more_is_reverted() {
+    let mut rig = Rig::running(&page(2));
+    rig.submit(&format!("{}resources = {{ cpus = 3.0 }}\n", page(2)));
+    // While the instances are replaced one by one, two of the three hosts are lost.
+    rig.hosts = 1;
+    rig.settle();
+    let reverted = rig.answers.iter().find_map(|answer| match answer {
+        Answer::Refused(refused) => Some(refused.verdict.clone()),
+        _ => None,
+    });
+    assert_eq!(reverted.as_deref(), Some("reverted"), "{:?}", rig.answers);
+    rig.settle();
+    let view = &rig.framework.status().topologies[0];
+    assert_eq!((view.revision, view.tasks[0].ready), (3, 2));
+}
+
+#[test]
 fn a_plan_says_what_would_happen_and_changes_nothing() {
     let mut rig = Rig::running(&page(2));
     let before = rig.writes_seen;

@@ -32,7 +32,7 @@ pub(super) struct Rig {
     /// Launched incarnations that were told nothing yet, and to be ended.
     launched: Vec<String>,
     to_end: Vec<String>,
-    hosts: usize,
+    pub(super) hosts: usize,
     offers: u64,
     asks: u64,
 }

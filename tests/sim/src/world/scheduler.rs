@@ -42,6 +42,10 @@ impl World {
                 self.accepted += 1;
                 self.oracle.accepted(&id);
             }
+            // What was accepted and then reverted did change something, twice.
+            Answer::Refused(refused) if refused.verdict == "reverted" => {
+                self.trace.line(self.now, &format!("reverted: {}", refused.refusal.sentence));
+            }
             Answer::Refused(refused) => {
                 self.refused += 1;
                 self.trace.line(self.now, &format!("refused: {}", refused.refusal.sentence));
