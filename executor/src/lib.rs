@@ -16,6 +16,7 @@ pub mod logs;
 pub mod memory;
 pub mod process;
 pub mod sandbox;
+pub mod talk;
 
 pub mod causes;
 pub mod plain_http;

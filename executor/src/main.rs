@@ -7,9 +7,7 @@ use std::process::ExitCode;
 
 use lathe_executor::causes::with_causes;
 use lathe_executor::config::Settings;
-use lathe_executor::driver;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
+use lathe_executor::{driver, talk};
 
 const HELP: &str = "lathe-executor: runs one instance under a Mesos agent.
 
@@ -36,7 +34,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems),
     };
-    start_log();
+    talk::start_log();
     // One thread: the child's parent-death signal hangs on the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,13 +69,4 @@ fn refuse(problems: &[String]) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "lathe-executor: {problem}");
     }
     ExitCode::from(2)
-}
-
-/// To stderr, which is the file of that name in the sandbox.
-fn start_log() {
-    let wanted = std::env::var("LATHE_LOG").ok();
-    let filter: Targets =
-        wanted.as_deref().unwrap_or("info").parse().unwrap_or_else(|_| Targets::new());
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

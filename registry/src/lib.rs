@@ -19,5 +19,6 @@ mod metrics;
 mod rest;
 mod run;
 mod stream;
+pub mod talk;
 
 pub use run::{RunError, run};

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use lathe_registry::config::{Config, Flags, LogFormat};
+use lathe_registry::config::{Config, Flags};
+use lathe_registry::talk::{fail, log_to_stderr};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -54,26 +55,4 @@ fn announce(url: &str) {
         tracing::warn!(%error, "nobody reads where this registry listens");
     }
     tracing::info!(%url, "listening");
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LATHE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
-/// One line with the error and its causes.
-fn fail(code: u8, error: &dyn Error) -> ExitCode {
-    let mut text = format!("lathe-registry: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::from(code)
 }

@@ -18,6 +18,7 @@ mod processes;
 mod run;
 mod secret;
 mod sweep;
+pub mod talk;
 
 pub use host::{HostError, run as run_host};
 pub use http::BindError;

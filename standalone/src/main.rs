@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use lathe_child::Pid;
-use lathe_standalone::config::{CommandLine, Config, Internal, LogFormat};
+use lathe_standalone::config::{CommandLine, Config, Internal};
+use lathe_standalone::talk::{fail, log_to_stderr};
 use lathe_standalone::{Ready, run, run_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
@@ -74,26 +75,4 @@ fn announce(ready: &Ready) {
         tracing::warn!(%error, "nobody reads where this listens");
     }
     tracing::info!(url = ready.listening, store = ready.store, "listening");
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LATHE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
-/// One line with the error and its causes.
-fn fail(code: u8, error: &dyn Error) -> ExitCode {
-    let mut text = format!("lathe-standalone: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::from(code)
 }

@@ -9,7 +9,7 @@ fn variables() -> Vec<(String, String)> {
         ("MESOS_SLAVE_ID", "s1"),
         ("MESOS_SLAVE_PID", "slave(1)@127.0.0.1:5051"),
         ("MESOS_AGENT_ENDPOINT", "127.0.0.1:5051"),
-        ("MESOS_DIRECTORY", "/work/sandbox"),
+        ("MESOS_DIRECTORY", "/srv/sandbox"),
         ("MESOS_SANDBOX", "/mnt/mesos/sandbox"),
         ("MESOS_CHECKPOINT", "1"),
         ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
@@ -34,7 +34,7 @@ fn the_variables_of_an_agent_are_read() {
     assert_eq!(environment.framework_id, "f1");
     assert_eq!(environment.executor_id, "e1");
     assert_eq!(environment.agent_id, "s1");
-    assert_eq!(environment.directory, PathBuf::from("/work/sandbox"));
+    assert_eq!(environment.directory, PathBuf::from("/srv/sandbox"));
     assert_eq!(environment.sandbox, PathBuf::from("/mnt/mesos/sandbox"));
     let url = environment.url.to_string();
     assert_eq!(url, "http://127.0.0.1:5051/slave(1)/api/v1/executor");
