@@ -78,11 +78,16 @@ pub(crate) fn show(name: &str, plan: &v1::Plan) -> String {
         lines.push(line);
     }
     let kept = plan.changes.iter().filter(|change| change.kind() == Kind::Keep).count();
+    let changes = match lines.len() {
+        0 => "no instance changes".to_owned(),
+        1 => "1 change".to_owned(),
+        more => format!("{more} changes"),
+    };
     lines.extend(plan.notes.iter().map(|note| format!("  ~ {note}")));
     if lines.is_empty() {
         return format!("{name}: nothing changes ({kept} instances stay)");
     }
-    let head = format!("{name}: {} changes, {kept} instances stay", lines.len());
+    let head = format!("{name}: {changes}, {kept} instances stay");
     format!("{head}\n{}", lines.join("\n"))
 }
 

@@ -19,7 +19,10 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
         let question =
             format!("{}: {running} running instances would be stopped. Go on?", asked.topology);
         if running > 0 && !printer.confirm(&question) {
-            let failure = Failure::new("not removed: running instances would be stopped");
+            let failure = Failure::new(format!(
+                "{} is not removed: {running} running instances would be stopped",
+                asked.topology
+            ));
             return Err(failure.with_code(REFUSED).with_hint("--yes goes on without asking"));
         }
     }

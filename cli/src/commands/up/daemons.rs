@@ -8,7 +8,7 @@ use lathe_child::{Child, Exit, Output, Pid, Signal, Spawn};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::failure::Failure;
+use crate::failure::{BAD_INPUT, FAILED, Failure};
 use crate::home::Home;
 
 /// From start to the line that says where a daemon listens.
@@ -153,7 +153,10 @@ fn failure(started: &Started, exit: Option<Exit>) -> Failure {
     let log = std::fs::read_to_string(&started.log).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n  ");
+    // A daemon says by this code that what it was told is wrong, and most of that was told to us.
+    let wrong_input = exit.and_then(|exit| exit.code) == Some(i32::from(BAD_INPUT));
     Failure::new(format!("lathe-{name} {how}; its log ends:\n  {tail}"))
+        .with_code(if wrong_input { BAD_INPUT } else { FAILED })
         .with_hint(format!("the whole log is in {}", started.log.display()))
 }
 
