@@ -24,7 +24,6 @@ impl Outcome {
     ///
     /// # Panics
     /// With everything that the command said, when it is another one.
-    #[must_use = "what it said is what it is run for; use `expect` to be explicit"]
     pub fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
         self

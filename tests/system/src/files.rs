@@ -32,3 +32,42 @@ pub fn write(path: &Path, text: &str) -> PathBuf {
     fs::write(path, text).expect("the file is written");
     path.to_owned()
 }
+
+/// A topology of scripts: programs without the SDK that run a shell text. One instance each.
+#[derive(Clone, Debug, Default)]
+pub struct Scripts {
+    text: String,
+}
+
+impl Scripts {
+    /// One more task; `keys` are further lines of its section.
+    #[must_use]
+    pub fn with(mut self, path: &str, script: &str, keys: &str) -> Self {
+        let (folder, script) = (fixture("script"), serde_json::json!(script));
+        let text = format!(
+            "[task.{path}]\ncrate = \"script\"\nversion = \"1.0.0\"\ntask = \"script\"\n\
+             path = {}\nargs = [{script}]\nresources = {{ cpus = 0.1, ports = [] }}\n",
+            serde_json::json!(folder),
+        );
+        let tasks = if keys.contains("tasks = ") { "" } else { "tasks = 1\n" };
+        self.text.push_str(&format!("{text}{tasks}{keys}\n"));
+        self
+    }
+
+    /// Writes it.
+    #[must_use]
+    pub fn write(&self, path: &Path) -> PathBuf {
+        write(path, &self.text)
+    }
+}
+
+/// The README's topology for a place of its own: its crates are named by the whole path.
+///
+/// # Panics
+/// When the example cannot be read.
+#[must_use]
+pub fn moved_example() -> String {
+    let text = fs::read_to_string(example()).expect("the example is there");
+    let paths = serde_json::json!([examples().join("tasks/*")]);
+    format!("[crates]\npaths = {paths}\n\n{text}")
+}

@@ -110,6 +110,31 @@ impl Request {
         })
     }
 
+    /// Says that a body of so many bytes comes, sends none of it, and gives whatever is answered.
+    ///
+    /// # Panics
+    /// When nothing is answered.
+    #[must_use]
+    pub fn announcing(&self, length: u64) -> String {
+        use std::io::{Read as _, Write as _};
+        let (authority, path) = parts(&self.url);
+        let mut head = format!("{} {path} HTTP/1.1\r\nhost: {authority}\r\n", self.method);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("connection: close\r\ncontent-length: {length}\r\n\r\n"));
+        let mut stream = std::net::TcpStream::connect(authority).expect("somebody listens");
+        stream.set_read_timeout(Some(ANSWER_TIME)).expect("a limit is set");
+        stream.write_all(head.as_bytes()).expect("the head is taken");
+        let mut answer = Vec::new();
+        let mut piece = [0; 4096];
+        while let Ok(read @ 1..) = stream.read(&mut piece) {
+            answer.extend_from_slice(&piece[..read]);
+        }
+        assert!(!answer.is_empty(), "{} {} is not answered", self.method, self.url);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     fn as_http(&self) -> Result<hyper::Request<Full<Bytes>>, Failed> {
         let (authority, path) = parts(&self.url);
         let mut request = hyper::Request::builder().method(self.method.clone()).uri(path);

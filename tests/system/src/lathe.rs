@@ -234,14 +234,19 @@ impl Lathe {
     /// The processes of instances by incarnation: those that executors started.
     #[must_use]
     pub fn tasks(&self) -> BTreeMap<String, Process> {
-        let incarnation = |one: &Process| one.environment().remove("LATHE_INCARNATION");
-        let all = self.processes();
-        let is_task = |one: &&Process| {
+        let mut all = self.processes();
+        // What a task starts may be adopted by the executor, but it is younger than the task.
+        all.sort_by_key(Process::started);
+        let mut tasks = BTreeMap::new();
+        for one in all {
             let parent = Process::of(one.parent);
-            parent.is_some_and(|parent| parent.name.starts_with("lathe-exec"))
-        };
-        let tasks = all.iter().filter(is_task);
-        tasks.filter_map(|one| Some((incarnation(one)?, one.clone()))).collect()
+            if parent.is_some_and(|parent| parent.name == "lathe-executor")
+                && let Some(incarnation) = one.environment().remove("LATHE_INCARNATION")
+            {
+                tasks.entry(incarnation).or_insert(one);
+            }
+        }
+        tasks
     }
 
     /// The process of an incarnation.

@@ -18,7 +18,7 @@ mod waiting;
 
 pub use binaries::{Binaries, binaries};
 pub use child::{Outcome, Running};
-pub use files::{example, examples, fixture, write};
+pub use files::{Scripts, example, examples, fixture, moved_example, write};
 pub use http::{Answer, Request};
 pub use lathe::Lathe;
 pub use load::{Load, Tally};

@@ -77,6 +77,12 @@ impl Process {
             .collect()
     }
 
+    /// When it was started, and which came first of those of one tick as long as ids count up.
+    #[must_use]
+    pub fn started(&self) -> (u64, u32) {
+        (self.started, self.pid)
+    }
+
     /// Whether this very process runs still.
     #[must_use]
     pub fn runs(&self) -> bool {

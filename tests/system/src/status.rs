@@ -63,13 +63,13 @@ impl Instance {
         format!("http://{address}:{}", self.ports["http"])
     }
 
-    /// The number of its life: 7 of `http.lb#2.7`.
+    /// The number of its life: 7 of `http.lb#2.7`; 0 between two lives.
     ///
     /// # Panics
-    /// When it has no life.
+    /// When its incarnation is not named after it.
     #[must_use]
     pub fn life(&self) -> u64 {
-        let incarnation = self.incarnation.as_ref().expect("it has an incarnation");
+        let Some(incarnation) = &self.incarnation else { return 0 };
         let (instance, life) = incarnation.rsplit_once('.').expect("instance, dot, number");
         assert_eq!(instance, self.instance);
         life.parse().expect("a number")
