@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use lathe_child::Pid;
 use lathe_standalone::config::{CommandLine, Config, Internal};
-use lathe_standalone::talk::{fail, log_to_stderr};
-use lathe_standalone::{Ready, run, run_host};
+use lathe_standalone::talk::{announce, fail, log_to_stderr};
+use lathe_standalone::{run, run_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -65,14 +65,4 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     };
     run(config, announce, shutdown).await?;
     Ok(())
-}
-
-/// The one line on stdout by which whoever started this process knows where it listens.
-fn announce(ready: &Ready) {
-    let line = serde_json::json!({ "listening": ready.listening, "store": ready.store });
-    let mut out = std::io::stdout();
-    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-        tracing::warn!(%error, "nobody reads where this listens");
-    }
-    tracing::info!(url = ready.listening, store = ready.store, "listening");
 }

@@ -1,9 +1,10 @@
-//! What the process says of itself on stderr: its log, and its last words.
+//! What the process says of itself: where it listens, its log, and its last words.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::Ready;
 use crate::config::LogFormat;
 
 /// Starts the log on stderr; `LATHE_LOG` says what is logged.
@@ -27,4 +28,14 @@ pub fn fail(code: u8, error: &dyn Error) -> ExitCode {
     }
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(code)
+}
+
+/// The one line on stdout by which whoever started this process knows where it listens.
+pub fn announce(ready: &Ready) {
+    let line = serde_json::json!({ "listening": ready.listening, "store": ready.store });
+    let mut out = std::io::stdout();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::warn!(%error, "nobody reads where this listens");
+    }
+    tracing::info!(url = ready.listening, store = ready.store, "listening");
 }
