@@ -1,15 +1,14 @@
 //! Cargo, run for its binaries: the paths come from its own messages.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use cargo_metadata::Message;
+use lathe_child::{Child, Output, Signal, Spawn};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::Command;
 
 use super::Wish;
 use super::find::{Found, not_found};
-use crate::failure::{BAD_INPUT, FAILED, Failure};
+use crate::failure::{BAD_INPUT, FAILED, Failure, chain};
 
 /// Bytes of cargo's own talk that are kept for an error.
 const TALK_MAX: u64 = 64 * 1024;
@@ -29,13 +28,12 @@ pub(super) async fn build(
     target: &Path,
     progress: impl FnMut(usize),
 ) -> Result<PathBuf, Failure> {
-    let mut command = cargo();
-    command.args(["build", "--release", "--bins", "--manifest-path"]);
-    command.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
+    let mut cargo = cargo().args(["build", "--release", "--bins", "--manifest-path"]);
+    cargo = cargo.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
     if !wish.features.is_empty() {
-        command.args(["--features", &wish.features.join(",")]);
+        cargo = cargo.args(["--features", &wish.features.join(",")]);
     }
-    let run = run(command, progress).await?;
+    let run = run(cargo, progress).await?;
     if !run.success {
         let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
         return Err(Failure::new(format!("{text}\n{}", run.talk.trim_end())).with_code(BAD_INPUT));
@@ -59,36 +57,34 @@ pub(super) async fn build(
 /// Builds a crate of a registry or of a git repository.
 pub(super) async fn install(wish: &Wish, found: &Found, target: &Path) -> Result<PathBuf, Failure> {
     let root = target.join("installed").join(format!("{}-{}", wish.crate_name, wish.version));
-    let mut command = cargo();
-    command.args(["install", "--force", "--no-track", "--locked", "--root"]).arg(&root);
-    command.arg("--target-dir").arg(target);
+    let mut cargo = cargo().args(["install", "--force", "--no-track", "--locked", "--root"]);
+    cargo = cargo.arg(&root).arg("--target-dir").arg(target);
     match found {
         Found::Git { url, rev } => {
-            command.args(["--git", url]);
+            cargo = cargo.args(["--git", url]);
             if !rev.is_empty() {
-                command.args(["--rev", rev]);
+                cargo = cargo.args(["--rev", rev]);
             }
         }
         _ => {
-            command.args(["--version", &format!("={}", wish.version)]);
+            cargo = cargo.args(["--version", &format!("={}", wish.version)]);
             if let Some(registry) = &wish.registry {
-                command.args(["--registry", registry]);
+                cargo = cargo.args(["--registry", registry]);
             }
         }
     }
     if !wish.features.is_empty() {
-        command.args(["--features", &wish.features.join(",")]);
+        cargo = cargo.args(["--features", &wish.features.join(",")]);
     }
-    command.arg(&wish.crate_name).stdin(Stdio::null());
-    let output = command.output().await.map_err(|error| Failure::io("running cargo", &error))?;
-    if !output.status.success() {
-        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
-        let missing = talk.contains("could not find") || talk.contains("no matching package");
+    let run = run(cargo.arg(&wish.crate_name), |_| {}).await?;
+    if !run.success {
+        let missing =
+            run.talk.contains("could not find") || run.talk.contains("no matching package");
         if missing {
-            return Err(not_found(wish).with_hint(talk.trim().to_owned()));
+            return Err(not_found(wish).with_hint(run.talk.trim().to_owned()));
         }
         let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
-        return Err(Failure::new(format!("{text}\n{}", talk.trim_end())).with_code(BAD_INPUT));
+        return Err(Failure::new(format!("{text}\n{}", run.talk.trim_end())).with_code(BAD_INPUT));
     }
     Ok(root.join("bin").join(&wish.crate_name))
 }
@@ -99,23 +95,40 @@ struct Run {
     talk: String,
 }
 
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Variables of the cargo that may have started us would confuse the one that we start.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_TARGET_DIR"]
-    {
-        command.env_remove(name);
-    }
-    command.kill_on_drop(true);
-    command
+/// Cargo with our environment, but for variables of the cargo that may have started us: they would
+/// confuse the one that we start.
+fn cargo() -> Spawn {
+    let foreign =
+        ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_TARGET_DIR"];
+    let own = std::env::vars_os().filter(|(name, _)| !foreign.iter().any(|one| name == one));
+    Spawn::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .envs(own)
+        .parent_death(Signal::Kill)
+        .own_group()
 }
 
-async fn run(mut command: Command, mut progress: impl FnMut(usize)) -> Result<Run, Failure> {
-    command.args(["--message-format", "json-render-diagnostics"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| Failure::io("running cargo", &error))?;
-    let stdout = child.stdout.take().expect("it was piped just now");
-    let stderr = child.stderr.take().expect("it was piped just now");
+/// Ends cargo, its compilers and what build scripts have started, however the build is left.
+struct Build(Child);
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_none() {
+            lathe_child::kill_descendants(self.0.id(), Signal::Kill);
+            // It may be gone by now.
+            let _ = self.0.signal_group(Signal::Kill);
+        }
+    }
+}
+
+async fn run(cargo: Spawn, mut progress: impl FnMut(usize)) -> Result<Run, Failure> {
+    let cargo = cargo.args(["--message-format", "json-render-diagnostics"]);
+    let child = cargo.stdout(Output::Pipe).stderr(Output::Pipe).start();
+    let mut build = Build(child.map_err(|error| {
+        let text = format!("running cargo: {}", chain(&error));
+        Failure::new(text).with_hint("Rust is needed to build crates")
+    })?);
+    let stdout = build.0.stdout().expect("it was piped just now");
+    let stderr = build.0.stderr().expect("it was piped just now");
     let talk = tokio::spawn(last_of(stderr));
     let mut lines = BufReader::new(stdout).lines();
     let mut binaries = Vec::new();
@@ -129,9 +142,9 @@ async fn run(mut command: Command, mut progress: impl FnMut(usize)) -> Result<Ru
             }
         }
     }
-    let status = child.wait().await.map_err(|error| Failure::io("waiting for cargo", &error))?;
+    let exit = build.0.wait().await;
     let talk = talk.await.unwrap_or_default();
-    Ok(Run { success: status.success(), binaries, talk })
+    Ok(Run { success: exit.success(), binaries, talk })
 }
 
 /// The end of a stream, as text.
@@ -168,18 +181,17 @@ pub(crate) async fn build_workspace_binaries(
     let own =
         std::env::current_exe().map_err(|error| Failure::io("finding this binary", &error))?;
     let target = own.parent().and_then(Path::parent).map(Path::to_owned);
-    let mut command = cargo();
-    command.current_dir(root).arg("build");
+    let mut cargo = cargo().dir(root).arg("build");
     if !cfg!(debug_assertions) {
-        command.arg("--release");
+        cargo = cargo.arg("--release");
     }
     if let Some(target) = target {
-        command.arg("--target-dir").arg(target);
+        cargo = cargo.arg("--target-dir").arg(target);
     }
     for name in names {
-        command.args(["--bin", name]);
+        cargo = cargo.args(["--bin", name]);
     }
-    let run = run(command, progress).await?;
+    let run = run(cargo, progress).await?;
     if !run.success {
         let text = format!("the daemons did not build\n{}", run.talk.trim_end());
         return Err(Failure::new(text).with_code(FAILED));
