@@ -39,18 +39,48 @@ fn until_synced(events: &Events) -> (Vec<Event>, String) {
     }
 }
 
+fn shows_all_instances(lathe: &Lathe) {
+    let status = lathe.status();
+    let listed = lathe.read_registry("/v1/instances");
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 13);
+    for entry in listed {
+        let name = entry["incarnation"].as_str().unwrap().rsplit_once('.').unwrap().0;
+        let one = status.instance(name);
+        assert_eq!(entry["state"], "ready");
+        assert_eq!(entry["host"].as_str(), one.host.as_deref());
+        assert_eq!(entry["ports"]["http"], one.ports["http"]);
+        assert_eq!(entry["address"].as_str(), one.address.as_deref());
+    }
+    for (query, number) in
+        [("task=http.lb", 3), ("tag=frontpage", 10), ("topology=my_topology&tag=net", 3)]
+    {
+        let some = lathe.read_registry(&format!("/v1/instances?{query}"));
+        assert_eq!(some.as_array().unwrap().len(), number, "{query}");
+    }
+    let odd = Request::get(format!("{}/v1/instances?colour=red", lathe.registry())).send();
+    assert_eq!(odd.status, 400);
+}
+
 fn commit(id: &str) -> u64 {
     id.rsplit_once('.').unwrap().1.parse().unwrap()
 }
 
-#[test]
-fn the_registry_shows_groups_with_versions_and_instances() {
+/// The example, once the registry has heard that all is ready. It may be late; what it shows, it
+/// has been told.
+fn heard_example() -> Lathe {
     let lathe = Lathe::with(&example());
-    // The registry may be late; what it shows, it has been told.
     until("13 ready in the registry", SOON, || {
         let all = lathe.read_registry("/v1/groups/http");
         all_ready(&all).filter(|all| all.len() == 13)
     });
+    lathe
+}
+
+#[test]
+fn the_registry_shows_instances_and_groups_that_know_their_versions() {
+    let lathe = heard_example();
+    shows_all_instances(&lathe);
     let groups = lathe.read_registry("/v1/groups");
     let by_name: BTreeMap<&str, &Value> = groups
         .as_array()
@@ -88,27 +118,6 @@ fn the_registry_shows_groups_with_versions_and_instances() {
     let unknown = lathe.read_registry("/v1/groups/nobody");
     assert_eq!((unknown["entries"].as_array().unwrap().len(), &unknown["version"]), (0, &0.into()));
 
-    let status = lathe.status();
-    let listed = lathe.read_registry("/v1/instances");
-    let listed = listed.as_array().unwrap();
-    assert_eq!(listed.len(), 13);
-    for entry in listed {
-        let name = entry["incarnation"].as_str().unwrap().rsplit_once('.').unwrap().0;
-        let one = status.instance(name);
-        assert_eq!(entry["state"], "ready");
-        assert_eq!(entry["host"].as_str(), one.host.as_deref());
-        assert_eq!(entry["ports"]["http"], one.ports["http"]);
-        assert_eq!(entry["address"].as_str(), one.address.as_deref());
-    }
-    for (query, number) in
-        [("task=http.lb", 3), ("tag=frontpage", 10), ("topology=my_topology&tag=net", 3)]
-    {
-        let some = lathe.read_registry(&format!("/v1/instances?{query}"));
-        assert_eq!(some.as_array().unwrap().len(), number, "{query}");
-    }
-    let odd = Request::get(format!("{}/v1/instances?colour=red", lathe.registry())).send();
-    assert_eq!(odd.status, 400);
-
     // One ends: the tag of a group that it was in is another one, those of others are not.
     let load_balancers = format!("{}/v1/groups/lb", lathe.registry());
     let others = Request::get(&load_balancers).send().header("etag").unwrap().to_owned();
@@ -126,93 +135,86 @@ fn the_registry_shows_groups_with_versions_and_instances() {
     assert_eq!(same.status, 304);
 }
 
-#[test]
-fn a_stream_resumes_without_a_gap_while_instances_are_killed() {
-    let lathe = Lathe::with(&example());
-    let url = format!("{}/v1/watch?group=frontpage&group=http.lb", lathe.registry());
-    let events = Events::open(&url, None);
-    let (first, mut last) = until_synced(&events);
-    let groups: BTreeSet<&str> =
-        first.iter().filter_map(|event| event.data["group"].as_str()).collect();
-    assert_eq!(groups, BTreeSet::from(["frontpage", "http.lb"]));
+/// What a watcher has been shown.
+#[derive(Default)]
+struct Watcher {
+    /// Id of the last event.
+    last: String,
+    /// The newest view of each group.
+    known: BTreeMap<String, Value>,
+    /// Every life that was in a view.
+    shown: BTreeSet<String>,
+}
 
-    // What this watcher knows; a line for each life that it was shown.
-    let mut known: BTreeMap<String, Value> = BTreeMap::new();
-    let mut shown: BTreeSet<String> = BTreeSet::new();
-    let mut take = |event: &Event, last: &mut String| {
-        assert!(commit(&event.id) >= commit(last), "{} after {last}", event.id);
-        event.id.clone_into(last);
+impl Watcher {
+    fn take(&mut self, event: &Event) {
+        if !self.last.is_empty() {
+            assert!(commit(&event.id) >= commit(&self.last), "{} after {}", event.id, self.last);
+        }
+        self.last.clone_from(&event.id);
         if event.kind == "group" {
             let group = event.data["group"].as_str().unwrap().to_owned();
-            let before = known.get(&group).and_then(|view| view["version"].as_u64());
+            let before = self.known.get(&group).and_then(|view| view["version"].as_u64());
             assert!(event.data["version"].as_u64() > before, "{group} goes on");
-            shown.extend(states(&event.data).into_keys());
-            known.insert(group, event.data.clone());
+            self.shown.extend(states(&event.data).into_keys());
+            self.known.insert(group, event.data.clone());
         }
-    };
-    for event in &first {
-        take(event, &mut event.id.clone());
     }
 
-    // While it listens.
-    let killed = format!("{HEAVY}#0.1");
-    lathe.task(&killed).signal(Signal::KILL);
-    loop {
-        let event = events.next(SOON).expect("the stream goes on");
-        take(&event, &mut last);
-        if event.kind != "group" {
-            continue;
-        }
-        let seen = states(&event.data);
-        if seen.get(&format!("{HEAVY}#0.2")).map(String::as_str) == Some("ready") {
-            assert!(!seen.contains_key(&killed), "{seen:?}");
-            break;
+    /// Listens until these lives of front pages are ready, and every other one.
+    fn listen(&mut self, events: &Events, lives: &[String]) {
+        loop {
+            let event = events.next(SOON).expect("the stream goes on");
+            self.take(&event);
+            let ready = all_ready(&self.known["frontpage"]).unwrap_or_default();
+            if ready.len() == 10 && lives.iter().all(|life| ready.contains(life)) {
+                return;
+            }
         }
     }
+}
+
+#[test]
+fn a_stream_resumes_without_a_gap_while_instances_are_killed() {
+    let lathe = heard_example();
+    let kill = |task: &str, slot: u32| {
+        lathe.task(&format!("{task}#{slot}.1")).signal(Signal::KILL);
+        format!("{task}#{slot}.2")
+    };
+    let url = format!("{}/v1/watch?group=frontpage&group=http.lb", lathe.registry());
+    let mut watcher = Watcher::default();
+    let events = Events::open(&url, None);
+    let (first, _) = until_synced(&events);
+    first.iter().for_each(|event| watcher.take(event));
+    let groups: Vec<&str> = watcher.known.keys().map(String::as_str).collect();
+    assert_eq!(groups, ["frontpage", "http.lb"]);
+
+    // While it listens.
+    let mut lives = vec![kill(HEAVY, 0)];
+    watcher.listen(&events, &lives);
     drop(events);
 
     // Unchanged, resumed: nothing is sent again.
-    let events = Events::open(&url, Some(&last));
-    let (missed, synced) = until_synced(&events);
+    let events = Events::open(&url, Some(&watcher.last));
+    let (missed, _) = until_synced(&events);
     let missed: Vec<&Event> = missed.iter().filter(|event| event.kind == "group").collect();
     assert!(missed.is_empty(), "{missed:?}");
-    assert!(commit(&synced) >= commit(&last));
     drop(events);
 
     // While nobody listens, and again while it resumes.
-    for slot in 1..4 {
-        lathe.task(&format!("{HEAVY}#{slot}.1")).signal(Signal::KILL);
-    }
+    lives.extend((1..4).map(|slot| kill(HEAVY, slot)));
     until("replacements", SOON, || {
-        let view = lathe.read_registry("/v1/groups/frontpage");
-        all_ready(&view).filter(|all| (1..4).all(|slot| all.contains(&format!("{HEAVY}#{slot}.2"))))
+        let ready = all_ready(&lathe.read_registry("/v1/groups/frontpage"))?;
+        lives.iter().all(|life| ready.contains(life)).then_some(())
     });
-    lathe.task(&format!("{LIGHT}#2.1")).signal(Signal::KILL);
-    let events = Events::open(&url, Some(&last));
-    let mut news = 0;
-    loop {
-        let event = events.next(SOON).expect("the stream goes on");
-        if event.kind == "group" {
-            assert_eq!(event.data["group"], "frontpage", "load balancers did not change");
-            news += 1;
-        }
-        take(&event, &mut last);
-        if event.kind != "group" {
-            continue;
-        }
-        let done = states(&event.data);
-        let ready = |one: &str| done.get(one).is_some_and(|state| state == "ready");
-        if ready(&format!("{LIGHT}#2.2")) && done.len() == 10 && done.values().all(|s| s == "ready")
-        {
-            break;
-        }
-    }
-    assert!(news >= 1);
+    lives.push(kill(LIGHT, 2));
+    let before = watcher.known["http.lb"]["version"].clone();
+    let events = Events::open(&url, Some(&watcher.last));
+    watcher.listen(&events, &lives);
+    assert_eq!(watcher.known["http.lb"]["version"], before, "load balancers did not change");
     let direct = lathe.read_registry("/v1/groups/frontpage");
-    assert_eq!(known["frontpage"]["entries"], direct["entries"], "the same in the end");
-    for slot in 0..4 {
-        assert!(shown.contains(&format!("{HEAVY}#{slot}.2")), "{shown:?}");
-    }
+    assert_eq!(watcher.known["frontpage"]["entries"], direct["entries"], "the same in the end");
+    assert!(lives.iter().all(|life| watcher.shown.contains(life)), "{:?}", watcher.shown);
 
     // An id of another history is no resume: everything comes.
     let strange = Events::open(&url, Some("another-history.7"));

@@ -60,7 +60,7 @@ fn the_schedulers_door_asks_for_the_token_the_host_and_a_bounded_body() {
     assert!([401, 404].contains(&stranger.status), "{}", stranger.status);
 
     let home = lathe.home();
-    for file in ["run/token", "run/endpoints.json", "run/lock", "key", "run/store.sock"] {
+    for file in ["run/token", "run/endpoints.json", "key", "run/store.sock"] {
         assert_eq!(mode(&home.join(file)) & 0o077, 0, "{file} is for its owner alone");
     }
     assert_eq!(
