@@ -1,1 +1,46 @@
-fn main() {}
+//! `lathe-bench`: measures one area and prints a row for each figure.
+//!
+//! Owns the way from arguments to the runtime and to an exit code: 0 when every row was measured,
+//! whether `ok` or `short`; 1 when one could not be. It must not know how anything is measured.
+
+mod args;
+mod ending;
+mod failure;
+mod http;
+mod machine;
+mod page;
+mod path;
+mod programs;
+mod report;
+mod row;
+mod say;
+mod surroundings;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Area, Args};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One thread: what is started here hangs on the life of the thread that started it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let measured = match runtime {
+        Ok(runtime) => runtime.block_on(ending::or_signal(async {
+            match args.area {
+                Area::Path => path::run(&args).await,
+            }
+        })),
+        Err(error) => Err(failure::Failure::io("starting the runtime", error)),
+    };
+    match measured {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say::talk(&format!("error: {}", failure::with_causes(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line of `lathe-bench`.
+//!
+//! Owns the words and their help. It must not know how a figure is measured.
+
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+
+/// Measures one area of Lathe, and prints a row for each figure.
+#[derive(Debug, Parser)]
+#[command(name = "lathe-bench", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// The area
+    #[arg(value_enum)]
+    pub(crate) area: Area,
+    /// Print the rows as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also measure what takes minutes: `lathe up` with all compiling
+    #[arg(long)]
+    pub(crate) cold: bool,
+    /// Rewrite the table in docs/performance.md; rows that were not measured stay as they are
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Measure these rows only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROW")]
+    pub(crate) only: Vec<Figure>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Area {
+    /// The main path: a topology file in, processes running and serving
+    Path,
+}
+
+/// The figures of the main path; their names are the names of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Figure {
+    /// A submission's receipt by the scheduler to all instances ready
+    ReceiptToReady,
+    /// The whole command `lathe submit`
+    SubmitCommand,
+    /// Warm `lathe up` to the first answer
+    WarmUp,
+    /// `lathe up` with all compiling, to the first answer
+    ColdUp,
+    /// Instructions that a request costs a task
+    HelloInstructions,
+    /// Resident memory of an executor
+    ExecutorMemory,
+    /// Start of standalone to its line
+    StandaloneReady,
+    /// Crates in a task's build
+    TaskCrates,
+}
+
+impl Figure {
+    /// All, in the order in which they are printed.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::ReceiptToReady,
+        Self::SubmitCommand,
+        Self::WarmUp,
+        Self::ColdUp,
+        Self::HelloInstructions,
+        Self::ExecutorMemory,
+        Self::StandaloneReady,
+        Self::TaskCrates,
+    ];
+
+    /// The name of its row.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ReceiptToReady => "receipt-to-ready",
+            Self::SubmitCommand => "submit-command",
+            Self::WarmUp => "warm-up",
+            Self::ColdUp => "cold-up",
+            Self::HelloInstructions => "hello-instructions",
+            Self::ExecutorMemory => "executor-memory",
+            Self::StandaloneReady => "standalone-ready",
+            Self::TaskCrates => "task-crates",
+        }
+    }
+}
+
+impl Args {
+    /// Whether this figure is to be measured.
+    pub(crate) fn wants(&self, figure: Figure) -> bool {
+        if self.only.is_empty() {
+            figure != Figure::ColdUp || self.cold
+        } else {
+            self.only.contains(&figure)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_called_the_same_on_the_command_line_in_json_and_in_tables() {
+        for figure in Figure::ALL {
+            let value = figure.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), figure.name());
+            assert_eq!(serde_json::to_value(figure).unwrap(), figure.name());
+        }
+        assert_eq!(Figure::ALL.len(), Figure::value_variants().len());
+    }
+
+    #[test]
+    fn minutes_are_spent_only_when_asked_for() {
+        let parse = |words: &[&str]| Args::parse_from([&["lathe-bench", "path"], words].concat());
+        assert!(!parse(&[]).wants(Figure::ColdUp));
+        assert!(parse(&[]).wants(Figure::WarmUp));
+        assert!(parse(&["--cold"]).wants(Figure::ColdUp));
+        let one = parse(&["--only", "cold-up,task-crates"]);
+        assert!(one.wants(Figure::ColdUp) && one.wants(Figure::TaskCrates));
+        assert!(!one.wants(Figure::WarmUp));
+    }
+}

@@ -1,0 +1,129 @@
+//! The main path: a topology file in, real processes running and serving.
+//!
+//! Owns the list of figures, their bars, and the order in which they are measured. How one is
+//! measured has a file of its own below.
+
+mod crates;
+mod hello;
+mod standalone;
+mod submits;
+mod ups;
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::args::{Args, Figure};
+use crate::failure::{Failure, with_causes};
+use crate::programs::{self, Programs};
+use crate::report::{Head, Outcome, Report};
+use crate::row::{Bar, Row, Unit};
+use crate::say;
+use crate::surroundings::Surroundings;
+
+/// Instances of the README's topology.
+const INSTANCES: u32 = 13;
+
+/// What a figure is counted in, and its bar.
+fn bar(figure: Figure) -> (Unit, Bar) {
+    match figure {
+        Figure::ReceiptToReady => (Unit::Seconds, Bar::AtMost(1.0)),
+        Figure::SubmitCommand => (Unit::Seconds, Bar::AtMost(2.0)),
+        Figure::WarmUp => (Unit::Seconds, Bar::AtMost(5.0)),
+        Figure::ColdUp => (Unit::Seconds, Bar::AtMost(360.0)),
+        Figure::HelloInstructions => (Unit::InstructionsPerRequest, Bar::AtMostOfPeer(1.10)),
+        Figure::ExecutorMemory => (Unit::Mebibytes, Bar::AtMost(8.0)),
+        Figure::StandaloneReady => (Unit::Milliseconds, Bar::AtMost(200.0)),
+        Figure::TaskCrates => (Unit::Crates, Bar::AtMost(70.0)),
+    }
+}
+
+/// What the measurements below share.
+#[derive(Debug)]
+struct Stage<'a> {
+    surroundings: &'a Surroundings,
+    lathe: &'a Programs,
+}
+
+/// Measures, prints, writes. True if every row has a value.
+pub(crate) async fn run(args: &Args) -> Result<bool, Failure> {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate_folder.parent().unwrap_or(crate_folder).to_owned();
+    let target = programs::target(&root).await?;
+    let surroundings = Surroundings::new(root, &target)?;
+    let root = &surroundings.root;
+    say::talk("building lathe and its daemons");
+    let lathe = programs::lathe(root).await?;
+    let head = Head::of("path", root).await;
+    if head.is_disturbed() {
+        say::talk(&format!("{}: what is measured in seconds is too long", head.shown_others()));
+    }
+    let stage = Stage { surroundings: &surroundings, lathe: &lathe };
+    let mut report = Report::new(head);
+    measure(args, &stage, &mut report).await;
+
+    report.close().await;
+    let samples = report.write_samples(&crate_folder.join("raw"))?;
+    say::talk(&format!("raw samples: {}", samples.display()));
+    if args.write {
+        let page = root.join("docs/performance.md");
+        report.write_page(&page)?;
+        say::talk(&format!("rewritten: {}", page.display()));
+    }
+    say::data(&if args.json { report.json(&samples) } else { report.table() });
+    Ok(report.is_whole())
+}
+
+async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
+    let start = Instant::now();
+    for figure in Figure::ALL.into_iter().filter(|figure| !args.wants(*figure)) {
+        report.leave_out(figure);
+    }
+    let of_one_cluster = [Figure::ReceiptToReady, Figure::SubmitCommand, Figure::ExecutorMemory];
+    let wanted: Vec<Figure> = of_one_cluster.into_iter().filter(|one| args.wants(*one)).collect();
+    if !wanted.is_empty() {
+        match submits::measure(stage, &wanted).await {
+            Ok(outcomes) => {
+                for (figure, measured, samples) in outcomes {
+                    take(report, figure, Ok((measured, samples)));
+                }
+            }
+            Err(error) => {
+                let why = with_causes(&error);
+                for figure in wanted {
+                    take(report, figure, Err(Failure::Unexpected(why.clone())));
+                }
+            }
+        }
+    }
+    for figure in Figure::ALL.into_iter().filter(|one| args.wants(*one)) {
+        let outcome = match figure {
+            Figure::ReceiptToReady | Figure::SubmitCommand | Figure::ExecutorMemory => continue,
+            Figure::WarmUp => ups::warm(stage).await,
+            Figure::ColdUp => ups::cold(stage).await,
+            Figure::HelloInstructions => hello::measure(stage).await,
+            Figure::StandaloneReady => standalone::measure(stage).await,
+            Figure::TaskCrates => crates::measure(&stage.surroundings.root).await,
+        };
+        take(report, figure, outcome);
+    }
+    say::talk(&format!("measured in {:.0} s", start.elapsed().as_secs_f64()));
+}
+
+/// A row of what was measured, or one that says why it was not.
+fn take(report: &mut Report, figure: Figure, outcome: Outcome) {
+    let (unit, bar) = bar(figure);
+    match outcome {
+        Ok((measured, samples)) => {
+            let row = Row::new(figure, unit, bar, measured);
+            say::talk(&format!("{}: {} ({})", figure.name(), row.shown_value(), row.how));
+            report.add(row, &samples);
+        }
+        Err(error) => {
+            let why = with_causes(&error);
+            say::talk(&format!("{}: not measured: {why}", figure.name()));
+            report.add(Row::missing(figure, unit, bar, why), &Value::Null);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Submissions to a running cluster with crates unchanged, by a call and by the command; then the
+//! memory of the executors that it has at the end.
+//!
+//! Owns the cluster and the order of its rounds. It must not know how the scheduler does its work.
+
+mod calls;
+mod memory;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use lathe_child::Output;
+use serde_json::{Value, json};
+
+use super::ups::lathe_up;
+use super::{INSTANCES, Stage};
+use crate::args::Figure;
+use crate::failure::Failure;
+use crate::row::{Measured, Series, Unit};
+use crate::say;
+use crate::surroundings::program;
+use crate::up::{BUILD, SOON, Up};
+use calls::{Scheduler, Submission};
+
+const ROUNDS: usize = 20;
+
+/// One figure's value and samples.
+type Taken = (Figure, Measured, Value);
+
+/// A cluster of its own for all that is wanted of these.
+pub(super) async fn measure(stage: &Stage<'_>, wanted: &[Figure]) -> Result<Vec<Taken>, Failure> {
+    say::talk("starting a cluster for submissions");
+    let folder = stage.surroundings.folder("home-")?;
+    let mut up = Up::start(lathe_up(stage)?, folder.path())?;
+    let taken = within(stage, wanted, &mut up, folder.path()).await;
+    let ended = up.end().await;
+    taken.and_then(|taken| ended.map(|()| taken))
+}
+
+async fn within(
+    stage: &Stage<'_>,
+    wanted: &[Figure],
+    up: &mut Up,
+    home: &std::path::Path,
+) -> Result<Vec<Taken>, Failure> {
+    up.stands(BUILD).await?;
+    let mut taken = Vec::new();
+    let (by_call, by_command) =
+        (wanted.contains(&Figure::ReceiptToReady), wanted.contains(&Figure::SubmitCommand));
+    if by_call || by_command {
+        let mut scheduler = Scheduler::connect(&up.endpoints()?).await?;
+        let submission = submission(stage)?;
+        say::talk(&format!("removing and submitting, {ROUNDS} rounds"));
+        let (mut calls, mut commands) = (Series::default(), Series::default());
+        for round in 0..ROUNDS {
+            if by_call {
+                scheduler.remove(&submission.name, round).await?;
+                let (took, parts) = scheduler.submit(&submission, round).await?;
+                calls.add_with(took, parts);
+            }
+            if by_command {
+                scheduler.remove(&submission.name, ROUNDS + round).await?;
+                commands.add(command(stage, home).await?.as_secs_f64());
+            }
+        }
+        if by_call {
+            let measured = calls.latency(Unit::Seconds);
+            taken.push((Figure::ReceiptToReady, measured, json!(calls)));
+        }
+        if by_command {
+            let measured = commands.latency(Unit::Seconds);
+            taken.push((Figure::SubmitCommand, measured, json!(commands)));
+        }
+    }
+    if wanted.contains(&Figure::ExecutorMemory) {
+        let (measured, samples) = memory::measure(up.pid()).await?;
+        taken.push((Figure::ExecutorMemory, measured, samples));
+    }
+    Ok(taken)
+}
+
+/// What the command line would send: the cache has exactly what this run's first `lathe up` built.
+fn submission(stage: &Stage<'_>) -> Result<Submission, Failure> {
+    let file = stage.surroundings.topology();
+    let source = fs::read_to_string(&file);
+    let source = source.map_err(|error| Failure::io("reading the topology", error))?;
+    let folder = stage.surroundings.cache.join("artifacts");
+    let entries = fs::read_dir(&folder);
+    let entries = entries.map_err(|error| Failure::io("listing the artifacts", error))?;
+    let mut artifacts = Vec::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let bytes = fs::read(&path);
+            let bytes = bytes.map_err(|error| Failure::io("reading an artifact's facts", error))?;
+            let facts = serde_json::from_slice(&bytes)
+                .map_err(|error| Failure::Unexpected(format!("an artifact's facts: {error}")))?;
+            artifacts.push(facts);
+        }
+    }
+    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(Submission { name: name.unwrap_or_default(), source, artifacts })
+}
+
+/// `lathe submit FILE`, from its start to its end.
+async fn command(stage: &Stage<'_>, home: &std::path::Path) -> Result<Duration, Failure> {
+    let log = home.join("submit.log");
+    let file = fs::File::create(&log).map_err(|error| Failure::io("making a log", error))?;
+    let spawn = program(stage.lathe.path("lathe")?)
+        .arg("submit")
+        .arg(stage.surroundings.topology())
+        .env("LATHE_HOME", home)
+        .env("LATHE_CACHE", &stage.surroundings.cache)
+        .stderr(Output::File(file));
+    let what = "lathe submit".to_owned();
+    let started = Instant::now();
+    let mut child =
+        spawn.start().map_err(|source| Failure::Start { program: what.clone(), source })?;
+    let exit = tokio::time::timeout(SOON, child.wait()).await;
+    let took = started.elapsed();
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    match exit {
+        Err(_) => {
+            child.end(Duration::ZERO).await;
+            Err(Failure::Late { what, limit: SOON })
+        }
+        Ok(exit) if exit.success() && said.contains(&format!("{INSTANCES} of {INSTANCES}")) => {
+            Ok(took)
+        }
+        Ok(exit) => {
+            let how = format!("code {:?}, signal {:?}", exit.code, exit.signal);
+            Err(Failure::Ended { what, how, said })
+        }
+    }
+}

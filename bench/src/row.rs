@@ -1,0 +1,165 @@
+//! A row: what a figure was measured to be, against what it must be.
+//!
+//! Owns the judgement and the words of a row. It must not know how anything is measured.
+
+mod series;
+
+use serde::Serialize;
+
+pub(crate) use series::Series;
+
+use crate::args::Figure;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Unit {
+    #[serde(rename = "s")]
+    Seconds,
+    #[serde(rename = "ms")]
+    Milliseconds,
+    #[serde(rename = "MiB")]
+    Mebibytes,
+    #[serde(rename = "crates")]
+    Crates,
+    #[serde(rename = "instructions/request")]
+    InstructionsPerRequest,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+            Self::Mebibytes => "MiB",
+            Self::Crates => "crates",
+            Self::InstructionsPerRequest => "instructions/request",
+        }
+    }
+
+    fn digits(self, value: f64) -> usize {
+        match self {
+            Self::Seconds if value < 10.0 => 3,
+            Self::Seconds | Self::Milliseconds => 1,
+            Self::Mebibytes => 2,
+            Self::Crates | Self::InstructionsPerRequest => 0,
+        }
+    }
+
+    /// A number with its unit.
+    pub(crate) fn show(self, value: f64) -> String {
+        format!("{value:.*} {}", self.digits(value), self.name())
+    }
+}
+
+/// What the value may be at most.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bar {
+    /// In the row's unit.
+    AtMost(f64),
+    /// As a multiple of the peer's value in the same run.
+    AtMostOfPeer(f64),
+}
+
+/// Something else that does the same, measured in the same run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) value: f64,
+    /// The row's value as a multiple of it: the median over the rounds.
+    pub(crate) ratio: f64,
+}
+
+/// Whether the bar is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Ok,
+    /// Over the bar, or not measured although it was wanted.
+    Short,
+}
+
+impl Verdict {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Short => "short",
+        }
+    }
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Row {
+    pub(crate) name: Figure,
+    /// None: it could not be measured, and `how` says why.
+    pub(crate) value: Option<f64>,
+    pub(crate) unit: Unit,
+    pub(crate) bar: Bar,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) verdict: Verdict,
+    /// How many samples the value stands for.
+    pub(crate) samples: usize,
+    /// The statistic, the spread, where the time went.
+    pub(crate) how: String,
+}
+
+/// A measured value and what it stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measured {
+    pub(crate) value: f64,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) samples: usize,
+    pub(crate) how: String,
+}
+
+impl Row {
+    /// Judges what was measured.
+    pub(crate) fn new(name: Figure, unit: Unit, bar: Bar, measured: Measured) -> Self {
+        let Measured { value, peer, samples, how } = measured;
+        let keeps = match (bar, &peer) {
+            (Bar::AtMost(most), _) => value <= most,
+            (Bar::AtMostOfPeer(most), Some(peer)) => peer.ratio <= most,
+            (Bar::AtMostOfPeer(_), None) => false,
+        };
+        let verdict = if keeps { Verdict::Ok } else { Verdict::Short };
+        Self { name, value: Some(value), unit, bar, peer, verdict, samples, how }
+    }
+
+    /// A row that has no value.
+    pub(crate) fn missing(name: Figure, unit: Unit, bar: Bar, why: String) -> Self {
+        let verdict = Verdict::Short;
+        Self { name, value: None, unit, bar, peer: None, verdict, samples: 0, how: why }
+    }
+
+    /// The value with its unit.
+    pub(crate) fn shown_value(&self) -> String {
+        let value = self.value.map(|value| self.unit.show(value));
+        match (value, self.bar, &self.peer) {
+            (None, ..) => "not measured".to_owned(),
+            (Some(value), Bar::AtMostOfPeer(_), Some(peer)) => {
+                format!("{:.3}×: {value}", peer.ratio)
+            }
+            (Some(value), ..) => value,
+        }
+    }
+
+    /// The bar with its unit.
+    pub(crate) fn shown_bar(&self) -> String {
+        match self.bar {
+            Bar::AtMost(most) => format!("≤ {most} {}", self.unit.name()),
+            Bar::AtMostOfPeer(most) => format!("≤ {most:.2}×"),
+        }
+    }
+
+    /// The peer and its value.
+    pub(crate) fn shown_peer(&self) -> String {
+        self.peer.as_ref().map_or_else(
+            || "–".to_owned(),
+            |peer| format!("{}: {}", peer.name, self.unit.show(peer.value)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;
