@@ -1,11 +1,15 @@
 //! After every event: what is not wanted is ended, what is missing is asked for, what has waited
 //! too long is given up, and what nobody needs is handed back.
 
+use std::collections::BTreeSet;
+
+use lathe_topology::TaskPath;
+
 use super::Framework;
 use super::command::{Call, Command};
 use super::ids::{Incarnation, InstanceId, Time};
 use super::persist::Then;
-use super::records::{Life, Phase};
+use super::records::{Life, MOVING, Phase};
 
 /// A kill that was not answered is sent again.
 const KILL_AGAIN_MS: u64 = 15_000;
@@ -40,12 +44,12 @@ impl Framework {
             .filter(|(record, life)| life.phase != Phase::Launching && self.must_end(record, life))
             .map(|(record, life)| (record.id.clone(), life.incarnation.clone()))
             .collect();
-        let mut replaced = std::collections::BTreeSet::new();
+        let mut replaced = BTreeSet::new();
         for (id, incarnation) in unwanted {
             let wanted = self.wanted.of(&id).is_some();
-            // Other contents: one of a task at a time, and only while the others are ready.
-            if wanted && self.is_newest(&id, &incarnation) && !self.may_replace(&id, &mut replaced)
-            {
+            // Other contents: one of a task at a time, and only while the others are ready. What
+            // moves makes room that others wait for.
+            if wanted && self.stays_for_now(&id, &incarnation, &mut replaced) {
                 continue;
             }
             self.end(now, &id, &incarnation, out);
@@ -63,18 +67,18 @@ impl Framework {
         }
     }
 
-    fn is_newest(&self, id: &InstanceId, incarnation: &Incarnation) -> bool {
-        self.instances
-            .get(id)
-            .and_then(|record| record.lives.last())
-            .is_some_and(|life| &life.incarnation == incarnation)
-    }
-
-    fn may_replace(
+    fn stays_for_now(
         &self,
         id: &InstanceId,
-        replaced: &mut std::collections::BTreeSet<lathe_topology::TaskPath>,
+        incarnation: &Incarnation,
+        replaced: &mut BTreeSet<TaskPath>,
     ) -> bool {
+        let life = self.instances.get(id).and_then(|record| record.lives.last());
+        let newest = life.filter(|life| &life.incarnation == incarnation);
+        newest.is_some_and(|life| life.identity != MOVING) && !self.may_replace(id, replaced)
+    }
+
+    fn may_replace(&self, id: &InstanceId, replaced: &mut BTreeSet<TaskPath>) -> bool {
         let Some((accepted, task)) = self.wanted.of(id) else { return true };
         let already = self
             .instances

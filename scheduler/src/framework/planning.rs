@@ -10,7 +10,7 @@ use super::Framework;
 use super::command::{Answer, Change, ChangeKind, Command, PlanInput, PlanView};
 use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
-use super::records::{Life, Phase};
+use super::records::{Life, MOVING, Phase, Write};
 use super::submissions::{Watcher, plain, refuse};
 use super::wanted::Accepted;
 
@@ -183,8 +183,26 @@ impl Framework {
                 phase: JobPhase::Persisting,
                 deadline_ms,
             });
-            self.accept(ask, target, None, out);
+            let moves = self.mark_moves(plan);
+            self.accept(ask, target, moves, None, out);
         }
+    }
+
+    /// What is to move ends where it is, and starts again as room comes free: the mark is durable
+    /// with the revision that asks for it.
+    fn mark_moves(&mut self, plan: &Plan) -> Vec<Write> {
+        let mut writes = Vec::new();
+        for assignment in &plan.assignments {
+            let Placed::Move { .. } = &assignment.change else { continue };
+            let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
+            let Some(record) = self.instances.get_mut(&id) else { continue };
+            record.last_host = Some(HostName(assignment.host.clone()));
+            if let Some(life) = record.lives.last_mut() {
+                MOVING.clone_into(&mut life.identity);
+            }
+            writes.push(Write::Instance(record.clone()));
+        }
+        writes
     }
 
     /// The planner chooses hosts by task; the missing slots are filled in their order.

@@ -118,6 +118,9 @@ pub struct Life {
     pub reason: Option<String>,
 }
 
+/// The identity of a life that ends so that its instance can move: no task's identity equals it.
+pub const MOVING: &str = "moving";
+
 /// Where an incarnation is in its life, as far as the framework knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -123,11 +123,13 @@ impl Framework {
         &mut self,
         ask: AskId,
         accepted: Accepted,
+        more: Vec<Write>,
         reverting: Option<Refusal>,
         out: &mut Vec<Command>,
     ) {
         let name = accepted.record.name.clone();
         let mut writes = vec![Write::Topology(accepted.record.clone())];
+        writes.extend(more);
         writes.extend(self.task_writes(&accepted));
         let accepting = Accepting { accepted: Some(accepted), name, ask, reverting };
         self.persist(writes, Then::Accept(Box::new(accepting)), out);
@@ -290,7 +292,7 @@ impl Framework {
                 Accepted::read(record).ok()
             });
             match old {
-                Some(old) => self.accept(ask, old, why, out),
+                Some(old) => self.accept(ask, old, Vec::new(), why, out),
                 None => self.forget(ask, &topology, why, out),
             }
         }

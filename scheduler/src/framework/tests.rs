@@ -102,6 +102,24 @@ fn what_would_stop_something_needs_leave() {
 }
 
 #[test]
+fn a_move_that_was_allowed_makes_room_for_what_waits_for_it() {
+    let mut rig = Rig::connected(2);
+    let small = format!("{}resources = {{ cpus = 1.5 }}\n", page(2));
+    rig.submit(&small);
+    rig.settle();
+    let big = "[task.big]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Page\"\ntasks = 1\n\
+               resources = { cpus = 3.5 }\n";
+    rig.submit(&format!("{small}{big}"));
+    assert!(matches!(rig.answers.last(), Some(Answer::Refused(_))), "{:?}", rig.answers.last());
+    rig.submit_moving(&format!("{small}{big}"), 1);
+    rig.settle();
+    let states: Vec<_> = rig.instances().into_iter().map(|one| one.state).collect();
+    assert_eq!(states, ["ready", "ready", "ready"]);
+    let hosts: Vec<_> = rig.instances().into_iter().filter_map(|one| one.host).collect();
+    assert!(hosts[1] == hosts[2] && hosts[0] != hosts[1], "{hosts:?}");
+}
+
+#[test]
 fn what_cannot_be_carried_out_any_more_is_reverted() {
     let mut rig = Rig::running(&page(2));
     rig.submit(&format!("{}resources = {{ cpus = 3.0 }}\n", page(2)));

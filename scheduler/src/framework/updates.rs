@@ -6,7 +6,7 @@ use super::command::{Call, Command};
 use super::event::{Status, TaskState};
 use super::ids::{Incarnation, InstanceId, Time};
 use super::persist::Then;
-use super::records::{InstanceRecord, Life, Phase};
+use super::records::{InstanceRecord, Life, MOVING, Phase};
 use super::{EventDraft, Framework};
 
 /// An instance that was ready for so long has proved itself; its end counts for nothing.
@@ -132,7 +132,10 @@ impl Framework {
         let life = record.lives.remove(at);
         record.last_end = Some(end_text(status));
         if newest {
-            record.last_host = Some(life.host.clone());
+            // Its next host is known already where it moves.
+            if life.identity != MOVING {
+                record.last_host = Some(life.host.clone());
+            }
             count_end(now, record, &life, status.state);
             record.finished = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
         }

@@ -164,6 +164,12 @@ impl Rig {
         self.ask(Question::Submit { submission, max_moves: 0, wait_ms: 0, id, may_stop });
     }
 
+    pub(super) fn submit_moving(&mut self, source: &str, max_moves: u32) {
+        let submission = self.submission(source);
+        let id = format!("id-{}", self.asks);
+        self.ask(Question::Submit { submission, max_moves, wait_ms: 0, id, may_stop: true });
+    }
+
     pub(super) fn ask(&mut self, question: Question) {
         self.asks += 1;
         self.step(Event::Asked { ask: AskId(self.asks), question });
