@@ -38,6 +38,12 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// The body as it is.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body as JSON.
     ///
     /// # Panics
@@ -133,6 +139,10 @@ impl Request {
         }
         assert!(!answer.is_empty(), "{} {} is not answered", self.method, self.url);
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     fn as_http(&self) -> Result<hyper::Request<Full<Bytes>>, Failed> {

@@ -13,6 +13,7 @@ mod load;
 mod process;
 mod sse;
 mod status;
+mod stream;
 mod turns;
 mod waiting;
 
@@ -25,4 +26,5 @@ pub use load::{Load, Tally};
 pub use process::{Process, Signal};
 pub use sse::{Event, Events};
 pub use status::{Instance, Status, Topology};
+pub use stream::Stream;
 pub use waiting::{BUILD, SOON, until};

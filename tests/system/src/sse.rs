@@ -1,12 +1,12 @@
-//! A stream of server-sent events, read by a thread of its own.
+//! A stream of server-sent events.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use crate::http::{Connection, Request, runtime};
+use crate::http::Request;
+use crate::stream::Stream;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,9 @@ pub struct Event {
 /// The stream; dropping it closes the connection.
 #[derive(Debug)]
 pub struct Events {
-    received: Receiver<Event>,
-    _close: tokio::sync::oneshot::Sender<()>,
+    stream: Stream,
+    parser: Parser,
+    parsed: VecDeque<Event>,
 }
 
 impl Events {
@@ -31,51 +32,26 @@ impl Events {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let (sender, received) = channel();
-        let (close, closed) = tokio::sync::oneshot::channel::<()>();
-        let url = url.to_owned();
-        std::thread::spawn(move || {
-            runtime().block_on(async {
-                let read = async {
-                    let mut connection = Connection::open(&url).await?;
-                    let mut body = connection.start(&request).await?.into_body();
-                    let mut parser = Parser::default();
-                    while let Some(frame) = body.frame().await {
-                        let bytes = frame?.into_data().unwrap_or_default();
-                        for event in parser.take(&bytes) {
-                            if sender.send(event).is_err() {
-                                return Ok(());
-                            }
-                        }
-                    }
-                    Ok::<(), crate::http::Failed>(())
-                };
-                tokio::select! {
-                    // However it ends, the receiver sees the end.
-                    _ = read => {}
-                    _ = closed => {}
-                }
-            });
-        });
-        Self { received, _close: close }
+        let stream = Stream::open(request);
+        Self { stream, parser: Parser::default(), parsed: VecDeque::new() }
     }
 
     /// The next event; None when the stream has ended.
     ///
     /// # Panics
-    /// When none comes in time.
+    /// When nothing at all comes in time; comments count as something.
     #[must_use]
-    pub fn next(&self, limit: Duration) -> Option<Event> {
-        match self.received.recv_timeout(limit) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no event within {} s", limit.as_secs()),
+    pub fn next(&mut self, limit: Duration) -> Option<Event> {
+        while self.parsed.is_empty() {
+            let bytes = self.stream.next(limit)?;
+            self.parsed.extend(self.parser.take(&bytes));
         }
+        self.parsed.pop_front()
     }
 }
 
 /// Lines to events. Comments and `retry` are passed over.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Parser {
     rest: Vec<u8>,
     id: String,

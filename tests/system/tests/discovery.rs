@@ -28,7 +28,7 @@ fn all_ready(view: &Value) -> Option<BTreeSet<String>> {
 }
 
 /// Events up to `synced`, that one not included.
-fn until_synced(events: &Events) -> (Vec<Event>, String) {
+fn until_synced(events: &mut Events) -> (Vec<Event>, String) {
     let mut heard = Vec::new();
     loop {
         let event = events.next(SOON).expect("the stream goes on");
@@ -162,7 +162,7 @@ impl Watcher {
     }
 
     /// Listens until these lives of front pages are ready, and every other one.
-    fn listen(&mut self, events: &Events, lives: &[String]) {
+    fn listen(&mut self, events: &mut Events, lives: &[String]) {
         loop {
             let event = events.next(SOON).expect("the stream goes on");
             self.take(&event);
@@ -183,20 +183,20 @@ fn a_stream_resumes_without_a_gap_while_instances_are_killed() {
     };
     let url = format!("{}/v1/watch?group=frontpage&group=http.lb", lathe.registry());
     let mut watcher = Watcher::default();
-    let events = Events::open(&url, None);
-    let (first, _) = until_synced(&events);
+    let mut events = Events::open(&url, None);
+    let (first, _) = until_synced(&mut events);
     first.iter().for_each(|event| watcher.take(event));
     let groups: Vec<&str> = watcher.known.keys().map(String::as_str).collect();
     assert_eq!(groups, ["frontpage", "http.lb"]);
 
     // While it listens.
     let mut lives = vec![kill(HEAVY, 0)];
-    watcher.listen(&events, &lives);
+    watcher.listen(&mut events, &lives);
     drop(events);
 
     // Unchanged, resumed: nothing is sent again.
-    let events = Events::open(&url, Some(&watcher.last));
-    let (missed, _) = until_synced(&events);
+    let mut events = Events::open(&url, Some(&watcher.last));
+    let (missed, _) = until_synced(&mut events);
     let missed: Vec<&Event> = missed.iter().filter(|event| event.kind == "group").collect();
     assert!(missed.is_empty(), "{missed:?}");
     drop(events);
@@ -209,16 +209,16 @@ fn a_stream_resumes_without_a_gap_while_instances_are_killed() {
     });
     lives.push(kill(LIGHT, 2));
     let before = watcher.known["http.lb"]["version"].clone();
-    let events = Events::open(&url, Some(&watcher.last));
-    watcher.listen(&events, &lives);
+    let mut events = Events::open(&url, Some(&watcher.last));
+    watcher.listen(&mut events, &lives);
     assert_eq!(watcher.known["http.lb"]["version"], before, "load balancers did not change");
     let direct = lathe.read_registry("/v1/groups/frontpage");
     assert_eq!(watcher.known["frontpage"]["entries"], direct["entries"], "the same in the end");
     assert!(lives.iter().all(|life| watcher.shown.contains(life)), "{:?}", watcher.shown);
 
     // An id of another history is no resume: everything comes.
-    let strange = Events::open(&url, Some("another-history.7"));
-    let (all, _) = until_synced(&strange);
+    let mut strange = Events::open(&url, Some("another-history.7"));
+    let (all, _) = until_synced(&mut strange);
     let groups = all.iter().filter(|event| event.kind == "group").count();
     assert_eq!(groups, 2);
 }

@@ -170,3 +170,13 @@ fn a_scheduler_that_was_killed_goes_on_where_it_was() {
     lathe.end(Signal::TERM).with_code(1);
     lathe.nothing_is_left(SOON);
 }
+
+#[test]
+fn without_its_registry_lathe_up_says_so_and_ends() {
+    let mut lathe = Lathe::new();
+    lathe.up(&[]);
+    lathe.daemon("lathe-registry").signal(Signal::KILL);
+    lathe.running().wait_for_line("lathe-registry was ended by signal 9", SOON);
+    lathe.nothing_is_left(SOON);
+    lathe.end(Signal::TERM).with_code(1);
+}
