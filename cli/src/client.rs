@@ -11,7 +11,7 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use lathe_api::rest::Problem;
+use lathe_api::rest::{EventView, Problem};
 use lathe_api::v1::scheduler_client::SchedulerClient;
 use serde::de::DeserializeOwned;
 use tokio_stream::StreamExt as _;
@@ -25,6 +25,8 @@ use crate::home::Home;
 
 /// Largest answer that is read whole.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest event of a stream.
+const EVENT_BYTES_MAX: usize = 1024 * 1024;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
@@ -138,6 +140,38 @@ impl Client {
             .request(Method::PUT, &path, Either::Right(StreamBody::new(Box::pin(frames))))
             .await?;
         if status.is_success() { Ok(()) } else { Err(refused(status, &bytes)) }
+    }
+
+    /// Follows `/v1/events` from now on; each event's JSON is handed out. Ends with the connection.
+    pub(crate) async fn events(
+        &self,
+        after: u64,
+        mut take: impl FnMut(EventView),
+    ) -> Result<(), Failure> {
+        let request = Request::get(format!("{}/v1/events", self.url))
+            .header("last-event-id", after)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.as_deref().unwrap_or_default()))
+            .body(Either::Left(Full::default()))
+            .map_err(|error| Failure::new(format!("`{}`: {error}", self.url)))?;
+        let response =
+            self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
+        let mut body = response.into_body();
+        let mut bytes = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(data) = frame.into_data() else { continue };
+            bytes.extend_from_slice(&data);
+            while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = bytes.drain(..=end).collect();
+                let json = line.strip_prefix(b"data:");
+                if let Some(event) = json.and_then(|json| serde_json::from_slice(json).ok()) {
+                    take(event);
+                }
+            }
+            if bytes.len() > EVENT_BYTES_MAX {
+                return Err(Failure::new("the scheduler sent an event without an end"));
+            }
+        }
+        Ok(())
     }
 
     async fn request(

@@ -1,14 +1,18 @@
 //! While `lathe up` runs: signals, the URLs to try, and what happens.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lathe_api::rest::StatusView;
+use lathe_api::rest::{EventView, StatusView};
 use lathe_topology::Topology;
 use tokio::sync::watch;
 
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::printer::Printer;
+
+/// So many times in a row the stream of events may break off.
+const BREAKS_MAX: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Counts of being told to end, by Ctrl-C or SIGTERM.
 pub(crate) struct Signals {
@@ -73,37 +77,37 @@ pub(crate) fn urls(status: &StatusView, topology: &Topology) -> Vec<String> {
     lines
 }
 
-/// Prints what happens, until the scheduler does not answer any more.
+/// Prints what happens after now, until the scheduler does not answer any more.
 pub(crate) async fn follow(client: &Client, printer: &Printer) {
-    let mut last: Option<std::collections::BTreeMap<String, String>> = None;
-    let mut misses = 0;
-    while misses < 20 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let Ok(status) = client.read::<StatusView>("/v1/status").await else {
-            misses += 1;
-            continue;
-        };
-        misses = 0;
-        let now: std::collections::BTreeMap<String, String> = status
-            .instances
-            .iter()
-            .map(|one| {
-                let id = one.incarnation.clone().unwrap_or_else(|| one.instance.clone());
-                let host = one.host.as_deref().map(|h| format!(" on {h}")).unwrap_or_default();
-                let reason = one.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-                (one.instance.clone(), format!("{id} {}{host}{reason}", one.state))
-            })
-            .collect();
-        if let Some(before) = &last {
-            for (instance, line) in &now {
-                if before.get(instance) != Some(line) {
-                    printer.say(line);
-                }
+    let mut last = None;
+    for _ in 0..BREAKS_MAX {
+        // The first time, what has led here is known already: it only sets the mark.
+        let after = last.unwrap_or(0);
+        let from = now_ms();
+        let known = last.is_some();
+        let followed = client.events(after, |event| {
+            last = Some(event.id);
+            if known || event.at_ms >= from {
+                printer.say(&line_of(&event));
             }
-            for instance in before.keys().filter(|instance| !now.contains_key(*instance)) {
-                printer.say(&format!("{instance} removed"));
-            }
+        });
+        if followed.await.is_err() {
+            tokio::time::sleep(PAUSE).await;
         }
-        last = Some(now);
     }
+}
+
+fn line_of(event: &EventView) -> String {
+    let subject = event.incarnation.as_deref().or(event.topology.as_deref()).unwrap_or("cluster");
+    let host = event.host.as_deref().map(|host| format!(" on {host}")).unwrap_or_default();
+    let message = match event.message.as_str() {
+        "" => String::new(),
+        text => format!(": {text}"),
+    };
+    format!("{subject} {}{host}{message}", event.kind)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
