@@ -109,6 +109,8 @@ impl Sender {
                     }
                     return;
                 }
+                // It is there and has not read of this incarnation yet.
+                Err(BeatError::Status { status: StatusCode::NOT_FOUND }) => return,
                 Err(error) => {
                     tracing::debug!(url, error = with_causes(&error), "a registry missed a beat");
                     self.connection = None;

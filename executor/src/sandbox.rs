@@ -120,9 +120,7 @@ pub fn environment(
     set("LATHE_SCHEDULERS", &spec.schedulers.join(","));
     set("LATHE_CONFIG", CONFIG_FILE);
     set("LATHE_SECRET_FILE", SECRET_FILE);
-    // A little less than what is waited for before the kill, so that a drain is not cut short.
-    let drain_ms = spec.grace_ms.saturating_sub(500).max(spec.grace_ms / 2);
-    set("LATHE_GRACE_MS", &drain_ms.to_string());
+    set("LATHE_GRACE_MS", &spec.grace_ms.to_string());
     set("LATHE_SERVED_BY", if spec.served_by { "1" } else { "0" });
     if spec.sdk {
         set("LATHE_HANDSHAKE", HANDSHAKE_SOCKET);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lathe_placement::{Change, Plan, RunningInstance, Verdict, place};
+use lathe_placement::{Assignment, Change, Plan, RunningInstance, Verdict, place};
 use lathe_topology::{TaskPath, Topology};
 
 use crate::framework::command::PlanInput;
@@ -22,17 +22,44 @@ pub fn plan(input: &PlanInput) -> Verdict {
     }
 }
 
-/// What can be placed although the whole cannot: each missing instance by itself, those before it
-/// counted as running. None when not one of them finds a host.
+/// What can be placed although the whole cannot: each topology by itself; and where that cannot be
+/// had either, each of its missing instances by itself. What was placed before counts as running.
+/// None when not one of them finds a host.
 fn pieces(input: &PlanInput) -> Option<Plan> {
     let mut input = input.clone();
     let mut plan = Plan::default();
-    for topology in input.topologies.clone() {
-        for (path, slot) in missing(&topology, &input).into_iter().take(PIECES_MAX) {
-            plan.assignments.extend(piece(&mut input, &topology, &path, slot));
+    for topology in std::mem::take(&mut input.topologies) {
+        let alone = std::slice::from_ref(&topology);
+        match place(&input.cluster, alone, &input.running, &input.options) {
+            Verdict::Placed(found) => {
+                let starts = found.assignments.into_iter().filter(|a| a.change == Change::Start);
+                for start in starts {
+                    input.running.instances.extend(as_running(&topology, &start));
+                    plan.assignments.push(start);
+                }
+            }
+            _ => {
+                for (path, slot) in missing(&topology, &input).into_iter().take(PIECES_MAX) {
+                    plan.assignments.extend(piece(&mut input, &topology, &path, slot));
+                }
+            }
         }
     }
     (!plan.assignments.is_empty()).then_some(plan)
+}
+
+fn as_running(topology: &Topology, start: &Assignment) -> Option<RunningInstance> {
+    let task = topology.task(&start.task)?;
+    Some(RunningInstance {
+        topology: topology.name.clone(),
+        task: start.task.clone(),
+        slot: start.slot,
+        host: start.host.clone(),
+        tags: task.carried_tags(),
+        biases: task.biases.clone(),
+        resources: task.resources.clone(),
+        keep: true,
+    })
 }
 
 fn missing(topology: &Topology, input: &PlanInput) -> Vec<(TaskPath, u32)> {
@@ -59,7 +86,7 @@ fn piece(
     topology: &Topology,
     path: &TaskPath,
     slot: u32,
-) -> Option<lathe_placement::Assignment> {
+) -> Option<Assignment> {
     let task = topology.task(path)?;
     let mut single = task.clone();
     single.count = 1;
@@ -69,18 +96,20 @@ fn piece(
         crates_paths: Vec::new(),
         tasks: vec![single],
     };
-    let verdict = place(&input.cluster, &[alone], &input.running, &input.options);
+    let mut options = input.options.clone();
+    options.previous = options
+        .previous
+        .get(&(path.clone(), slot))
+        .map(|host| ((path.clone(), 0), host.clone()))
+        .into_iter()
+        .collect();
+    let verdict = place(&input.cluster, &[alone], &input.running, &options);
     let Verdict::Placed(plan) = verdict else { return None };
     let found = plan.assignments.into_iter().find(|a| a.change == Change::Start)?;
-    input.running.instances.push(RunningInstance {
-        topology: topology.name.clone(),
-        task: path.clone(),
-        slot,
-        host: found.host.clone(),
-        tags: task.carried_tags(),
-        biases: task.biases.clone(),
-        resources: task.resources.clone(),
-        keep: true,
-    });
-    Some(lathe_placement::Assignment { topology: topology.name.clone(), slot, ..found })
+    let start = Assignment { topology: topology.name.clone(), slot, ..found };
+    input.running.instances.extend(as_running(topology, &start));
+    Some(start)
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,11 @@ pub(super) fn find(wish: &Wish, folder: &Path, patterns: &[String]) -> Result<Fo
         }
     }
     if let Some((url, rev)) = &wish.git {
+        if rev.is_empty() {
+            let text = format!("[LT0301] crate `{}`: `git` needs `rev`", wish.crate_name);
+            let hint = "a branch moves: name the revision, so that the same file means the same";
+            return Err(Failure::new(text).with_code(BAD_INPUT).with_hint(hint));
+        }
         return Ok(Found::Git { url: url.clone(), rev: rev.clone() });
     }
     if versions.is_empty() || wish.registry.is_some() {

@@ -66,13 +66,12 @@ async fn work(
 ) -> Result<u8, Failure> {
     let endpoints = start(asked, home, binaries, daemons).await?;
     let client = Client::new(endpoints.scheduler.clone(), Some(&home.token_file()))?;
-    tokio::select! {
+    let hosts = tokio::select! {
         connected = connect(&client) => connected?,
         failure = daemons.first_end() => return Err(failure),
-    }
+    };
     home.write_endpoints(&endpoints)?;
-    printer
-        .say(&format!("cluster: {} virtual hosts, scheduler {}", asked.hosts, endpoints.scheduler));
+    printer.say(&format!("cluster: {hosts} virtual hosts, scheduler {}", endpoints.scheduler));
     let mut code = OK;
     if let Some(source) = source {
         let order = submit::Order {
@@ -207,12 +206,13 @@ async fn settled(client: &Client) -> Result<StatusView, Failure> {
     }
 }
 
-async fn connect(client: &Client) -> Result<(), Failure> {
+/// Waits for the master and its hosts; says how many there are.
+async fn connect(client: &Client) -> Result<usize, Failure> {
     let deadline = tokio::time::Instant::now() + CONNECT_TIME;
     loop {
         let status: StatusView = client.read("/v1/status").await?;
         if status.scheduler.connected && !status.hosts.is_empty() {
-            return Ok(());
+            return Ok(status.hosts.len());
         }
         if tokio::time::Instant::now() >= deadline {
             let waits = status.scheduler.waiting_for.unwrap_or_else(|| "its hosts".to_owned());

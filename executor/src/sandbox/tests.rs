@@ -14,7 +14,7 @@ fn the_environment_is_exactly_what_is_promised() {
         ("LATHE_ADDRESS", "127.0.0.1"),
         ("LATHE_CONFIG", "config.json"),
         ("LATHE_CRATE", "my_lb"),
-        ("LATHE_GRACE_MS", "4500"),
+        ("LATHE_GRACE_MS", "5000"),
         ("LATHE_HANDSHAKE", "handshake.sock"),
         ("LATHE_HOST", "host-1"),
         ("LATHE_INCARNATION", "http.lb#2.7"),

@@ -142,7 +142,7 @@ pub(super) fn pigeonhole(input: &Input<'_>, set: &Set, model: &Model) -> Option<
             if known == 1 { "is" } else { "are" }
         ),
         hint: format!(
-            "at most {known} instances in all, {} more hosts, or weaken a rule to avoid",
+            "at most {known} instances in all, more hosts (by {}), or weaken a rule to avoid",
             total.saturating_sub(u64::try_from(known).unwrap_or(u64::MAX))
         ),
     })

@@ -93,6 +93,9 @@ impl Framework {
                 Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Listing, deadline_ms });
             self.job_list_hosts(now, out);
         }
+        if self.repair_trouble.is_some() && self.job.is_none() && self.missing(now).is_empty() {
+            self.repair_trouble = None;
+        }
         self.try_commit(now, out);
     }
 

@@ -11,7 +11,7 @@ use super::command::{Answer, Command, Refused};
 use super::event::{Question, Submission};
 use super::ids::{AskId, Time};
 use super::persist::Then;
-use super::records::{Phase, TopologyRecord, Write};
+use super::records::{ArtifactRecord, Phase, TopologyRecord, Write};
 use super::wanted::Accepted;
 use super::{EventDraft, Framework, QUESTIONS_MAX};
 
@@ -73,7 +73,7 @@ impl Framework {
             name: submission.name.clone(),
             revision: old.map_or(0, |old| old.record.revision) + 1,
             source: submission.source.clone(),
-            artifacts: submission.artifacts.clone(),
+            artifacts: same_bytes_same_source(&submission.artifacts, old),
             submitted_ms: 0,
             submission_id: String::new(),
             slots: BTreeMap::new(),
@@ -336,6 +336,23 @@ impl Framework {
         let listed = accepted.instances().all(|id| self.instances.contains_key(&id));
         (hopeless || (listed && !open)).then_some(ready)
     }
+}
+
+/// A source that gives the very binary that runs already is no other source: what stands beside
+/// the code (a topology, a README) may change without a restart.
+fn same_bytes_same_source(new: &[ArtifactRecord], old: Option<&Accepted>) -> Vec<ArtifactRecord> {
+    let mut artifacts = new.to_vec();
+    for artifact in &mut artifacts {
+        let before = old.into_iter().flat_map(|old| &old.record.artifacts).find(|before| {
+            before.crate_name == artifact.crate_name
+                && before.version == artifact.version
+                && before.sha256 == artifact.sha256
+        });
+        if let Some(before) = before {
+            artifact.source_key.clone_from(&before.source_key);
+        }
+    }
+    artifacts
 }
 
 fn check_artifact(accepted: &Accepted, task: &TaskSpec) -> Result<(), Refusal> {

@@ -140,6 +140,10 @@ impl Framework {
             record.finished = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
         }
         let topology = record.topology.clone();
+        // It may have gone with its host: the next plan is made on a new list.
+        if !matches!(status.state, TaskState::Finished | TaskState::Failed | TaskState::Killed) {
+            self.hosts_listed_ms = None;
+        }
         self.kills.remove(&incarnation.to_string());
         self.repair_not_before_ms = now;
         let draft = EventDraft::new("ended", end_text(status));
