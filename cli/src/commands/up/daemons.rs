@@ -15,6 +15,8 @@ use crate::home::Home;
 const START_TIME: Duration = Duration::from_secs(30);
 /// Longer than any instance's grace that standalone waits for.
 const END_TIME: Duration = Duration::from_secs(20);
+/// A log that is larger than this at a start makes room.
+const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Lines of a daemon's log that are shown when it fails.
 const LOG_LINES: usize = 12;
 
@@ -66,6 +68,7 @@ impl Daemons {
         home: &Home,
     ) -> Result<Value, Failure> {
         let log = home.logs().join(format!("{}.log", daemon.name()));
+        keep_short(&log);
         let opened = std::fs::OpenOptions::new().create(true).append(true).open(&log);
         let file =
             opened.map_err(|error| Failure::io(format!("opening {}", log.display()), &error))?;
@@ -139,6 +142,14 @@ impl Daemons {
         lathe_child::kill_descendants(Pid::own(), Signal::Kill);
         self.running.clear();
         left
+    }
+}
+
+/// A long log makes room for a new one; the one before it is kept.
+fn keep_short(log: &Path) {
+    if std::fs::metadata(log).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX) {
+        // Where it cannot be renamed it grows on; that is no reason not to start.
+        let _ = std::fs::rename(log, log.with_extension("log.1"));
     }
 }
 
