@@ -54,6 +54,12 @@ impl Scripts {
         self
     }
 
+    /// As it stands in a file.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Writes it.
     #[must_use]
     pub fn write(&self, path: &Path) -> PathBuf {

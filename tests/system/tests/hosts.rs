@@ -1,5 +1,7 @@
 //! Hosts that go silent and come back.
 
+#![expect(clippy::unwrap_used, reason = "a test: what is not there fails it")]
+
 use lathe_system::{Lathe, Process, Request, SOON, Scripts, until};
 use serde_json::Value;
 
@@ -14,6 +16,17 @@ fn act(lathe: &Lathe, host: &str, action: &str) -> Value {
     let answer = answer.send();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
+}
+
+/// What standalone says of a host.
+fn state(lathe: &Lathe, host: &str) -> String {
+    let credentials = STANDARD.encode(format!("lathe:{}", lathe.token()));
+    let hosts = Request::get(format!("{}/standalone/hosts", lathe.master()))
+        .header("authorization", &format!("Basic {credentials}"))
+        .send()
+        .json::<Value>();
+    let found = hosts.as_array().unwrap().iter().find(|one| one["name"] == host);
+    found.unwrap()["state"].as_str().unwrap().to_owned()
 }
 
 /// Processes of all lives of an instance.
@@ -60,7 +73,7 @@ fn what_a_silent_host_had_runs_elsewhere_and_once_when_it_is_back() {
     });
     assert_ne!(now.instance("steady#0").host.as_deref(), Some(host.as_str()));
     act(&lathe, &host, "resume");
-    lathe.status_when("three hosts", |now| now.hosts.len() == 3);
+    until("it is back", SOON, || (state(&lathe, &host) == "active").then_some(()));
     let more = Scripts::default().with("steady", "exec sleep 100000", keys).with(
         "filler",
         "exec sleep 100000",

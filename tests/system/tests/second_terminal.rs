@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lathe_system::{
-    Lathe, Outcome, SOON, Scripts, Signal, example, examples, moved_example, until, write,
+    Lathe, Outcome, Running, SOON, Scripts, Signal, example, examples, moved_example, until, write,
 };
 use serde_json::Value;
 
@@ -167,4 +167,48 @@ fn a_refused_submission_changes_nothing_and_says_why() {
     let second = second.write(&lathe.folder().join("second.toml"));
     refuse(&second, 3, &["keeper", "belongs to topology", "second.toml:"]);
     assert!(lathe.tasks().contains_key("keeper#0.1"));
+}
+
+#[test]
+fn logs_are_followed_and_a_submission_is_carried_out_once() {
+    let mut lathe = Lathe::new();
+    let gate = lathe.folder().join("gate");
+    let script = format!(
+        "echo one; while [ ! -e {} ]; do sleep 0.05; done; echo two; exec sleep 100000",
+        gate.display()
+    );
+    let file = lathe.folder().join("talking.toml");
+    let talking = |number: u32| {
+        let keys = format!("tasks = {number}");
+        Scripts::default().with("talking", &script, &keys).write(&file)
+    };
+    lathe.up(&[text(&talking(1))]);
+    let mut command = lathe.command();
+    command.args(["logs", "--follow", "talking#0"]);
+    let mut following = Running::start(command);
+    following.wait_for_line("one", SOON);
+    write(&gate, "");
+    following.wait_for_line("two", SOON);
+    following.signal(Signal::INT);
+    assert_eq!(following.finish(SOON).with_code(0).out, "one\ntwo\n");
+
+    talking(2);
+    let submit = ["submit", "--submission-id", "an-id", text(&file)];
+    let first = lathe.lathe(&submit).with_code(0);
+    assert!(first.err.contains("revision 2, 2 of 2 instances ready"), "{}", first.err);
+    let after = state(&lathe);
+    let again = lathe.lathe(&submit).with_code(0);
+    assert!(again.err.contains("revision 2"), "{}", again.err);
+    assert_eq!(state(&lathe), after);
+    // Both of a pair that come at once end well; the topology is as one of them wanted it.
+    let other = Scripts::default().with("other", "exec sleep 100000", "tasks = 2");
+    let other = other.write(&lathe.folder().join("other.toml"));
+    talking(3);
+    std::thread::scope(|threads| {
+        for file in [&file, &other] {
+            threads.spawn(|| lathe.lathe(&["submit", text(file)]).with_code(0));
+        }
+    });
+    let now = lathe.all_ready(5);
+    assert_eq!((now.of_task("talking").len(), now.of_task("other").len()), (3, 2));
 }
