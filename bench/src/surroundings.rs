@@ -39,13 +39,7 @@ impl Surroundings {
             let text = format!("another measurement uses {}", own.display());
             return Err(Failure::Unexpected(text));
         }
-        // What is there afterwards is what this checkout's sources made; compiled crates are kept.
-        match fs::remove_dir_all(cache.join("artifacts")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::io("emptying the cache of artifacts", error));
-            }
-            _ => {}
-        }
+        forget(&own, &cache)?;
         Ok(Self { root, cache, own, _lock: lock })
     }
 
@@ -59,6 +53,22 @@ impl Surroundings {
         let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&self.own);
         made.map_err(|error| Failure::io("making a folder", error))
     }
+}
+
+/// Removes what a run that was killed left, and what the sources of another day made: the artifacts
+/// that are there afterwards are this run's. Compiled crates are kept.
+fn forget(own: &Path, cache: &Path) -> Result<(), Failure> {
+    let io = |error| Failure::io(format!("emptying {}", own.display()), error);
+    let entries = fs::read_dir(own).map_err(io)?;
+    let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let folders = folders.filter(|path| path.is_dir() && path != cache);
+    for folder in folders.chain([cache.join("artifacts")]) {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A program with this process's environment but for what cargo put into it and what would lead to
@@ -78,6 +88,20 @@ pub(crate) fn is_kept(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_run_has_the_folders_and_finds_them_empty_but_for_compiled_crates() {
+        let target = tempfile::tempdir().unwrap();
+        let left = ["home-x/run", "cache/artifacts/key", "cache/build/release"];
+        left.map(|path| fs::create_dir_all(target.path().join("bench").join(path)).unwrap());
+        let surroundings = Surroundings::new(PathBuf::from("."), target.path()).unwrap();
+        let is_left = left.map(|path| target.path().join("bench").join(path).exists());
+        assert_eq!(is_left, [false, false, true]);
+        let second = Surroundings::new(PathBuf::from("."), target.path());
+        assert!(second.unwrap_err().to_string().starts_with("another measurement uses "));
+        drop(surroundings);
+        Surroundings::new(PathBuf::from("."), target.path()).unwrap();
+    }
 
     #[test]
     fn another_lathe_and_the_cargo_above_are_kept_out_and_its_settings_are_not() {

@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) async fn measure(stage: &Stage<'_>) -> Outcome {
     let missing = |error: Failure| {
         let why = crate::failure::with_causes(&error);
-        Failure::Unexpected(format!("valgrind is needed, the package of that name: {why}"))
+        Failure::Unexpected(format!("the package `valgrind` has to be installed: {why}"))
     };
     version().await.map_err(missing)?;
     say::talk("building the smallest task and the same by hyper alone");

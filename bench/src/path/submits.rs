@@ -4,7 +4,7 @@
 //! Owns the cluster and the order of its rounds. It must not know how the scheduler does its work.
 
 mod calls;
-mod memory;
+mod executors;
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ use crate::up::{BUILD, SOON, Up};
 use calls::{Scheduler, Submission};
 
 const ROUNDS: usize = 20;
+/// Between a removal and the next submission: a scheduler asks for offers at most every half second,
+/// and what is wanted is the time of a submission, not of one on the heels of another.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// One figure's value and samples.
 type Taken = (Figure, Measured, Value);
@@ -55,11 +58,13 @@ async fn within(
         for round in 0..ROUNDS {
             if by_call {
                 scheduler.remove(&submission.name, round).await?;
+                quiet(up).await?;
                 let (took, parts) = scheduler.submit(&submission, round).await?;
                 calls.add_with(took, parts);
             }
             if by_command {
                 scheduler.remove(&submission.name, ROUNDS + round).await?;
+                quiet(up).await?;
                 commands.add(command(stage, home).await?.as_secs_f64());
             }
         }
@@ -73,10 +78,17 @@ async fn within(
         }
     }
     if wanted.contains(&Figure::ExecutorMemory) {
-        let (measured, samples) = memory::measure(up.pid()).await?;
+        let (measured, samples) = executors::memory(up.pid()).await?;
         taken.push((Figure::ExecutorMemory, measured, samples));
     }
     Ok(taken)
+}
+
+/// Waits until nothing of a removed topology is left, and a little longer.
+async fn quiet(up: &Up) -> Result<(), Failure> {
+    executors::gone(up.pid()).await?;
+    tokio::time::sleep(PAUSE).await;
+    Ok(())
 }
 
 /// What the command line would send: the cache has exactly what this run's first `lathe up` built.

@@ -24,6 +24,12 @@ const WARM_ROUNDS: usize = 10;
 /// Cores that a cold start may use.
 const COLD_CORES: usize = 2;
 
+/// Names and texts of lines that say how far it has come.
+type Marks = [(&'static str, &'static str)];
+const STOOD: (&str, &str) = ("the cluster stood", "cluster: ");
+/// What cargo says before it starts what it was to run.
+const COMPILED: (&str, &str) = ("`lathe` was compiled", "Finished `release`");
+
 /// `lathe up FILE` of the target folder, with the shared cache.
 pub(super) fn lathe_up(stage: &Stage<'_>) -> Result<Spawn, Failure> {
     let spawn = program(stage.lathe.path("lathe")?).arg("up").arg(stage.surroundings.topology());
@@ -33,10 +39,10 @@ pub(super) fn lathe_up(stage: &Stage<'_>) -> Result<Spawn, Failure> {
 /// Each round with an empty home. The first is not counted: it builds the task crates.
 pub(super) async fn warm(stage: &Stage<'_>) -> Outcome {
     say::talk(&format!("lathe up, everything built, {WARM_ROUNDS} times"));
-    round(stage, lathe_up(stage)?, BUILD).await?;
+    round(stage, lathe_up(stage)?, &[STOOD], BUILD).await?;
     let mut series = Series::default();
     for _ in 0..WARM_ROUNDS {
-        let (smile, parts) = round(stage, lathe_up(stage)?, SOON).await?;
+        let (smile, parts) = round(stage, lathe_up(stage)?, &[STOOD], SOON).await?;
         series.add_with(smile, parts);
     }
     Ok((series.latency(Unit::Seconds), json!(series)))
@@ -65,7 +71,7 @@ pub(super) async fn cold(stage: &Stage<'_>) -> Outcome {
     let before = sched_getaffinity(None).map_err(affinity)?;
     let cores = take_cores(&before)?;
     // What is started from this thread meanwhile has its cores.
-    let outcome = round(stage, spawn, BUILD).await;
+    let outcome = round(stage, spawn, &[COMPILED, STOOD], BUILD).await;
     sched_setaffinity(None, &before).map_err(affinity)?;
     let (smile, parts) = outcome?;
     let mut series = Series::default();
@@ -93,15 +99,19 @@ fn take_cores(allowed: &CpuSet) -> Result<usize, Failure> {
 async fn round(
     stage: &Stage<'_>,
     spawn: Spawn,
+    marks: &Marks,
     limit: Duration,
 ) -> Result<(f64, BTreeMap<&'static str, f64>), Failure> {
     let folder = stage.surroundings.folder("home-")?;
     let mut up = Up::start(spawn, folder.path())?;
     let parts = async {
-        let (cluster, _) = up.line("cluster: ", limit).await?;
+        let mut parts = BTreeMap::new();
+        for (name, text) in marks {
+            let (after, _) = up.line(text, limit).await?;
+            parts.insert(*name, after.as_secs_f64());
+        }
         let (smile, printed) = up.smile(limit).await?;
-        let parts = [("the cluster stood", cluster), ("the URLs were printed", printed)];
-        let parts = parts.into_iter().map(|(name, after)| (name, after.as_secs_f64())).collect();
+        parts.insert("the URLs were printed", printed.as_secs_f64());
         Ok((smile.as_secs_f64(), parts))
     };
     let outcome = parts.await;

@@ -47,7 +47,8 @@ impl Series {
         };
         let parts = self.median_parts(unit);
         if !parts.is_empty() {
-            how.push_str(&format!("; median until {}", parts.join(", ")));
+            let until = if samples == 1 { "until" } else { "median until" };
+            how.push_str(&format!("; {until} {}", parts.join(", ")));
         }
         Measured { value: p95, peer: None, samples, how }
     }

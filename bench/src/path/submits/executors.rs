@@ -1,8 +1,8 @@
-//! Resident memory of the executors below a `lathe up`.
+//! The executors below a `lathe up`: whether there are any, and their resident memory.
 //!
 //! Owns the looks at them. It must not know what an executor does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lathe_child::{Pid, descendants};
 use serde::Serialize;
@@ -13,7 +13,9 @@ use crate::failure::Failure;
 use crate::machine::memory_mib;
 use crate::row::{Measured, Series};
 use crate::say;
+use crate::up::SOON;
 
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const LOOKS: usize = 5;
 /// What an executor needed for its start has been given back by the first look.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -30,7 +32,7 @@ struct Look {
 }
 
 /// Looks at all of them again and again; the largest of all looks counts.
-pub(super) async fn measure(up: Pid) -> Result<(Measured, Value), Failure> {
+pub(super) async fn memory(up: Pid) -> Result<(Measured, Value), Failure> {
     say::talk("looking at the executors' memory");
     let mut looks = Vec::new();
     for _ in 0..LOOKS {
@@ -60,6 +62,18 @@ pub(super) async fn measure(up: Pid) -> Result<(Measured, Value), Failure> {
     );
     let value = resident.percentile(100);
     Ok((Measured { value, peer: None, samples: looks.len(), how }, json!(looks)))
+}
+
+/// Waits until none is left: what a removed topology had is free from then on.
+pub(super) async fn gone(up: Pid) -> Result<(), Failure> {
+    let end = Instant::now() + SOON;
+    while !executors(up).is_empty() {
+        if Instant::now() >= end {
+            return Err(Failure::Late { what: "the executors' end".to_owned(), limit: SOON });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
 }
 
 fn executors(up: Pid) -> Vec<u32> {
