@@ -93,7 +93,9 @@ mod tests {
     fn one_run_has_the_folders_and_finds_them_empty_but_for_compiled_crates() {
         let target = tempfile::tempdir().unwrap();
         let left = ["home-x/run", "cache/artifacts/key", "cache/build/release"];
-        left.map(|path| fs::create_dir_all(target.path().join("bench").join(path)).unwrap());
+        for path in left {
+            fs::create_dir_all(target.path().join("bench").join(path)).unwrap();
+        }
         let surroundings = Surroundings::new(PathBuf::from("."), target.path()).unwrap();
         let is_left = left.map(|path| target.path().join("bench").join(path).exists());
         assert_eq!(is_left, [false, false, true]);
