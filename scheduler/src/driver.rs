@@ -5,8 +5,8 @@ mod event_log;
 mod subscriber;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lathe_api::rest::StatusView;
 use lathe_mesos::operator;
@@ -119,6 +119,35 @@ pub struct Tools {
     pub batches: mpsc::UnboundedSender<Batch>,
 }
 
+/// A caller that waits for answers. The machine is told when it has gone.
+#[derive(Debug)]
+struct Asker {
+    answers: mpsc::Sender<Answer>,
+    leaving: tokio::task::AbortHandle,
+}
+
+impl Asker {
+    fn new(
+        ask: AskId,
+        answers: mpsc::Sender<Answer>,
+        to_self: mpsc::UnboundedSender<Message>,
+    ) -> Self {
+        let caller = answers.clone();
+        let leaving = tokio::spawn(async move {
+            caller.closed().await;
+            let _ = to_self.send(Message::Event(Event::AskerLeft(ask)));
+        });
+        Self { answers, leaving: leaving.abort_handle() }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        // Its copy of the sender goes with it, so that the caller sees the end of its answers.
+        self.leaving.abort();
+    }
+}
+
 /// The loop and its machine.
 #[derive(Debug)]
 pub struct Driver {
@@ -128,7 +157,7 @@ pub struct Driver {
     inbox: mpsc::Receiver<Message>,
     own: mpsc::UnboundedReceiver<Message>,
     to_self: mpsc::UnboundedSender<Message>,
-    asks: BTreeMap<AskId, mpsc::Sender<Answer>>,
+    asks: BTreeMap<AskId, Asker>,
     asks_made: u64,
     generation: u64,
     subscriber: Option<tokio::task::JoinHandle<()>>,
@@ -206,10 +235,9 @@ impl Driver {
                 }
             }
             Message::Ask { question, answers } => {
-                self.asks.retain(|_, asker| !asker.is_closed());
                 self.asks_made += 1;
                 let ask = AskId(self.asks_made);
-                self.asks.insert(ask, answers);
+                self.asks.insert(ask, Asker::new(ask, answers, self.to_self.clone()));
                 self.step(Event::Asked { ask, question }, commands);
             }
             Message::Status(asked) => {
@@ -275,9 +303,14 @@ async fn sleep_until(deadline: Option<Time>) {
     }
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970 at the start, and steadily on from there: deadlines must not be moved by
+/// somebody who sets the clock.
 #[must_use]
 pub fn now_ms() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    static START: OnceLock<(Time, Instant)> = OnceLock::new();
+    let (start, since) = START.get_or_init(|| {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX), Instant::now())
+    });
+    start.saturating_add(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
 }

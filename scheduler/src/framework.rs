@@ -37,7 +37,7 @@ use jobs::Job;
 use offers::Offers;
 use persist::Batches;
 use reconcile::Reconciling;
-use records::{InstanceRecord, Recovered};
+use records::{InstanceRecord, Recovered, TopologyRecord};
 use submissions::Watcher;
 use wanted::{Accepted, Wanted};
 
@@ -110,6 +110,11 @@ pub struct Framework {
     jobs_made: u64,
     questions: VecDeque<(AskId, Question, Time)>,
     watchers: Vec<Watcher>,
+    /// What was accepted before a submission that is still being carried out; none where there
+    /// was nothing.
+    undo: BTreeMap<String, Option<TopologyRecord>>,
+    /// A submission that gives way to a repair.
+    parked: Option<Job>,
     batches: Batches,
     reconciling: Reconciling,
     /// When each ending incarnation was last told to end.
@@ -142,6 +147,8 @@ impl Framework {
             jobs_made: 0,
             questions: VecDeque::new(),
             watchers: Vec::new(),
+            undo: BTreeMap::new(),
+            parked: None,
             batches: Batches::default(),
             reconciling: Reconciling::default(),
             kills: BTreeMap::new(),
@@ -177,6 +184,7 @@ impl Framework {
             }
             Event::TermLost { reason } => self.stop(reason, out),
             Event::Asked { ask, question } => self.asked(now, ask, question, out),
+            Event::AskerLeft(ask) => self.asker_left(ask),
             Event::RegistriesChanged(urls) => self.registries = urls,
             Event::TimePassed => {}
         }
@@ -192,6 +200,8 @@ impl Framework {
 
     fn recover(&mut self, now: Time, recovered: Recovered, out: &mut Vec<Command>) {
         self.term = recovered.term;
+        // Ids of events go on rising over restarts, so that a follower can resume.
+        self.events_made = recovered.term << 32;
         self.framework_id = recovered.framework_id;
         self.registries = recovered.registries;
         for record in recovered.topologies {

@@ -165,6 +165,20 @@ impl Encoded {
     }
 }
 
+/// All of a group takes place at once, so only the last word on each path counts.
+fn last_of_each_path(group: &[Encoded]) -> Vec<Op> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut ops: Vec<Op> = group
+        .iter()
+        .flat_map(|batch| &batch.ops)
+        .rev()
+        .filter(|op| seen.insert(op.path().to_owned()))
+        .cloned()
+        .collect();
+    ops.reverse();
+    ops
+}
+
 /// Retries what may be retried: a write is the same whether it takes place once or twice, since
 /// every record is put whole and the term guards against another writer in between.
 async fn write_group(
@@ -174,7 +188,7 @@ async fn write_group(
     events: &mpsc::UnboundedSender<Message>,
 ) -> bool {
     let mut ops = vec![Op::check(TERM, term_version)];
-    ops.extend(group.iter().flat_map(|batch| batch.ops.iter().cloned()));
+    ops.extend(last_of_each_path(group));
     loop {
         let event = match store.multi(ops.clone()).await {
             Ok(_) => {

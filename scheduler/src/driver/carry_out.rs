@@ -96,9 +96,12 @@ impl Driver {
     fn answer(&mut self, ask: AskId, answer: Answer) {
         let last = matches!(answer, Answer::Done { .. } | Answer::Refused(_));
         let Some(asker) = self.asks.get(&ask) else { return };
-        let lost = asker.try_send(answer).is_err();
+        let lost = asker.answers.try_send(answer).is_err();
         if last || lost {
             self.asks.remove(&ask);
+        }
+        if lost {
+            let _ = self.to_self.send(Message::Event(Event::AskerLeft(ask)));
         }
     }
 }

@@ -41,7 +41,8 @@ impl Framework {
             .instances
             .values()
             .flat_map(|record| record.lives.iter().map(move |life| (record, life)))
-            .filter(|(record, life)| life.phase != Phase::Launching && self.must_end(record, life))
+            .filter(|(record, life)| self.must_end(record, life))
+            .filter(|(_, life)| !self.batches.has_intent_of(&life.incarnation))
             .map(|(record, life)| (record.id.clone(), life.incarnation.clone()))
             .collect();
         let mut replaced = BTreeSet::new();
@@ -87,10 +88,10 @@ impl Framework {
         let others_ready =
             accepted.slots(&task.path).iter().filter(|slot| **slot != id.slot).all(|slot| {
                 let other = InstanceId { task: task.path.clone(), slot: *slot };
-                self.instances
-                    .get(&other)
-                    .and_then(|record| record.lives.last())
-                    .is_some_and(|life| life.phase == Phase::Ready)
+                self.instances.get(&other).is_some_and(|record| {
+                    let ready = record.lives.last().is_some_and(|l| l.phase == Phase::Ready);
+                    ready || self.is_finished(record)
+                })
             });
         already || (others_ready && replaced.insert(task.path.clone()))
     }
@@ -117,14 +118,13 @@ impl Framework {
             grace_ms: life.grace_ms,
         });
         self.kills.insert(key.clone(), now);
-        if life.phase == Phase::Killing {
+        // Nothing changes where it is told again, or where nobody may hear it.
+        if matches!(life.phase, Phase::Killing | Phase::Unreachable) {
             out.push(call);
             return;
         }
-        if life.phase != Phase::Unreachable {
-            life.phase = Phase::Killing;
-            life.since_ms = now;
-        }
+        life.phase = Phase::Killing;
+        life.since_ms = now;
         let writes = self.instance_writes(id, &key);
         self.persist(writes, Then::Do(vec![call]), out);
     }
@@ -142,7 +142,7 @@ impl Framework {
             .map(|life| life.since_ms + super::reconcile::SILENT_MS);
         let lost = lives
             .filter(|life| life.phase == Phase::Unreachable)
-            .map(|life| life.since_ms + self.config.replace_after_ms);
+            .map(|life| life.since_ms.saturating_add(self.config.replace_after_ms));
         let again = self.kills.values().map(|last| last + KILL_AGAIN_MS);
         let backing_off = self
             .instances

@@ -53,6 +53,8 @@ pub enum Event {
         ask: AskId,
         question: Question,
     },
+    /// Nobody waits for the answers any more.
+    AskerLeft(AskId),
     RegistriesChanged(Vec<String>),
     /// A deadline has passed.
     TimePassed,

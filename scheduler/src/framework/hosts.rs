@@ -12,6 +12,8 @@ pub(super) const FRESH_MS: u64 = 10_000;
 
 /// Without any other reason the list is asked for so often.
 const PERIOD_MS: u64 = 30_000;
+/// After a failure it is asked for again so soon.
+const AGAIN_MS: u64 = 2_000;
 
 impl Framework {
     /// When the list is to be asked for next: at once where it is known to be wrong.
@@ -30,7 +32,8 @@ impl Framework {
     }
 
     pub(super) fn hosts_unknown(&mut self, now: Time, reason: &str, out: &mut Vec<Command>) {
-        self.hosts_listed_ms = None;
+        // Not at once again: it may be forbidden.
+        self.hosts_listed_ms = Some((now + AGAIN_MS).saturating_sub(PERIOD_MS));
         self.job_hosts_unknown(now, reason, out);
     }
 

@@ -71,6 +71,8 @@ pub(super) struct Holding {
     told: bool,
 }
 
+/// Longer waits are cut to a day.
+const WAIT_MS_MAX: u64 = 24 * 3_600_000;
 /// A repair that found no place is tried again after this pause, or when something changes.
 const REPAIR_AGAIN_MS: u64 = 2_000;
 
@@ -79,7 +81,8 @@ impl Framework {
         if self.job.as_ref().is_some_and(|job| now >= job.deadline_ms) {
             self.job_too_late(now, out);
         }
-        if self.job.is_none() {
+        self.park(now);
+        if self.job.is_none() && self.parked.is_none() {
             self.take_question(now, out);
         }
         if self.job.is_none() && self.repair_due(now) {
@@ -93,6 +96,9 @@ impl Framework {
                 Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Listing, deadline_ms });
             self.job_list_hosts(now, out);
         }
+        if self.job.is_none() {
+            self.unpark(now, out);
+        }
         if self.repair_trouble.is_some() && self.job.is_none() && self.missing(now).is_empty() {
             self.repair_trouble = None;
         }
@@ -102,7 +108,7 @@ impl Framework {
     fn take_question(&mut self, now: Time, out: &mut Vec<Command>) {
         let Some((ask, question, asked_ms)) = self.questions.pop_front() else { return };
         let usual_ms = self.config.wait_ms;
-        let wait = |ms: u64| asked_ms + if ms == 0 { usual_ms } else { ms };
+        let wait = |ms: u64| asked_ms + if ms == 0 { usual_ms } else { ms.min(WAIT_MS_MAX) };
         let (purpose, deadline_ms) = match question {
             Question::Remove { name, .. } => {
                 self.remove(ask, &name, out);
@@ -143,7 +149,6 @@ impl Framework {
             topology: name.to_owned(),
             revision,
             changed: true,
-            before: None,
         });
         true
     }
@@ -310,8 +315,36 @@ impl Framework {
         );
     }
 
-    pub(super) fn job_accepted(&mut self) {
-        self.job = self.job.take_if(|job| !matches!(job.phase, JobPhase::Persisting));
+    /// The job with this number has had its write; another one is left alone.
+    pub(super) fn job_ended(&mut self, id: Option<JobId>) {
+        self.job.take_if(|job| Some(job.id) == id);
+    }
+
+    /// What has not reached its write is given up with its caller.
+    pub(super) fn job_asker_left(&mut self, ask: AskId) {
+        let gone = |job: &mut Job| {
+            job.purpose.ask() == Some(ask) && !matches!(job.phase, JobPhase::Persisting)
+        };
+        self.job.take_if(gone);
+        self.parked.take_if(gone);
+    }
+
+    /// A submission that waits for its hosts does not keep others from being healed.
+    fn park(&mut self, now: Time) {
+        let waits = self.job.as_ref().is_some_and(|job| {
+            matches!(job.phase, JobPhase::Holding(_)) && job.purpose.ask().is_some()
+        });
+        if waits && self.parked.is_none() && self.repair_due(now) {
+            self.parked = self.job.take();
+        }
+    }
+
+    fn unpark(&mut self, now: Time, out: &mut Vec<Command>) {
+        if let Some(mut job) = self.parked.take() {
+            job.phase = JobPhase::Listing;
+            self.job = Some(job);
+            self.job_list_hosts(now, out);
+        }
     }
 
     pub(super) fn job_deadline(&self) -> Option<Time> {

@@ -9,7 +9,7 @@ use lathe_topology::TaskSpec;
 
 use super::command::{Answer, Call, Command, Launch, Ports};
 use super::event::{Free, HostInfo};
-use super::ids::{AskId, HostName, Incarnation, InstanceId, Time};
+use super::ids::{AskId, HostName, Incarnation, InstanceId, JobId, Time};
 use super::jobs::{Job, JobPhase, Purpose};
 use super::persist::Then;
 use super::records::{InstanceRecord, Life, Phase, Write};
@@ -17,13 +17,23 @@ use super::submissions::Watcher;
 use super::wanted::Accepted;
 use super::{EventDraft, Framework};
 
+/// Instances that are started by one durable write; a repair's others wait for the next.
+pub(super) const WISHES_MAX: usize = 1_500;
+
 /// Intents on their way to the store, and the calls that follow.
 #[derive(Debug)]
 pub(super) struct Launching {
+    job: JobId,
     /// A submission's new revision; none for a repair.
     accepted: Option<(AskId, Accepted)>,
     launched: Vec<Incarnation>,
     calls: Vec<Call>,
+}
+
+impl Launching {
+    pub(super) fn starts(&self, incarnation: &Incarnation) -> bool {
+        self.launched.contains(incarnation)
+    }
 }
 
 impl Framework {
@@ -43,12 +53,13 @@ impl Framework {
             Purpose::Plan { .. } | Purpose::Repair => None,
         };
         let mut by_host: BTreeMap<HostName, Vec<InstanceId>> = BTreeMap::new();
-        for (id, host) in holding.wishes {
+        for (id, host) in holding.wishes.into_iter().take(WISHES_MAX) {
             if !short.contains(&host) {
                 by_host.entry(host).or_default().push(id);
             }
         }
-        let mut launching = Launching { accepted: None, launched: Vec::new(), calls: Vec::new() };
+        let mut launching =
+            Launching { job: id, accepted: None, launched: Vec::new(), calls: Vec::new() };
         for (host, ids) in by_host {
             self.prepare_host(now, &host, &ids, target.as_ref().map(|(_, t)| t), &mut launching);
         }
@@ -117,7 +128,7 @@ impl Framework {
             early_ends: 0,
             not_before_ms: 0,
             lives: Vec::new(),
-            finished: false,
+            finished: None,
             last_host: None,
             last_end: None,
         });
@@ -199,16 +210,17 @@ impl Framework {
         launching: Launching,
         out: &mut Vec<Command>,
     ) {
-        let Launching { accepted, launched, calls } = launching;
-        self.job = None;
+        let Launching { job, accepted, launched, calls } = launching;
+        self.job_ended(Some(job));
         if let Some((ask, accepted)) = accepted {
             let (name, revision) = (accepted.record.name.clone(), accepted.record.revision);
             let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
+            self.undo.entry(name.clone()).or_insert(before);
             self.adopt(accepted);
             let draft = EventDraft::new("submitted", format!("revision {revision}"));
             self.publish(now, draft.of_topology(&name), out);
             out.push(Command::Answer { ask, answer: Answer::Committed { revision } });
-            self.watchers.push(Watcher { ask, topology: name, revision, changed: true, before });
+            self.watchers.push(Watcher { ask, topology: name, revision, changed: true });
         }
         for incarnation in launched {
             let Some(record) = self.instances.get(&incarnation.instance) else { continue };

@@ -7,7 +7,7 @@ use lathe_topology::TaskPath;
 
 use super::Framework;
 use super::command::Command;
-use super::ids::{BatchId, FrameworkId, InstanceId, Time};
+use super::ids::{BatchId, FrameworkId, Incarnation, InstanceId, Time};
 use super::launches::Launching;
 use super::records::{FrameworkRecord, Life, Phase, Write};
 use super::submissions::Accepting;
@@ -25,6 +25,16 @@ pub(super) enum Then {
 pub(super) struct Batches {
     made: u64,
     pending: BTreeMap<BatchId, (Then, Vec<Command>)>,
+}
+
+impl Batches {
+    /// Whether the intent of this incarnation is not durable yet.
+    pub(super) fn has_intent_of(&self, incarnation: &Incarnation) -> bool {
+        self.pending.values().any(|(then, _)| match then {
+            Then::Launch(launching) => launching.starts(incarnation),
+            Then::Do(_) | Then::Accept(_) => false,
+        })
+    }
 }
 
 impl Framework {

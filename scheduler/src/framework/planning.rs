@@ -10,6 +10,7 @@ use super::Framework;
 use super::command::{Answer, Change, ChangeKind, Command, PlanInput, PlanView};
 use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
+use super::launches::WISHES_MAX;
 use super::records::{Life, MOVING, Phase, Write};
 use super::submissions::{Watcher, plain, refuse};
 use super::wanted::Accepted;
@@ -80,7 +81,8 @@ impl Framework {
     }
 
     pub(super) fn given_up(&self, now: Time, life: &Life) -> bool {
-        life.phase == Phase::Unreachable && now >= life.since_ms + self.config.replace_after_ms
+        life.phase == Phase::Unreachable
+            && now >= life.since_ms.saturating_add(self.config.replace_after_ms)
     }
 
     /// Wanted slots that have no life worth waiting for, and whose back-off is over.
@@ -90,7 +92,7 @@ impl Framework {
             .filter(|id| {
                 self.instances.get(id).is_none_or(|record| {
                     let none = record.lives.last().is_none_or(|life| self.given_up(now, life));
-                    none && !record.finished && now >= record.not_before_ms
+                    none && !self.is_finished(record) && now >= record.not_before_ms
                 })
             })
             .collect()
@@ -135,7 +137,6 @@ impl Framework {
                         topology: target.record.name,
                         revision,
                         changed: false,
-                        before: None,
                     });
                     return;
                 }
@@ -167,12 +168,28 @@ impl Framework {
     /// Where something ends, the revision is written first and the starts follow as room comes
     /// free; where everything only starts, all of it is held before anything is written.
     fn begin(&mut self, now: Time, job: Job, plan: &Plan, stops: bool, out: &mut Vec<Command>) {
+        let starts = |assignment: &lathe_placement::Assignment| {
+            let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
+            let Purpose::Submit { target, .. } = &job.purpose else { return true };
+            let identity = target.task(&id.task).map(|task| target.identity(task));
+            let finished = self.instances.get(&id).and_then(|record| record.finished.clone());
+            finished.is_none() || finished != identity
+        };
         let wishes: BTreeMap<InstanceId, HostName> = plan
             .assignments
             .iter()
-            .filter(|assignment| assignment.change == Placed::Start)
+            .filter(|assignment| assignment.change == Placed::Start && starts(assignment))
             .map(|a| (InstanceId { task: a.task.clone(), slot: a.slot }, HostName(a.host.clone())))
             .collect();
+        if wishes.len() > WISHES_MAX {
+            let sentence = format!("{} instances would start at once", wishes.len());
+            let hint =
+                format!("start at most {WISHES_MAX} by one submission, and raise `tasks` then");
+            if let Purpose::Submit { ask, .. } = job.purpose {
+                refuse(ask, "refused", plain(Code::LIMIT, &sentence, &hint), out);
+            }
+            return;
+        }
         if !wishes.is_empty() && !stops {
             return self.hold(now, job, Holding::new(now, wishes));
         }
@@ -262,6 +279,13 @@ impl Framework {
                 } else {
                     format!("{} → {}", life.version, task.version)
                 };
+            }
+            let record = self.instances.get(&id);
+            if let (ChangeKind::Start, Some(task)) = (kind, target.task(&id.task))
+                && record.is_some_and(|r| r.finished.as_deref() == Some(&*target.identity(task)))
+            {
+                kind = ChangeKind::Keep;
+                reason = "has finished".to_owned();
             }
             let (task, host) = (id.task.to_string(), assignment.host.clone());
             changes.push(Change { kind, instance: id.to_string(), task, host, from, reason });

@@ -23,6 +23,8 @@ pub(super) struct Reconciling {
     pause_ms: u64,
     next_ms: Option<Time>,
     period_ms: Option<Time>,
+    /// When silent launches were asked about last.
+    silent_ms: Option<Time>,
 }
 
 impl Reconciling {
@@ -34,7 +36,8 @@ impl Reconciling {
     }
 
     pub(super) fn next(&self) -> Option<Time> {
-        [self.next_ms, self.period_ms].into_iter().flatten().min()
+        let silent = self.silent_ms.map(|last| last + SILENT_MS);
+        [self.next_ms, self.period_ms, silent].into_iter().flatten().min()
     }
 }
 
@@ -50,6 +53,7 @@ impl Framework {
             pause_ms: FIRST_PAUSE_MS,
             next_ms: Some(now),
             period_ms: Some(now + PERIOD_MS),
+            silent_ms: None,
         };
         self.tend_reconciling(now, out);
         // What the master knows and we do not: strays of an earlier life of the store.
@@ -91,6 +95,10 @@ impl Framework {
     }
 
     fn ask_of_silent_launches(&mut self, now: Time) {
+        // One that is known and still fetches its artifact is silent for good reason.
+        if self.reconciling.silent_ms.is_some_and(|last| now < last + SILENT_MS) {
+            return;
+        }
         let silent: Vec<Incarnation> = self
             .instances
             .values()
@@ -100,8 +108,10 @@ impl Framework {
             .map(|life| life.incarnation.clone())
             .collect();
         if silent.is_empty() {
+            self.reconciling.silent_ms = None;
             return;
         }
+        self.reconciling.silent_ms = Some(now);
         self.reconciling.unanswered.extend(silent);
         if self.reconciling.next_ms.is_none() {
             self.reconciling.pause_ms = FIRST_PAUSE_MS;

@@ -85,8 +85,8 @@ pub struct InstanceRecord {
     pub not_before_ms: Time,
     /// Lives that may still run somewhere, the newest last.
     pub lives: Vec<Life>,
-    /// Ended for good by its own `restart` rule.
-    pub finished: bool,
+    /// What has ended for good by its own `restart` rule: the identity of that life.
+    pub finished: Option<String>,
     /// Where it ran last; preferred for its next life.
     pub last_host: Option<HostName>,
     /// How its last life ended, for people.

@@ -9,9 +9,9 @@ use lathe_topology::{Code, TaskPath, TaskSpec};
 
 use super::command::{Answer, Command, Refused};
 use super::event::{Question, Submission};
-use super::ids::{AskId, Time};
+use super::ids::{AskId, JobId, Time};
 use super::persist::Then;
-use super::records::{ArtifactRecord, Phase, TopologyRecord, Write};
+use super::records::{ArtifactRecord, InstanceRecord, Phase, TopologyRecord, Write};
 use super::wanted::Accepted;
 use super::{EventDraft, Framework, QUESTIONS_MAX};
 
@@ -23,8 +23,6 @@ pub(super) struct Watcher {
     pub(super) revision: u64,
     /// Whether its own submission made that revision.
     pub(super) changed: bool,
-    /// What was accepted before, to go back to where the new revision cannot be carried out.
-    pub(super) before: Option<TopologyRecord>,
 }
 
 /// A revision on its way to the store.
@@ -36,8 +34,12 @@ pub(super) struct Accepting {
     pub(super) ask: AskId,
     /// Why the revision before this one is given up; none where a caller asked for this one.
     pub(super) reverting: Option<Refusal>,
+    /// The job that ends with it.
+    pub(super) job: Option<JobId>,
 }
 
+/// A record must fit into the store, its slots and some growth included.
+const RECORD_BYTES_MAX: usize = 768 * 1024;
 /// So many early ends of one slot end the caller's waiting.
 const HOPELESS_ENDS: u32 = 3;
 
@@ -92,6 +94,13 @@ impl Framework {
                 hint: "lathe check FILE shows each place".to_owned(),
             }
         })?;
+        let size = serde_json::to_vec(&accepted.record).map_or(usize::MAX, |bytes| bytes.len());
+        if size > RECORD_BYTES_MAX {
+            let sentence = format!(
+                "the topology's record would have {size} bytes; {RECORD_BYTES_MAX} are taken"
+            );
+            return Err(plain(Code::LIMIT, &sentence, "split it into several topologies"));
+        }
         if accepted.topology.name != submission.name {
             let sentence = format!(
                 "the file names its topology `{}`, and it was submitted as `{}`",
@@ -131,7 +140,8 @@ impl Framework {
         let mut writes = vec![Write::Topology(accepted.record.clone())];
         writes.extend(more);
         writes.extend(self.task_writes(&accepted));
-        let accepting = Accepting { accepted: Some(accepted), name, ask, reverting };
+        let job = self.job.as_ref().map(|job| job.id).filter(|_| reverting.is_none());
+        let accepting = Accepting { accepted: Some(accepted), name, ask, reverting, job };
         self.persist(writes, Then::Accept(Box::new(accepting)), out);
     }
 
@@ -212,7 +222,8 @@ impl Framework {
         for path in paths {
             writes.extend(self.bury(&path));
         }
-        let accepting = Accepting { accepted: None, name: name.to_owned(), ask, reverting };
+        let name = name.to_owned();
+        let accepting = Accepting { accepted: None, name, ask, reverting, job: None };
         self.persist(writes, Then::Accept(Box::new(accepting)), out);
     }
 
@@ -222,7 +233,7 @@ impl Framework {
         accepting: Accepting,
         out: &mut Vec<Command>,
     ) {
-        let Accepting { accepted, name, ask, reverting } = accepting;
+        let Accepting { accepted, name, ask, reverting, job } = accepting;
         let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
         let revision = match accepted {
             Some(accepted) => {
@@ -239,26 +250,27 @@ impl Framework {
                 old.map_or(0, |old| old.record.revision)
             }
         };
-        self.job_accepted();
+        self.job_ended(job);
         self.repair_not_before_ms = now;
         if let Some(refusal) = reverting {
             return refuse(ask, "reverted", refusal, out);
         }
         out.push(Command::Answer { ask, answer: Answer::Committed { revision } });
-        self.watchers.push(Watcher { ask, topology: name, revision, changed: true, before });
+        self.undo.entry(name.clone()).or_insert(before);
+        self.watchers.push(Watcher { ask, topology: name, revision, changed: true });
     }
 
     /// The revision counts from now on: its slots exist, and back-offs of old contents end.
     pub(super) fn adopt(&mut self, accepted: Accepted) {
         for id in accepted.instances() {
-            let fresh = super::records::InstanceRecord {
+            let fresh = InstanceRecord {
                 id: id.clone(),
                 topology: accepted.record.name.clone(),
                 counter: 0,
                 early_ends: 0,
                 not_before_ms: 0,
                 lives: Vec::new(),
-                finished: false,
+                finished: None,
                 last_host: None,
                 last_end: None,
             };
@@ -266,7 +278,6 @@ impl Framework {
             record.topology.clone_from(&accepted.record.name);
             record.early_ends = 0;
             record.not_before_ms = 0;
-            record.finished = false;
         }
         self.wanted.topologies.insert(accepted.record.name.clone(), accepted);
     }
@@ -280,29 +291,43 @@ impl Framework {
             .iter()
             .filter_map(|id| self.wanted.owner(&id.task).map(str::to_owned))
             .collect();
-        let (hit, kept): (Vec<Watcher>, Vec<Watcher>) = std::mem::take(&mut self.watchers)
-            .into_iter()
-            .partition(|watcher| watcher.changed && broken.contains(&watcher.topology));
-        self.watchers = kept;
-        for watcher in hit {
-            let Watcher { ask, topology, revision, before, .. } = watcher;
+        for name in broken {
+            let (mut hit, kept): (Vec<Watcher>, Vec<Watcher>) = std::mem::take(&mut self.watchers)
+                .into_iter()
+                .partition(|watcher| watcher.changed && watcher.topology == name);
+            self.watchers = kept;
+            let Some(before) = (if hit.is_empty() { None } else { self.undo.remove(&name) }) else {
+                self.watchers.extend(hit);
+                continue;
+            };
+            let first = hit.remove(0);
+            for other in hit {
+                refuse(other.ask, "reverted", refusal.clone(), out);
+            }
             let why = Some(refusal.clone());
             let old = before.and_then(|mut record| {
-                record.revision = revision + 1;
+                record.revision = first.revision + 1;
                 Accepted::read(record).ok()
             });
             match old {
-                Some(old) => self.accept(ask, old, Vec::new(), why, out),
-                None => self.forget(ask, &topology, why, out),
+                Some(old) => self.accept(first.ask, old, Vec::new(), why, out),
+                None => self.forget(first.ask, &name, why, out),
             }
         }
     }
 
+    /// A caller that has gone is not answered, and what it asked for is not begun.
+    pub(super) fn asker_left(&mut self, ask: AskId) {
+        self.questions.retain(|(asked, _, _)| *asked != ask);
+        self.watchers.retain(|watcher| watcher.ask != ask);
+        self.job_asker_left(ask);
+    }
+
     /// Tells callers whose topology has become what they wanted, or will not soon.
-    pub(super) fn tend_watchers(&mut self, _now: Time, out: &mut Vec<Command>) {
+    pub(super) fn tend_watchers(&mut self, now: Time, out: &mut Vec<Command>) {
         let watchers = std::mem::take(&mut self.watchers);
         for watcher in watchers {
-            match self.outcome(&watcher.topology) {
+            match self.outcome(now, &watcher.topology) {
                 Some(ready) => {
                     let Watcher { revision, changed, .. } = watcher;
                     let answer = Answer::Done { revision, changed, ready };
@@ -311,30 +336,48 @@ impl Framework {
                 None => self.watchers.push(watcher),
             }
         }
+        // What is settled, or has nobody waiting, is not undone any more.
+        let watched: BTreeSet<&String> = self.watchers.iter().map(|one| &one.topology).collect();
+        self.undo.retain(|name, _| watched.contains(name));
     }
 
     /// How many are ready, once nothing more is to be expected.
-    pub(super) fn outcome(&self, name: &str) -> Option<u32> {
+    fn outcome(&self, now: Time, name: &str) -> Option<u32> {
+        let records = || self.instances.values().filter(|record| record.topology == name);
+        // What was lost for longer than it is waited for is not waited for here either.
+        let counts = |record: &InstanceRecord| {
+            record.lives.iter().filter(|life| !self.given_up(now, life)).count()
+        };
         let Some(accepted) = self.wanted.topologies.get(name) else {
-            let left = self.instances.values().any(|r| r.topology == name && !r.lives.is_empty());
-            return (!left).then_some(0);
+            return records().all(|record| counts(record) == 0).then_some(0);
         };
         let mut ready = 0;
-        let mut open = false;
+        let mut open = !accepted.instances().all(|id| self.instances.contains_key(&id));
         let mut hopeless = false;
-        for record in self.instances.values().filter(|record| record.topology == name) {
+        for record in records() {
             let wanted = self.wanted.of(&record.id).is_some();
-            let settled = match record.lives.as_slice() {
-                [] => !wanted || record.finished,
-                [life] => wanted && life.phase == Phase::Ready && !self.must_end(record, life),
+            let done = wanted && self.is_finished(record);
+            let last = record.lives.last().filter(|life| !self.given_up(now, life));
+            let settled = match (last, counts(record)) {
+                (None, 0) => !wanted || done,
+                (Some(life), 1) => {
+                    wanted && life.phase == Phase::Ready && !self.must_end(record, life)
+                }
                 _ => false,
             };
             hopeless |= wanted && record.early_ends >= HOPELESS_ENDS;
             open |= !settled;
-            ready += u32::from(settled && wanted && !record.lives.is_empty());
+            ready += u32::from(settled && wanted);
         }
-        let listed = accepted.instances().all(|id| self.instances.contains_key(&id));
-        (hopeless || (listed && !open)).then_some(ready)
+        (hopeless || !open).then_some(ready)
+    }
+
+    /// Whether the instance has ended for good by its task's own rule, with the present contents.
+    pub(super) fn is_finished(&self, record: &InstanceRecord) -> bool {
+        let wanted = self.wanted.of(&record.id);
+        wanted.is_some_and(|(accepted, task)| {
+            record.finished.as_deref() == Some(accepted.identity(task).as_str())
+        })
     }
 }
 

@@ -204,6 +204,22 @@ fn an_instance_that_has_proved_itself_is_replaced_at_once() {
 }
 
 #[test]
+fn a_life_that_comes_back_after_it_was_replaced_is_ended_at_once() {
+    let mut rig = Rig::running(&page(1));
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Unreachable, None)));
+    for _ in 0..5 {
+        rig.write_all();
+        rig.offer_all();
+    }
+    assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.2"));
+    // What was sent to a host that nobody reaches was lost.
+    rig.to_end.clear();
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Running, Some(3))));
+    rig.write_all();
+    assert_eq!(rig.to_end, ["page#0.1"]);
+}
+
+#[test]
 fn a_task_that_the_store_does_not_list_is_ended() {
     let mut rig = Rig::running(&page(1));
     rig.step(Event::StatusArrived(rig.status("page#0.77", TaskState::Running, Some(3))));

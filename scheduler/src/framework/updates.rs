@@ -100,6 +100,10 @@ impl Framework {
         if phase == life.phase {
             return false;
         }
+        if life.phase == Phase::Unreachable {
+            // A kill that was sent meanwhile went nowhere: it is sent again at once.
+            self.kills.remove(&incarnation.to_string());
+        }
         life.phase = phase;
         life.since_ms = now;
         life.reason = (!status.message.is_empty()).then(|| status.message.clone());
@@ -137,7 +141,8 @@ impl Framework {
                 record.last_host = Some(life.host.clone());
             }
             count_end(now, record, &life, status.state);
-            record.finished = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
+            let for_good = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
+            record.finished = for_good.then(|| life.identity.clone());
         }
         let topology = record.topology.clone();
         // It may have gone with its host: the next plan is made on a new list.

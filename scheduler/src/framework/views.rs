@@ -98,7 +98,7 @@ impl Framework {
         let life = record.lives.last();
         let state = match life {
             Some(life) => life.phase.as_str(),
-            None if record.finished => "finished",
+            None if self.is_finished(record) => "finished",
             None => "waiting",
         };
         let reason = match life {

@@ -14,9 +14,9 @@ pub fn free_of(resources: &[v1::Resource], role: &str) -> Free {
     for resource in resources.iter().filter(|resource| is_ours(resource, role)) {
         let amount = resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
         match resource.name.as_str() {
-            "cpus" => free.cpus_milli += thousandths(amount),
-            "mem" => free.mem_bytes += thousandths(amount) * MIB / 1000,
-            "disk" => free.disk_bytes += thousandths(amount) * MIB / 1000,
+            "cpus" => free.cpus_milli = free.cpus_milli.saturating_add(thousandths(amount)),
+            "mem" => free.mem_bytes = free.mem_bytes.saturating_add(mebibytes(amount)),
+            "disk" => free.disk_bytes = free.disk_bytes.saturating_add(mebibytes(amount)),
             "ports" => free.ports.extend(ranges(resource)),
             _ => {}
         }
@@ -34,6 +34,11 @@ fn is_ours(resource: &v1::Resource, role: &str) -> bool {
     // Reservations name the role that owns them; the last one counts.
     let reserved = resource.reservations.last().and_then(|reservation| reservation.role.as_deref());
     !special && !volume && reserved.is_none_or(|owner| owner == role)
+}
+
+fn mebibytes(amount: f64) -> u64 {
+    let thousandths = thousandths(amount);
+    (thousandths / 1000).saturating_mul(MIB).saturating_add(thousandths % 1000 * MIB / 1000)
 }
 
 /// Mesos keeps three decimals; everything beyond them is noise of floating point.

@@ -31,7 +31,7 @@ pub(super) struct Rig {
     writes: VecDeque<(BatchId, Vec<Write>)>,
     /// Launched incarnations that were told nothing yet, and to be ended.
     launched: Vec<String>,
-    to_end: Vec<String>,
+    pub(super) to_end: Vec<String>,
     pub(super) hosts: usize,
     offers: u64,
     asks: u64,
