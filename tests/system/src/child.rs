@@ -1,12 +1,15 @@
 //! A command under test: started in a process group of its own, its lines read as they come.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::net::unix::pipe;
+
+use crate::http::runtime;
 use crate::process::{Process, Signal};
 use crate::waiting::until;
 
@@ -32,8 +35,12 @@ impl Outcome {
 
 #[derive(Debug, Default)]
 struct Said {
-    out: String,
-    err: String,
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A command that runs.
@@ -41,7 +48,7 @@ struct Said {
 pub struct Running {
     child: Child,
     said: Arc<Mutex<Said>>,
-    readers: Vec<JoinHandle<()>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -56,11 +63,8 @@ impl Running {
         let said: Arc<Mutex<Said>> = Arc::default();
         let out = child.stdout.take().expect("it was piped just now");
         let err = child.stderr.take().expect("it was piped just now");
-        let readers = vec![
-            read(out, Arc::clone(&said), |said| &mut said.out),
-            read(err, Arc::clone(&said), |said| &mut said.err),
-        ];
-        Self { child, said, readers }
+        let reader = read(out.into(), err.into(), Arc::clone(&said));
+        Self { child, said, reader: Some(reader) }
     }
 
     /// Runs a command to its end.
@@ -84,31 +88,35 @@ impl Running {
     /// What it has said so far, the data first.
     #[must_use]
     pub fn said(&self) -> String {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        format!("stdout:\n{}\nstderr:\n{}", said.out, said.err)
+        let said = self.lock();
+        format!("stdout:\n{}\nstderr:\n{}", text(&said.out), text(&said.err))
     }
 
     /// The data that it has printed so far.
     #[must_use]
     pub fn out(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).out.clone()
+        text(&self.lock().out)
     }
 
-    /// Waits for a line that contains `text`, on either stream; the line is returned.
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a line that contains `part`, on either stream; the line is returned. What was
+    /// printed as data before a line of talk is there when that line is.
     ///
     /// # Panics
-    /// When the time is up or the command ends before, with what it said.
-    pub fn wait_for_line(&mut self, text: &str, limit: Duration) -> String {
+    /// When the time is up or the command ends without it, with what it said.
+    pub fn wait_for_line(&self, part: &str, limit: Duration) -> String {
         let end = std::time::Instant::now() + limit;
-        until(text, limit * 2, || {
-            let ended = self.child.try_wait().expect("its state can be asked").is_some();
+        until(part, limit * 2, || {
+            let all_read = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
             let found = {
-                let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut lines = said.out.lines().chain(said.err.lines());
-                lines.find(|line| line.contains(text)).map(str::to_owned)
+                let said = self.lock();
+                find_line(&said.out, part).or_else(|| find_line(&said.err, part))
             };
             let late = std::time::Instant::now() >= end;
-            assert!(found.is_some() || !(ended || late), "no line `{text}`; {}", self.said());
+            assert!(found.is_some() || !(all_read || late), "no line `{part}`; {}", self.said());
             found
         })
     }
@@ -133,15 +141,11 @@ impl Running {
             assert!(ended.is_some() || !late, "it does not end; {}", self.said());
             ended
         });
-        for reader in self.readers.drain(..) {
-            reader.join().expect("a reader ends with its pipe");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("a reader ends with its pipes");
         }
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        Outcome {
-            code: status.code(),
-            out: std::mem::take(&mut said.out),
-            err: std::mem::take(&mut said.err),
-        }
+        let said = self.lock();
+        Outcome { code: status.code(), out: text(&said.out), err: text(&said.err) }
     }
 }
 
@@ -157,18 +161,56 @@ impl Drop for Running {
     }
 }
 
-fn read(
-    stream: impl Read + Send + 'static,
-    said: Arc<Mutex<Said>>,
-    place: fn(&mut Said) -> &mut String,
-) -> JoinHandle<()> {
+/// The first whole line with this part.
+fn find_line(bytes: &[u8], part: &str) -> Option<String> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n')?;
+    text(&bytes[..whole]).lines().find(|line| line.contains(part)).map(str::to_owned)
+}
+
+/// Reads both streams until their ends.
+fn read(out: OwnedFd, err: OwnedFd, said: Arc<Mutex<Said>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut reader = BufReader::new(stream);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            place(&mut said).push_str(&String::from_utf8_lossy(&line));
-            line.clear();
-        }
+        runtime().block_on(async {
+            let open = |pipe| Some(pipe::Receiver::from_owned_fd(pipe).expect("it is a pipe"));
+            let (mut out, mut err) = (open(out), open(err));
+            while out.is_some() || err.is_some() {
+                tokio::select! {
+                    () = readable(&out) => {
+                        let piece = take(&mut out);
+                        said.lock().unwrap_or_else(PoisonError::into_inner).out.extend(piece);
+                    }
+                    () = readable(&err) => {
+                        let piece = take(&mut err);
+                        // What was printed as data before is in its pipe by now.
+                        let before = take(&mut out);
+                        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                        said.out.extend(before);
+                        said.err.extend(piece);
+                    }
+                }
+            }
+        });
     })
+}
+
+async fn readable(pipe: &Option<pipe::Receiver>) {
+    match pipe {
+        // What is wrong with it shows when it is read.
+        Some(pipe) => drop(pipe.readable().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What is in a pipe now; at its end the pipe is taken away.
+fn take(pipe: &mut Option<pipe::Receiver>) -> Vec<u8> {
+    let mut taken = Vec::new();
+    let mut piece = [0; 8192];
+    while let Some(open) = pipe {
+        match open.try_read(&mut piece) {
+            Ok(read @ 1..) => taken.extend_from_slice(&piece[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+            Ok(_) | Err(_) => *pipe = None,
+        }
+    }
+    taken
 }

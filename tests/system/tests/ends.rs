@@ -138,7 +138,7 @@ fn a_scheduler_that_was_killed_goes_on_where_it_was() {
     until("the scheduler's end", SOON, || (!scheduler.runs()).then_some(()));
     let mut command = lathe.command_of(arguments[0].as_ref());
     command.args(&arguments[1..]);
-    let mut second = lathe_system::Running::start(command);
+    let second = lathe_system::Running::start(command);
     let line = second.wait_for_line("listening", SOON);
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     let url = line["listening"].as_str().unwrap();

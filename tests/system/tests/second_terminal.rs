@@ -185,7 +185,7 @@ fn logs_are_followed_and_a_submission_is_carried_out_once() {
     lathe.up(&[text(&talking(1))]);
     let mut command = lathe.command();
     command.args(["logs", "--follow", "talking#0"]);
-    let mut following = Running::start(command);
+    let following = Running::start(command);
     following.wait_for_line("one", SOON);
     write(&gate, "");
     following.wait_for_line("two", SOON);
