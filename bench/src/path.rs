@@ -24,6 +24,8 @@ use crate::surroundings::Surroundings;
 
 /// Instances of the README's topology.
 const INSTANCES: u32 = 13;
+/// Characters of a row's reason for having no value.
+const WHY_CHARS_MAX: usize = 200;
 
 /// What a figure is counted in, and its bar.
 fn bar(figure: Figure) -> (Unit, Bar) {
@@ -123,7 +125,30 @@ fn take(report: &mut Report, figure: Figure, outcome: Outcome) {
         Err(error) => {
             let why = with_causes(&error);
             say::talk(&format!("{}: not measured: {why}", figure.name()));
-            report.add(Row::missing(figure, unit, bar, why), &Value::Null);
+            report.add(Row::missing(figure, unit, bar, short(&why)), &Value::from(why));
         }
+    }
+}
+
+/// The beginning of a reason, in one line; all of it stands among the samples.
+fn short(why: &str) -> String {
+    let words: Vec<&str> = why.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(WHY_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_to_one_line() {
+        assert_eq!(short("it ended;\n  it said"), "it ended; it said");
+        let long = short(&"ä".repeat(WHY_CHARS_MAX + 1));
+        assert_eq!(long.chars().count(), WHY_CHARS_MAX + 1);
+        assert!(long.ends_with("ä…"));
     }
 }
