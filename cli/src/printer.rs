@@ -1,6 +1,4 @@
 //! Where text goes: data to stdout, talk to stderr; colour only on a terminal that wants it.
-#![expect(clippy::print_stderr, reason = "this is the printer")]
-
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -45,16 +43,16 @@ impl Printer {
 
     /// A line of talk.
     pub(crate) fn say(&self, text: &str) {
-        eprintln!("{text}");
+        talk(text);
     }
 
     /// What went wrong, and what to try.
     pub(crate) fn failure(&self, failure: &Failure) {
         if !failure.text.is_empty() {
-            eprintln!("{}: {}", self.red("error"), failure.text);
+            talk(&format!("{}: {}", self.red("error"), failure.text));
         }
         if let Some(hint) = &failure.hint {
-            eprintln!("  hint: {hint}");
+            talk(&format!("  hint: {hint}"));
         }
     }
 
@@ -67,7 +65,7 @@ impl Printer {
         if !self.can_ask() {
             return false;
         }
-        eprint!("{question} [y/N] ");
+        let _ = write!(std::io::stderr(), "{question} [y/N] ");
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line);
         read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
@@ -104,12 +102,20 @@ impl Progress {
         }
     }
 
+    /// The next part begins: shown everywhere.
+    pub(crate) fn step(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None => talk(&text),
+        }
+    }
+
     /// It is over; the line gives way to this one.
     pub(crate) fn done(self, text: &str) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{text}");
+        talk(text);
     }
 
     /// It is over, and there is nothing to say.
@@ -118,4 +124,9 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line on stderr. Nobody may be there to read it; that is no reason to end.
+fn talk(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -79,7 +79,7 @@ pub(crate) fn refusal(
     }
     let _ = writeln!(text, "{}", renderer(printer).render(&groups));
     text.push_str(if refused.verdict == "reverted" {
-        "the revision was accepted and could not be carried out; the one before it is back"
+        "it was accepted and could not be carried out to its end; what was there before is back"
     } else {
         "nothing was changed"
     });

@@ -23,6 +23,7 @@ mod submissions;
 mod updates;
 mod views;
 pub mod wanted;
+mod watchers;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,8 +39,8 @@ use offers::Offers;
 use persist::Batches;
 use reconcile::Reconciling;
 use records::{InstanceRecord, Recovered, TopologyRecord};
-use submissions::Watcher;
 use wanted::{Accepted, Wanted};
+use watchers::Watcher;
 
 /// What the framework is told when it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lathe_child::SpawnError;
 use lathe_coordination::local::server::{Listening, OpenError, ServeError, Server};
@@ -167,6 +168,10 @@ async fn open_store(dir: PathBuf, socket: PathBuf) -> Result<Listening, RunError
     Ok(server.bind(socket)?)
 }
 
+/// How long another one's lock on the data folder is waited for.
+const LOCK_TIME: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 /// Makes the data folder and locks it.
 fn prepare(dir: &Path) -> Result<File, RunError> {
     let failed = |source: io::Error| RunError::Data { dir: dir.to_path_buf(), source };
@@ -179,10 +184,19 @@ fn prepare(dir: &Path) -> Result<File, RunError> {
         .truncate(false)
         .open(dir.join("run/standalone.lock"))
         .map_err(failed)?;
-    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::InUse { dir: dir.to_path_buf() }),
-        Err(error) => Err(failed(error.into())),
+    let deadline = Instant::now() + LOCK_TIME;
+    loop {
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            // One that was killed just now may still be ending what was below it.
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(RunError::InUse { dir: dir.to_path_buf() });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::source::Source;
 use crate::args::{Find, Plan as Asked};
 use crate::client::Client;
-use crate::failure::{Failure, OK, chain};
+use crate::failure::{Failure, OK, UNREACHABLE, chain};
 use crate::printer::Printer;
 
 pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result<u8, Failure> {
@@ -48,6 +48,11 @@ pub(crate) fn called(status: &tonic::Status) -> Failure {
     let text = match status.code() {
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => {
             format!("the scheduler refused the token: {}", status.message())
+        }
+        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Cancelled => {
+            let text = format!("the scheduler has gone: {}", chain(status));
+            let hint = "`lathe status` tells what it had accepted";
+            return Failure::new(text).with_code(UNREACHABLE).with_hint(hint);
         }
         _ if status.message().is_empty() => chain(status),
         _ => status.message().to_owned(),

@@ -32,6 +32,6 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
     };
     let mut calls = client.calls().await?;
     let stream = calls.remove(request).await.map_err(|status| plan::called(&status))?.into_inner();
-    submit::follow(stream, None, &asked.topology, printer).await?;
+    submit::follow(stream, None, &asked.topology, true, printer).await?;
     Ok(OK)
 }

@@ -23,6 +23,7 @@ pub(crate) async fn run(find: &Find, asked: &Submit, printer: &Printer) -> Resul
         wait_ms,
         max_moves: asked.max_moves,
         id: asked.submission_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+        alone: true,
     };
     let done = submit(&client, &source, &order, printer).await?;
     let status = client.read("/v1/status").await?;
@@ -36,6 +37,8 @@ pub(crate) struct Order {
     pub wait_ms: u64,
     pub max_moves: u32,
     pub id: String,
+    /// Whether Ctrl-C is this submission's own: not where it is a part of something longer.
+    pub alone: bool,
 }
 
 /// What became of a submission that was accepted.
@@ -75,7 +78,7 @@ pub(crate) async fn submit(
     };
     let mut calls = client.calls().await?;
     let stream = calls.submit(request).await.map_err(|status| plan::called(&status))?.into_inner();
-    follow(stream, Some(source), &source.topology.name, printer).await
+    follow(stream, Some(source), &source.topology.name, order.alone, printer).await
 }
 
 /// Shows progress until the end of it. Ctrl-C after the commit says that the work goes on.
@@ -83,6 +86,7 @@ pub(crate) async fn follow(
     mut stream: tonic::Streaming<v1::Progress>,
     source: Option<&Source>,
     name: &str,
+    alone: bool,
     printer: &Printer,
 ) -> Result<Done, Failure> {
     let begins = if source.is_some() { "planning" } else { "removing" };
@@ -92,7 +96,7 @@ pub(crate) async fn follow(
     loop {
         let next = tokio::select! {
             next = stream.next() => next,
-            _ = tokio::signal::ctrl_c() => {
+            () = interrupted(alone) => {
                 progress.clear();
                 let text = if committed {
                     "left: the submission is accepted and goes on without this command"
@@ -118,11 +122,12 @@ pub(crate) async fn follow(
                 progress.now(format!("{name}: {} instances planned", plan.changes.len()));
             }
             Some(Event::Waiting(waiting)) => {
-                progress.now(format!("{name}: waiting for offers of {}", waiting.hosts.join(", ")));
+                progress
+                    .step(format!("{name}: waiting for offers of {}", waiting.hosts.join(", ")));
             }
             Some(Event::Committed(_)) => {
                 committed = true;
-                progress.now(format!("{name}: accepted, starting"));
+                progress.step(format!("{name}: accepted, starting"));
             }
             Some(Event::Instance(change)) => progress.now(tally.take(name, &change)),
             Some(Event::Done(done)) => {
@@ -144,6 +149,12 @@ pub(crate) async fn follow(
             }
             None => {}
         }
+    }
+}
+
+async fn interrupted(alone: bool) {
+    if !alone || tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

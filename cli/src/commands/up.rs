@@ -80,6 +80,7 @@ async fn work(
             wait_ms: 0,
             max_moves: 0,
             id: uuid::Uuid::new_v4().to_string(),
+            alone: false,
         };
         let done = tokio::select! {
             done = submit::submit(&client, source, &order, printer) => done?,

@@ -144,7 +144,7 @@ impl Framework {
             return false;
         }
         let revision = accepted.record.revision;
-        self.watchers.push(super::submissions::Watcher {
+        self.watchers.push(super::watchers::Watcher {
             ask,
             topology: name.to_owned(),
             revision,

@@ -13,8 +13,8 @@ use super::ids::{AskId, HostName, Incarnation, InstanceId, JobId, Time};
 use super::jobs::{Job, JobPhase, Purpose};
 use super::persist::Then;
 use super::records::{InstanceRecord, Life, Phase, Write};
-use super::submissions::Watcher;
 use super::wanted::Accepted;
+use super::watchers::Watcher;
 use super::{EventDraft, Framework};
 
 /// Instances that are started by one durable write; a repair's others wait for the next.

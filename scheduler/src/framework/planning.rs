@@ -12,8 +12,9 @@ use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
 use super::launches::WISHES_MAX;
 use super::records::{Life, MOVING, Phase, Write};
-use super::submissions::{Watcher, plain, refuse};
+use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
+use super::watchers::Watcher;
 
 impl Framework {
     pub(super) fn plan_input(&self, now: Time) -> PlanInput {

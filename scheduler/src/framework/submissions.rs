@@ -11,19 +11,10 @@ use super::command::{Answer, Command, Refused};
 use super::event::{Question, Submission};
 use super::ids::{AskId, JobId, Time};
 use super::persist::Then;
-use super::records::{ArtifactRecord, InstanceRecord, Phase, TopologyRecord, Write};
+use super::records::{ArtifactRecord, InstanceRecord, TopologyRecord, Write};
 use super::wanted::Accepted;
+use super::watchers::Watcher;
 use super::{EventDraft, Framework, QUESTIONS_MAX};
-
-/// A caller that waits for its topology to be as wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watcher {
-    pub(super) ask: AskId,
-    pub(super) topology: String,
-    pub(super) revision: u64,
-    /// Whether its own submission made that revision.
-    pub(super) changed: bool,
-}
 
 /// A revision on its way to the store.
 #[derive(Debug)]
@@ -40,8 +31,6 @@ pub(super) struct Accepting {
 
 /// A record must fit into the store, its slots and some growth included.
 const RECORD_BYTES_MAX: usize = 768 * 1024;
-/// So many early ends of one slot end the caller's waiting.
-const HOPELESS_ENDS: u32 = 3;
 
 impl Framework {
     pub(super) fn asked(
@@ -205,7 +194,7 @@ impl Framework {
         self.forget(ask, name, None, out);
     }
 
-    fn forget(
+    pub(super) fn forget(
         &mut self,
         ask: AskId,
         name: &str,
@@ -280,104 +269,6 @@ impl Framework {
             record.not_before_ms = 0;
         }
         self.wanted.topologies.insert(accepted.record.name.clone(), accepted);
-    }
-
-    /// The rest of a submission cannot be carried out any more: a new revision says what the one
-    /// before it said, and the caller is told why. Without a caller nothing is undone: it was all
-    /// accepted once, and what cannot be placed waits with its reasons.
-    pub(super) fn revert(&mut self, now: Time, refusal: &Refusal, out: &mut Vec<Command>) {
-        let missing = self.missing(now);
-        let broken: BTreeSet<String> = missing
-            .iter()
-            .filter_map(|id| self.wanted.owner(&id.task).map(str::to_owned))
-            .collect();
-        for name in broken {
-            let (mut hit, kept): (Vec<Watcher>, Vec<Watcher>) = std::mem::take(&mut self.watchers)
-                .into_iter()
-                .partition(|watcher| watcher.changed && watcher.topology == name);
-            self.watchers = kept;
-            let Some(before) = (if hit.is_empty() { None } else { self.undo.remove(&name) }) else {
-                self.watchers.extend(hit);
-                continue;
-            };
-            let first = hit.remove(0);
-            for other in hit {
-                refuse(other.ask, "reverted", refusal.clone(), out);
-            }
-            let why = Some(refusal.clone());
-            let old = before.and_then(|mut record| {
-                record.revision = first.revision + 1;
-                Accepted::read(record).ok()
-            });
-            match old {
-                Some(old) => self.accept(first.ask, old, Vec::new(), why, out),
-                None => self.forget(first.ask, &name, why, out),
-            }
-        }
-    }
-
-    /// A caller that has gone is not answered, and what it asked for is not begun.
-    pub(super) fn asker_left(&mut self, ask: AskId) {
-        self.questions.retain(|(asked, _, _)| *asked != ask);
-        self.watchers.retain(|watcher| watcher.ask != ask);
-        self.job_asker_left(ask);
-    }
-
-    /// Tells callers whose topology has become what they wanted, or will not soon.
-    pub(super) fn tend_watchers(&mut self, now: Time, out: &mut Vec<Command>) {
-        let watchers = std::mem::take(&mut self.watchers);
-        for watcher in watchers {
-            match self.outcome(now, &watcher.topology) {
-                Some(ready) => {
-                    let Watcher { revision, changed, .. } = watcher;
-                    let answer = Answer::Done { revision, changed, ready };
-                    out.push(Command::Answer { ask: watcher.ask, answer });
-                }
-                None => self.watchers.push(watcher),
-            }
-        }
-        // What is settled, or has nobody waiting, is not undone any more.
-        let watched: BTreeSet<&String> = self.watchers.iter().map(|one| &one.topology).collect();
-        self.undo.retain(|name, _| watched.contains(name));
-    }
-
-    /// How many are ready, once nothing more is to be expected.
-    fn outcome(&self, now: Time, name: &str) -> Option<u32> {
-        let records = || self.instances.values().filter(|record| record.topology == name);
-        // What was lost for longer than it is waited for is not waited for here either.
-        let counts = |record: &InstanceRecord| {
-            record.lives.iter().filter(|life| !self.given_up(now, life)).count()
-        };
-        let Some(accepted) = self.wanted.topologies.get(name) else {
-            return records().all(|record| counts(record) == 0).then_some(0);
-        };
-        let mut ready = 0;
-        let mut open = !accepted.instances().all(|id| self.instances.contains_key(&id));
-        let mut hopeless = false;
-        for record in records() {
-            let wanted = self.wanted.of(&record.id).is_some();
-            let done = wanted && self.is_finished(record);
-            let last = record.lives.last().filter(|life| !self.given_up(now, life));
-            let settled = match (last, counts(record)) {
-                (None, 0) => !wanted || done,
-                (Some(life), 1) => {
-                    wanted && life.phase == Phase::Ready && !self.must_end(record, life)
-                }
-                _ => false,
-            };
-            hopeless |= wanted && record.early_ends >= HOPELESS_ENDS;
-            open |= !settled;
-            ready += u32::from(settled && wanted);
-        }
-        (hopeless || !open).then_some(ready)
-    }
-
-    /// Whether the instance has ended for good by its task's own rule, with the present contents.
-    pub(super) fn is_finished(&self, record: &InstanceRecord) -> bool {
-        let wanted = self.wanted.of(&record.id);
-        wanted.is_some_and(|(accepted, task)| {
-            record.finished.as_deref() == Some(accepted.identity(task).as_str())
-        })
     }
 }
 

@@ -274,3 +274,105 @@ fn an_idle_framework_holds_no_offer_and_asks_for_none() {
     rig.step(Event::TimePassed);
     assert!(rig.seen.is_empty(), "{:?}", rig.seen);
 }
+
+#[test]
+fn a_caller_that_leaves_before_the_write_takes_its_submission_along() {
+    let mut rig = Rig::connected(3);
+    rig.submit(&page(2));
+    let ask = rig.last_ask();
+    rig.step(Event::AskerLeft(ask));
+    rig.settle();
+    assert!(rig.framework.wanted.topologies.is_empty());
+    assert_eq!(rig.accepted(), 0);
+}
+
+#[test]
+fn without_its_caller_an_accepted_submission_is_not_undone() {
+    let mut rig = Rig::connected(3);
+    rig.submit(&format!("{}resources = {{ cpus = 3.0 }}\n", page(3)));
+    rig.offer_all();
+    rig.write_all();
+    rig.step(Event::AskerLeft(rig.last_ask()));
+    rig.hosts = 1;
+    rig.settle();
+    rig.end("page#2.1", TaskState::GoneByOperator);
+    rig.settle();
+    assert_eq!(rig.framework.wanted.topologies.len(), 1, "{:?}", rig.answers);
+}
+
+#[test]
+fn the_same_submission_again_joins_and_undoes_nothing() {
+    let mut rig = Rig::running(&page(2));
+    let submission = rig.submission(&page(3));
+    let question = Question::Submit {
+        submission,
+        max_moves: 0,
+        wait_ms: 0,
+        id: "x".to_owned(),
+        may_stop: true,
+    };
+    rig.ask(question.clone());
+    rig.offer_all();
+    rig.write_all();
+    rig.ask(question);
+    rig.settle();
+    let done = rig.answers.iter().filter(|answer| matches!(answer, Answer::Done { .. })).count();
+    assert_eq!((done, rig.framework.status().topologies[0].revision), (3, 2), "{:?}", rig.answers);
+}
+
+#[test]
+fn what_has_finished_for_good_is_not_run_again_by_the_same_file() {
+    let once = format!("{}restart = \"never\"\n", page(1));
+    let mut rig = Rig::running(&once);
+    rig.end("page#0.1", TaskState::Finished);
+    rig.settle();
+    rig.submit(&once);
+    rig.settle();
+    let done = rig.answers.last();
+    assert!(matches!(done, Some(Answer::Done { changed: false, ready: 1, .. })), "{done:?}");
+    assert_eq!(rig.framework.instances.values().next().unwrap().counter, 1);
+    // Other contents are another thing.
+    rig.submit(&once.replace("1.0.0", "1.1.0"));
+    rig.settle();
+    assert_eq!(rig.framework.instances.values().next().unwrap().counter, 2);
+}
+
+#[test]
+fn a_life_that_is_lost_keeps_nobody_waiting() {
+    let mut rig = Rig::running(&page(1));
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Unreachable, None)));
+    rig.settle();
+    rig.answers.clear();
+    rig.submit(&page(1));
+    assert!(matches!(rig.answers.last(), Some(Answer::Done { .. })), "{:?}", rig.answers);
+    rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
+    rig.settle();
+    assert!(matches!(rig.answers.last(), Some(Answer::Done { .. })), "{:?}", rig.answers);
+}
+
+#[test]
+fn an_absurd_wait_is_cut_and_hurts_nobody() {
+    let mut rig = Rig::connected(1);
+    let submission = rig.submission(&page(1));
+    let wait_ms = u64::MAX;
+    rig.ask(Question::Submit {
+        submission,
+        max_moves: 0,
+        wait_ms,
+        id: String::new(),
+        may_stop: true,
+    });
+    rig.settle();
+    assert_eq!(rig.instances()[0].state, "ready");
+}
+
+#[test]
+fn a_master_that_lists_no_hosts_is_not_asked_at_every_step() {
+    let mut rig = Rig::running(&page(1));
+    rig.step(Event::HostsUnknown { reason: "forbidden".to_owned() });
+    rig.lists = 0;
+    for _ in 0..20 {
+        rig.step(Event::TimePassed);
+    }
+    assert_eq!(rig.lists, 0);
+}

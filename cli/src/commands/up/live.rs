@@ -80,20 +80,22 @@ pub(crate) fn urls(status: &StatusView, topology: &Topology) -> Vec<String> {
 /// Prints what happens after now, until the scheduler does not answer any more.
 pub(crate) async fn follow(client: &Client, printer: &Printer) {
     let mut last = None;
-    for _ in 0..BREAKS_MAX {
+    let mut breaks = 0;
+    while breaks < BREAKS_MAX {
         // The first time, what has led here is known already: it only sets the mark.
         let after = last.unwrap_or(0);
         let from = now_ms();
         let known = last.is_some();
         let followed = client.events(after, |event| {
+            breaks = 0;
             last = Some(event.id);
             if known || event.at_ms >= from {
                 printer.say(&line_of(&event));
             }
         });
-        if followed.await.is_err() {
-            tokio::time::sleep(PAUSE).await;
-        }
+        let _ = followed.await;
+        breaks += 1;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Rig {
     pub(super) hosts: usize,
     offers: u64,
     asks: u64,
+    /// Lists of hosts that were asked for.
+    pub(super) lists: u32,
 }
 
 impl Rig {
@@ -52,6 +54,7 @@ impl Rig {
             hosts,
             offers: 0,
             asks: 0,
+            lists: 0,
         };
         rig.step(Event::Recovered(Recovered { term: 1, ..Recovered::default() }));
         let framework_id = FrameworkId("f-1".to_owned());
@@ -85,7 +88,10 @@ impl Rig {
             }
             Command::Plan { job, input } => self.plan(job, &input),
             Command::Answer { answer, .. } => self.answers.push(answer),
-            Command::ListHosts => self.step(Event::HostsListed(self.host_list())),
+            Command::ListHosts => {
+                self.lists += 1;
+                self.step(Event::HostsListed(self.host_list()));
+            }
             Command::Publish(_) => {}
             other => {
                 match &other {
@@ -173,6 +179,10 @@ impl Rig {
     pub(super) fn ask(&mut self, question: Question) {
         self.asks += 1;
         self.step(Event::Asked { ask: AskId(self.asks), question });
+    }
+
+    pub(super) fn last_ask(&self) -> AskId {
+        AskId(self.asks)
     }
 
     pub(super) fn unwritten(&self) -> Vec<Write> {
