@@ -8,6 +8,7 @@ mod cargo;
 mod find;
 mod inspect;
 mod key;
+mod stale;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -114,6 +115,9 @@ fn check_tasks(topology: &Topology, built: &[Built]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A source that is edited while it is built is built again, so many times.
+const TRIES: u32 = 3;
+
 struct Builder<'a> {
     printer: &'a Printer,
     artifacts: PathBuf,
@@ -132,7 +136,32 @@ impl<'a> Builder<'a> {
     }
 
     async fn build(&self, wish: &Wish, found: &Found) -> Result<Built, Failure> {
-        let source_key = key::of(wish, found, &self.rustc)?;
+        let mut key = key::of(wish, found, &self.rustc)?;
+        let mut tries = 0;
+        loop {
+            let built = self.build_once(wish, found, &key).await?;
+            // A source that was edited meanwhile must not be kept under the key from before.
+            let now = key::of(wish, found, &self.rustc)?;
+            if now == key {
+                return Ok(built);
+            }
+            let _ = std::fs::remove_file(self.artifacts.join(format!("{}.json", key.text)));
+            tries += 1;
+            if tries == TRIES {
+                let text = format!("the source of `{}` changes all the time", wish.crate_name);
+                return Err(Failure::new(text).with_code(BAD_INPUT));
+            }
+            key = now;
+        }
+    }
+
+    async fn build_once(
+        &self,
+        wish: &Wish,
+        found: &Found,
+        key: &key::Key,
+    ) -> Result<Built, Failure> {
+        let source_key = key.text.clone();
         let file = self.artifacts.join(&source_key);
         let meta_file = self.artifacts.join(format!("{source_key}.json"));
         if let Some(meta) = known(&file, &meta_file) {
@@ -147,10 +176,16 @@ impl<'a> Builder<'a> {
         let progress = self.printer.progress(&format!("building {name}"));
         let binary = match found {
             Found::Folder(folder) => {
-                cargo::build(folder, wish, &self.target, |done| {
+                let mut sources = stale::Sources::read(&self.target);
+                sources.prepare(key, folder, &self.target).await?;
+                let built = cargo::build(folder, wish, &self.target, |done| {
                     progress.now(format!("building {name} ({done} crates)"));
                 })
-                .await
+                .await;
+                if built.is_ok() {
+                    sources.built(key)?;
+                }
+                built
             }
             Found::Registry | Found::Git { .. } => cargo::install(wish, found, &self.target).await,
         };

@@ -54,6 +54,28 @@ pub(super) async fn build(
     }
 }
 
+/// Forgets what was built of some packages.
+pub(super) async fn clean(folder: &Path, target: &Path, specs: &[String]) -> Result<(), Failure> {
+    let mut cargo = cargo().args(["clean", "--release", "--manifest-path"]);
+    cargo = cargo.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target);
+    for spec in specs {
+        cargo = cargo.args(["-p", spec]);
+    }
+    let child = cargo.stdout(Output::Null).stderr(Output::Pipe).start();
+    let mut child =
+        child.map_err(|error| Failure::new(format!("running cargo: {}", chain(&error))))?;
+    let talk = child.stderr().map(|stderr| tokio::spawn(last_of(stderr)));
+    let exit = child.wait().await;
+    if exit.success() {
+        return Ok(());
+    }
+    let talk = match talk {
+        Some(talk) => talk.await.unwrap_or_default(),
+        None => String::new(),
+    };
+    Err(Failure::new(format!("cargo clean failed\n{}", talk.trim_end())).with_code(FAILED))
+}
+
 /// Builds a crate of a registry or of a git repository.
 pub(super) async fn install(wish: &Wish, found: &Found, target: &Path) -> Result<PathBuf, Failure> {
     let root = target.join("installed").join(format!("{}-{}", wish.crate_name, wish.version));

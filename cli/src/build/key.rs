@@ -1,5 +1,6 @@
 //! The identity of a source: everything that a binary is made from. The same key, the same binary.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;
@@ -12,8 +13,17 @@ use crate::failure::Failure;
 /// Files that one package may have.
 const FILES_MAX: usize = 20_000;
 
+/// A source's identity, and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) text: String,
+    /// Digests of the packages that stand in folders here, by `name@version`.
+    pub(super) locals: BTreeMap<String, String>,
+}
+
 /// Package files, lock file, features, compiler and target; of path dependencies too.
-pub(super) fn of(wish: &Wish, found: &Found, rustc: &str) -> Result<String, Failure> {
+pub(super) fn of(wish: &Wish, found: &Found, rustc: &str) -> Result<Key, Failure> {
+    let mut locals = BTreeMap::new();
     let mut hasher = Sha256::new();
     add(&mut hasher, b"lathe artifact 1");
     add(&mut hasher, wish.crate_name.as_bytes());
@@ -30,12 +40,14 @@ pub(super) fn of(wish: &Wish, found: &Found, rustc: &str) -> Result<String, Fail
         }
         Found::Folder(folder) => {
             for package in local_packages(folder)? {
-                add(&mut hasher, package.name.as_bytes());
-                add_files(&package.folder, &mut hasher)?;
+                let digest = digest_of(&package.folder)?;
+                add(&mut hasher, package.spec.as_bytes());
+                add(&mut hasher, digest.as_bytes());
+                locals.insert(package.spec, digest);
             }
         }
     }
-    Ok(hex(&hasher.finalize()))
+    Ok(Key { text: hex(&hasher.finalize()), locals })
 }
 
 /// With its length, so that two texts cannot run into each other.
@@ -49,7 +61,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 struct Local {
-    name: String,
+    /// `name@version`
+    spec: String,
     folder: PathBuf,
 }
 
@@ -67,14 +80,16 @@ fn local_packages(folder: &Path) -> Result<Vec<Local>, Failure> {
         .filter(|package| package.source.is_none())
         .filter_map(|package| {
             let folder = package.manifest_path.parent()?;
-            Some(Local { name: package.name.to_string(), folder: folder.into() })
+            let spec = format!("{}@{}", package.name, package.version);
+            Some(Local { spec, folder: folder.into() })
         })
         .collect();
-    locals.sort_by(|a, b| a.name.cmp(&b.name));
+    locals.sort_by(|a, b| a.spec.cmp(&b.spec));
     Ok(locals)
 }
 
-fn add_files(folder: &Path, hasher: &mut Sha256) -> Result<(), Failure> {
+fn digest_of(folder: &Path) -> Result<String, Failure> {
+    let mut hasher = Sha256::new();
     let mut files = Vec::new();
     collect(folder, folder, &mut files)
         .map_err(|error| Failure::io(format!("reading {}", folder.display()), &error))?;
@@ -82,10 +97,10 @@ fn add_files(folder: &Path, hasher: &mut Sha256) -> Result<(), Failure> {
     for file in files {
         let bytes = std::fs::read(folder.join(&file))
             .map_err(|error| Failure::io(format!("reading {}", file.display()), &error))?;
-        add(hasher, file.to_string_lossy().as_bytes());
-        add(hasher, &bytes);
+        add(&mut hasher, file.to_string_lossy().as_bytes());
+        add(&mut hasher, &bytes);
     }
-    Ok(())
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Sources and manifests; not what builds leave, nor hidden folders, nor nested packages' targets.

@@ -195,3 +195,26 @@ fn two_commands_that_build_two_versions_at_once_get_each_their_own() {
     let running = lathe.processes().into_iter().filter(|one| one.name == "twin").count();
     assert_eq!(running, 3, "those that were asked only are gone");
 }
+
+/// Cargo itself would take the second for the first, since its files are older than that build.
+#[test]
+fn two_folders_with_one_crate_get_each_their_own_binary() {
+    let mut lathe = Lathe::new();
+    for (folder, word) in [("one", "first"), ("two", "second")] {
+        lathe.lathe(&["new", &format!("{folder}/greeter")]).with_code(0);
+        let main = lathe.folder().join(folder).join("greeter/src/main.rs");
+        let source = std::fs::read_to_string(&main).unwrap();
+        write(&main, &source.replace("hello, {name}", &format!("{word}, {{name}}")));
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+        std::fs::File::options().append(true).open(&main).unwrap().set_modified(old).unwrap();
+    }
+    lathe.up(&[]);
+    for (folder, word) in [("one", "first"), ("two", "second")] {
+        let file = lathe.folder().join(folder).join("greeter/topology.toml");
+        lathe.lathe(&["submit", "--yes", file.to_str().unwrap()]).with_code(0);
+        for one in lathe.all_ready(2).of_task("greeter") {
+            let answer = Request::get(format!("{}/hello/you", one.url())).send();
+            assert_eq!(answer.text(), format!("{word}, you\n"));
+        }
+    }
+}
