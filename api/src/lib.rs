@@ -4,6 +4,7 @@
 
 pub mod convert;
 pub mod door;
+pub mod openapi;
 pub mod rest;
 
 /// Messages and service of `proto/lathe/v1/scheduler.proto`.

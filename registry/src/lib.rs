@@ -16,6 +16,7 @@ pub mod directory;
 pub mod driver;
 mod link;
 mod metrics;
+mod openapi;
 mod rest;
 mod run;
 mod stream;

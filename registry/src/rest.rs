@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lathe_api::door::{self, Access, Guard, Hosts, Json, Key, Problem};
+use lathe_api::openapi::document;
 use lathe_catalog::{Beat, Entry, State as Life};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::directory::{Directory, Event, Selection, WatcherId};
 use crate::driver::{Input, Kept};
 use crate::metrics::Metrics;
+use crate::openapi::OPERATIONS;
 use crate::stream::{self, Stream};
 
 /// Longest name of a group, a task or an incarnation, in bytes.
@@ -55,6 +57,10 @@ pub(crate) fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
         .route("/v1/watch", get(watch))
+        .route(
+            "/openapi.json",
+            get(|| async { axum::Json(document("Lathe registry", &OPERATIONS)) }),
+        )
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -6,6 +6,7 @@ mod events;
 mod grpc;
 mod logs;
 mod metrics;
+mod openapi;
 mod reads;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/v1/logs/{instance}", get(logs::read))
         .route("/v1/artifacts/{sha256}", get(artifacts::download).put(artifacts::upload))
         .route("/v1/executor/{sha256}/lathe-executor", get(artifacts::executor))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/healthz", get(reads::healthz))
         .route("/readyz", get(reads::readyz))
         .route("/metrics", get(metrics::scrape))
@@ -67,7 +69,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
 fn policy(method: &http::Method, path: &str) -> Access {
     let read = matches!(*method, http::Method::GET | http::Method::HEAD);
     match path {
-        "/healthz" | "/readyz" | "/metrics" | "/v1/registries" => Access::open(),
+        "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/v1/registries" => Access::open(),
         _ if read && (path.starts_with("/v1/artifacts/") || path.starts_with("/v1/executor/")) => {
             Access::open()
         }

@@ -163,6 +163,7 @@ pub(super) async fn upload(
         ));
     }
     writer.finish().await.map_err(|e| failed(&e))?;
+    tracing::info!(target: "audit", who = "token", what = "artifact", sha256);
     Ok(StatusCode::CREATED)
 }
 

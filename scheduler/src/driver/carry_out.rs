@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use lathe_api::rest::EventView;
+
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
 use crate::framework::command::{Answer, Call, Command};
@@ -36,6 +38,9 @@ impl Driver {
                     host = event.host.as_deref(),
                     "{}", event.message
                 );
+                if matches!(event.kind.as_str(), "submitted" | "removed") {
+                    audit(&event);
+                }
                 self.events.add(event);
             }
             Command::Stop { reason } => self.stop = Some(reason),
@@ -104,4 +109,10 @@ impl Driver {
             let _ = self.to_self.send(Message::Event(Event::AskerLeft(ask)));
         }
     }
+}
+
+/// One line for every write: who, what, revision. There is one token, so there is one who.
+fn audit(event: &EventView) {
+    let topology = event.topology.as_deref();
+    tracing::info!(target: "audit", who = "token", what = %event.kind, topology, "{}", event.message);
 }

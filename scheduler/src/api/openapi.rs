@@ -1,0 +1,49 @@
+//! The scheduler's REST operations, for its OpenAPI document. What changes something beyond
+//! artifacts is gRPC, described by its own .proto file.
+
+use axum::Json;
+use lathe_api::openapi::{Operation, document};
+
+const BINARY: &str = "application/octet-stream";
+const TEXT: &str = "text/plain";
+
+const OPERATIONS: [Operation; 15] = [
+    Operation::get("/v1/status", "Everything at one moment"),
+    Operation::get("/v1/topologies", "Accepted topologies"),
+    Operation::get("/v1/tasks", "Their tasks"),
+    Operation::get("/v1/instances", "Instances, running or waiting"),
+    Operation::get("/v1/hosts", "Hosts as the master lists them"),
+    Operation::get("/v1/registries", "Addresses of the registries").open(),
+    Operation::get("/v1/events", "What happens; Last-Event-ID resumes").answer("text/event-stream"),
+    Operation::get("/v1/logs/{instance}", "A piece of a sandbox file")
+        .query(&["file", "offset", "length"]),
+    Operation::get("/v1/artifacts/{sha256}", "A binary; also by the incarnation's own secret")
+        .query(&["incarnation"])
+        .answer(BINARY),
+    Operation::get("/v1/artifacts/{sha256}", "Keeps a binary under its digest")
+        .by("put")
+        .answer(TEXT),
+    Operation::get("/v1/executor/{sha256}/lathe-executor", "The executor").open().answer(BINARY),
+    Operation::get("/openapi.json", "This document").open(),
+    Operation::get("/healthz", "Whether the process lives").open().answer(TEXT),
+    Operation::get("/readyz", "Whether it has a master").open().answer(TEXT),
+    Operation::get("/metrics", "Metrics for Prometheus").open().answer(TEXT),
+];
+
+pub(super) async fn openapi() -> Json<serde_json::Value> {
+    Json(document("Lathe scheduler", &OPERATIONS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::OPERATIONS;
+
+    #[test]
+    fn the_document_and_the_router_name_the_same_paths() {
+        let routed = lathe_api::openapi::routes_of_source(include_str!("../api.rs"));
+        let named: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.path).collect();
+        assert_eq!(named, routed);
+    }
+}
