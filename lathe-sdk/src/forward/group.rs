@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use lathe_catalog::{Entry, GroupView, State};
 use tokio::sync::watch;
+use tokio::time::timeout_at;
 
 use crate::forward::pool::Pool;
 use crate::random::below;
@@ -124,6 +125,10 @@ struct Members {
     version: u64,
     entries: Vec<Entry>,
     ready: Vec<Arc<Endpoint>>,
+    /// Those of which something is known to be wrong: better than none.
+    suspect: Vec<Arc<Endpoint>>,
+    /// When the last one that was ready went away, if one ever was.
+    emptied: Option<Instant>,
 }
 
 impl Group {
@@ -153,11 +158,24 @@ impl Group {
         let _ = self.members.subscribe().wait_for(Option::is_some).await;
     }
 
+    /// What is heard of the group from now on.
+    pub(crate) fn news(&self) -> News {
+        News(self.members.subscribe())
+    }
+
+    /// Until when it makes sense to wait for somebody: the last one went away just now, and
+    /// another takes its place as a rule.
+    pub(crate) fn hopes_until(&self, patience: Duration) -> Option<Instant> {
+        self.members.borrow().as_ref()?.emptied.map(|at| at + patience)
+    }
+
     /// An endpoint that is not among `tried`: the less busy of two drawn by chance. Where every
-    /// other failed just now, one of those that did is better than none.
+    /// other failed just now, one of those that did is better than none; where none is ready, one
+    /// that is suspect.
     pub(crate) fn pick(&self, tried: &[Arc<Endpoint>]) -> Option<Arc<Endpoint>> {
         let members = self.members.borrow();
-        let ready = &members.as_ref()?.ready;
+        let members = members.as_ref()?;
+        let ready = if members.ready.is_empty() { &members.suspect } else { &members.ready };
         let now = Instant::now();
         let untried = |end: &&Arc<Endpoint>| !tried.iter().any(|other| Arc::ptr_eq(other, end));
         let fit = |end: &&Arc<Endpoint>| !end.is_paused(now);
@@ -171,6 +189,12 @@ impl Group {
         less_busy(left.len(), |at| left.get(at).copied())
     }
 
+    /// Whether another than this one is ready.
+    pub(crate) fn has_other(&self, than: &Arc<Endpoint>) -> bool {
+        let members = self.members.borrow();
+        members.as_ref().is_some_and(|all| all.ready.iter().any(|end| !Arc::ptr_eq(end, than)))
+    }
+
     fn take(&self, view: GroupView) {
         self.members.send_if_modified(|members| {
             if let Some(now) = members
@@ -180,23 +204,76 @@ impl Group {
             {
                 return false;
             }
-            let before = members.take().map(|members| members.ready).unwrap_or_default();
-            let ready = view.entries.iter().filter_map(|entry| {
-                let end = Endpoint::of(entry)?;
-                let same = |known: &&Arc<Endpoint>| {
-                    known.address == end.address && known.incarnation == end.incarnation
-                };
-                Some(before.iter().find(same).cloned().unwrap_or_else(|| Arc::new(end)))
-            });
-            *members = Some(Members {
-                ready: ready.collect(),
-                history: view.history,
-                version: view.version,
-                entries: view.entries,
-            });
+            let before = members.take();
+            *members = Some(Members::next(before, view));
             true
         });
     }
+}
+
+/// Tells when something was heard of a group.
+pub(crate) struct News(watch::Receiver<Option<Members>>);
+
+impl News {
+    /// Waits until then at most; whether there is something new.
+    pub(crate) async fn comes(&mut self, until: Instant) -> bool {
+        timeout_at(until.into(), self.0.changed()).await.is_ok_and(|changed| changed.is_ok())
+    }
+}
+
+impl Members {
+    /// Endpoints that stay are the same ones, with their connections.
+    fn next(before: Option<Self>, view: GroupView) -> Self {
+        let (mut known, had_ready, mut emptied) = match before {
+            Some(Self { ready, suspect, emptied, .. }) => {
+                let had_ready = !ready.is_empty();
+                ([ready, suspect].concat(), had_ready, emptied)
+            }
+            None => (Vec::new(), false, None),
+        };
+        let mut next = Self {
+            history: view.history,
+            version: view.version,
+            entries: view.entries,
+            ready: Vec::new(),
+            suspect: Vec::new(),
+            emptied: None,
+        };
+        for entry in &next.entries {
+            let Some(address) = reachable(entry) else { continue };
+            let same = |end: &Arc<Endpoint>| {
+                end.address == address && end.incarnation == entry.incarnation
+            };
+            let end = match known.iter().position(same) {
+                Some(at) => known.swap_remove(at),
+                None => Arc::new(Endpoint::new(&entry.incarnation, address)),
+            };
+            end.lost.store(entry.state == State::Suspect, Ordering::Relaxed);
+            let list =
+                if entry.state == State::Ready { &mut next.ready } else { &mut next.suspect };
+            list.push(end);
+        }
+        for gone in known {
+            // Who drains finishes what it has; of who is gone nothing more is to be hoped.
+            let drains = |entry: &Entry| {
+                entry.incarnation == gone.incarnation && entry.state == State::Draining
+            };
+            gone.lost.store(!next.entries.iter().any(drains), Ordering::Relaxed);
+        }
+        if next.ready.is_empty() && had_ready {
+            emptied = Some(Instant::now());
+        }
+        next.emptied = emptied.filter(|_| next.ready.is_empty());
+        next
+    }
+}
+
+/// Where an instance is reached that may be asked.
+fn reachable(entry: &Entry) -> Option<SocketAddr> {
+    if !matches!(entry.state, State::Ready | State::Suspect) {
+        return None;
+    }
+    Some(SocketAddr::new(entry.address.parse().ok()?, entry.main_port()?))
 }
 
 fn less_busy<'a>(
@@ -225,24 +302,28 @@ pub(crate) struct Endpoint {
     failures: AtomicU32,
     /// Milliseconds after `made` until which it is left out.
     paused_until: AtomicU64,
+    /// The registry says that something is wrong with it, or does not know it any more.
+    lost: AtomicBool,
     made: Instant,
 }
 
 impl Endpoint {
-    fn of(entry: &Entry) -> Option<Self> {
-        if entry.state != State::Ready {
-            return None;
-        }
-        let address = SocketAddr::new(entry.address.parse().ok()?, entry.main_port()?);
-        Some(Self {
-            incarnation: entry.incarnation.clone(),
+    fn new(incarnation: &str, address: SocketAddr) -> Self {
+        Self {
+            incarnation: incarnation.to_owned(),
             address,
             in_flight: AtomicU32::new(0),
             pool: Pool::default(),
             failures: AtomicU32::new(0),
             paused_until: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
             made: Instant::now(),
-        })
+        }
+    }
+
+    /// It was heard that it is suspect or gone: its answer is not to be waited for.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Leaves it out for a while: it could not be reached or broke off.

@@ -59,6 +59,11 @@ impl Pool {
         None
     }
 
+    /// Drops what is kept: one of them was found dead, and the others are as old or older.
+    pub(crate) fn clear(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn push(&self, sender: SendRequest<Body>) {
         if sender.is_closed() {
             return;
@@ -121,6 +126,10 @@ impl Lease {
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
         endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { endpoint, sender: None }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
     }
 
     /// Sends a request over a connection that is there, or over a new one, and waits for the head

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::config::registry;
@@ -89,6 +90,70 @@ async fn rude(answer: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
         }
     });
     (address, heads)
+}
+
+/// A server that can be killed with everything that it serves. It answers at once, or, when told
+/// so, holds what it is asked for ever.
+struct Mortal {
+    address: SocketAddr,
+    holds: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    life: JoinHandle<()>,
+}
+
+impl Mortal {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (holds, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let told = (Arc::clone(&holds), Arc::clone(&asked));
+        let life = tokio::spawn(async move {
+            // Dropped, and so closed, with this.
+            let mut serving = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (holds, asked) = (Arc::clone(&told.0), Arc::clone(&told.1));
+                serving.spawn(async move {
+                    let mut last = [0; 4];
+                    while let Ok(byte) = stream.read_u8().await {
+                        last.rotate_left(1);
+                        last[3] = byte;
+                        if last != *b"\r\n\r\n" {
+                            continue;
+                        }
+                        asked.fetch_add(1, Ordering::SeqCst);
+                        if holds.load(Ordering::SeqCst) {
+                            std::future::pending::<()>().await;
+                        }
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nmortal";
+                        stream.write_all(answer).await.unwrap();
+                    }
+                });
+            }
+        });
+        Self { address, holds, asked, life }
+    }
+
+    async fn until_asked(&self, times: usize) {
+        let all = async {
+            while self.asked.load(Ordering::SeqCst) < times {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(PATIENCE, all).await.expect("it is asked");
+    }
+}
+
+/// Sixteen requests at once.
+async fn many(front: &Arc<TestTask>) -> Vec<(u16, String)> {
+    let mut sending = JoinSet::new();
+    for _ in 0..16 {
+        let front = Arc::clone(front);
+        sending.spawn(async move {
+            let answer = front.get("/a").await;
+            (answer.status(), answer.text().to_owned())
+        });
+    }
+    sending.join_all().await
 }
 
 async fn until(stream: &mut TcpStream, end: &str) -> String {
@@ -239,6 +304,62 @@ async fn members_that_change_are_heeded_at_once() {
     assert_eq!(front.get("/a").await.status(), 503);
     front.set_group("task.back", [two.address()]);
     assert_eq!(front.get("/a").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_killed_instance_costs_no_request_that_may_be_sent_again() {
+    let back = TestTask::start(Mirror).await;
+    for _ in 0..10 {
+        let mortal = Mortal::start().await;
+        let back = [mortal.address, mortal.address, mortal.address, back.address()];
+        let front = Arc::new(proxy(back).await);
+        // Kept connections, all of which die at once.
+        while mortal.asked.load(Ordering::SeqCst) < 20 {
+            let answers = many(&front).await;
+            assert!(answers.iter().all(|(status, _)| *status == 200));
+        }
+        let before = mortal.asked.load(Ordering::SeqCst);
+        mortal.holds.store(true, Ordering::SeqCst);
+        let killing = async {
+            mortal.until_asked(before + 8).await;
+            mortal.life.abort();
+        };
+        let (answers, ()) = tokio::join!(many(&front), killing);
+        for answer in answers {
+            assert_eq!(answer, (200, "/a".to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_instance_is_left_once_the_registry_drops_it() {
+    let back = TestTask::start(Mirror).await;
+    let mortal = Mortal::start().await;
+    mortal.holds.store(true, Ordering::SeqCst);
+    let front = proxy([mortal.address]).await;
+    let leaving = async {
+        mortal.until_asked(1).await;
+        front.set_group("back", [back.address()]);
+    };
+    let (answer, ()) = tokio::join!(front.get("/a"), leaving);
+    assert_eq!((answer.status(), answer.text()), (200, "/a"));
+    assert_eq!(mortal.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_replacement_is_waited_for_a_moment() {
+    let back = TestTask::start(Mirror).await;
+    let front = proxy([nobody().await]).await;
+    let replacing = async {
+        front.set_group("back", []);
+        front.set_group("back", [back.address()]);
+    };
+    let (answer, ()) = tokio::join!(front.get("/a"), replacing);
+    assert_eq!((answer.status(), answer.text()), (200, "/a"));
+    front.set_group("back", []);
+    let replacing = async { front.set_group("back", [back.address()]) };
+    let (answer, ()) = tokio::join!(front.post("/echo", "whole"), replacing);
+    assert_eq!((answer.status(), answer.text()), (200, "whole"));
 }
 
 #[tokio::test]

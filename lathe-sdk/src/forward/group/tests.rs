@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use lathe_catalog::{Entry, GroupView, State};
 
@@ -59,6 +60,37 @@ fn only_what_is_ready_is_chosen() {
     assert_eq!(group.entries().len(), 5);
     assert!(ready(0).pick(&[]).is_none());
     assert!(Group::new("a", Arc::new(Metrics::default())).pick(&[]).is_none());
+}
+
+#[test]
+fn a_suspect_is_better_than_nobody() {
+    let two = |one, other| vec![entry(0, one), entry(1, other)];
+    let group = group(two(State::Ready, State::Suspect));
+    let first = group.pick(&[]).unwrap();
+    assert_eq!((first.incarnation.as_str(), first.is_lost()), ("a#0.1", false));
+    assert!(group.pick(std::slice::from_ref(&first)).is_none(), "one is ready");
+    group.take(view("h", 2, two(State::Suspect, State::Suspect)));
+    assert!(first.is_lost() && !group.has_other(&first));
+    assert_eq!(spread(&group, &[]).len(), 2);
+    group.take(view("h", 3, two(State::Ready, State::Draining)));
+    let again = group.pick(&[]).unwrap();
+    assert!(Arc::ptr_eq(&first, &again) && !first.is_lost(), "an endpoint that stays is the same");
+}
+
+#[test]
+fn who_drains_is_not_lost_and_who_is_gone_is() {
+    let group = ready(2);
+    let all: Vec<_> = {
+        let first = group.pick(&[]).unwrap();
+        let second = group.pick(std::slice::from_ref(&first)).unwrap();
+        vec![first, second]
+    };
+    let draining = all.iter().find(|end| end.incarnation == "a#1.1").unwrap();
+    let gone = all.iter().find(|end| end.incarnation == "a#0.1").unwrap();
+    assert!(group.has_other(gone) && group.hopes_until(Duration::ZERO).is_none());
+    group.take(view("h", 2, vec![entry(1, State::Draining)]));
+    assert!(!draining.is_lost() && gone.is_lost());
+    assert!(group.hopes_until(Duration::ZERO).is_some(), "the last one went just now");
 }
 
 #[test]
