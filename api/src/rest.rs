@@ -67,6 +67,32 @@ pub struct TopologyView {
     pub tasks: Vec<TaskView>,
     /// Milliseconds since 1970.
     pub submitted_ms: u64,
+    /// Whether other contents wait to take the place of what runs.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// One of `GET /v1/topologies/{name}/history`, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionView {
+    pub revision: u64,
+    /// Whether it is the one that counts.
+    pub present: bool,
+    /// Milliseconds since 1970.
+    pub submitted_ms: u64,
+    pub submission_id: String,
+    /// What made it: `submitted`, `scaled http.lb from 3 to 5`, `rolled back to revision 2`, …
+    pub cause: String,
+    pub tasks: Vec<RevisionTask>,
+}
+
+/// A task as a revision wanted it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionTask {
+    pub task: String,
+    pub crate_name: String,
+    pub version: String,
+    pub wanted: u32,
 }
 
 /// `GET /v1/tasks`
@@ -143,7 +169,8 @@ pub struct EventView {
     pub id: u64,
     /// Milliseconds since 1970.
     pub at_ms: u64,
-    /// submitted, removed, launched, starting, ready, ended, refused, connected, disconnected
+    /// submitted, removed, restarted, paused, resumed, launched, starting, ready, ended, connected,
+    /// disconnected
     pub kind: String,
     pub instance: Option<String>,
     pub incarnation: Option<String>,

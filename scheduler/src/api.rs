@@ -47,6 +47,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
     let rest = Router::new()
         .route("/v1/status", get(reads::status))
         .route("/v1/topologies", get(reads::topologies))
+        .route("/v1/topologies/{name}/history", get(reads::history))
         .route("/v1/tasks", get(reads::tasks))
         .route("/v1/instances", get(reads::instances))
         .route("/v1/hosts", get(reads::hosts))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lathe_api::rest::StatusView;
+use lathe_api::rest::{RevisionView, StatusView};
 use lathe_mesos::operator;
 use lathe_mesos::scheduler::Caller;
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +38,7 @@ pub enum Message {
     Ask { question: Question, answers: mpsc::Sender<Answer> },
     Status(oneshot::Sender<StatusView>),
     Registries(oneshot::Sender<Vec<String>>),
+    History { topology: String, found: oneshot::Sender<Option<Vec<RevisionView>>> },
     Locate { instance: String, found: oneshot::Sender<Option<Located>> },
 }
 
@@ -87,6 +88,14 @@ impl Handle {
     /// When the process is about to end.
     pub async fn registries(&self) -> Result<Vec<String>, Stopping> {
         self.request(Message::Registries).await
+    }
+
+    /// What a topology said, the newest revision first; none where there is no such topology.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn history(&self, topology: String) -> Result<Option<Vec<RevisionView>>, Stopping> {
+        self.request(|found| Message::History { topology, found }).await
     }
 
     /// Where the sandbox of an instance or of one of its incarnations is.
@@ -245,6 +254,9 @@ impl Driver {
             }
             Message::Registries(asked) => {
                 let _ = asked.send(self.framework.registries().to_vec());
+            }
+            Message::History { topology, found } => {
+                let _ = found.send(self.framework.revisions(&topology));
             }
             Message::Locate { instance, found } => {
                 let _ = found.send(self.locate(&instance));

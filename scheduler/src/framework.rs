@@ -8,7 +8,10 @@
 
 pub mod command;
 mod converge;
+mod edits;
 pub mod event;
+mod held_back;
+mod history;
 mod hosts;
 pub mod ids;
 mod jobs;
@@ -16,9 +19,11 @@ mod launches;
 mod offers;
 mod persist;
 mod planning;
+mod questions;
 mod reconcile;
 pub mod records;
 mod resources;
+mod restarts;
 mod submissions;
 mod updates;
 mod views;
@@ -33,6 +38,7 @@ use lathe_topology::TaskPath;
 
 use command::Command;
 use event::{Event, Free, HostInfo, Question};
+use history::History;
 use ids::{AskId, FrameworkId, HostName, InstanceId, JobId, Time};
 use jobs::Job;
 use offers::Offers;
@@ -104,6 +110,7 @@ pub struct Framework {
     hosts_listed_ms: Option<Time>,
     offers: Offers,
     wanted: Wanted,
+    history: History,
     tasks: BTreeMap<TaskPath, TaskRecord>,
     instances: BTreeMap<InstanceId, InstanceRecord>,
     registries: Vec<String>,
@@ -141,6 +148,7 @@ impl Framework {
             hosts_listed_ms: None,
             offers: Offers::default(),
             wanted: Wanted::default(),
+            history: History::default(),
             tasks: BTreeMap::new(),
             instances: BTreeMap::new(),
             registries: Vec::new(),
@@ -219,6 +227,7 @@ impl Framework {
                 }
             }
         }
+        self.history = history::history_of(recovered.revisions);
         self.instances = recovered.instances.into_iter().map(|i| (i.id.clone(), i)).collect();
         self.tasks = recovered
             .tasks

@@ -12,7 +12,7 @@ use crate::driver::Message;
 use crate::framework::event::Event;
 use crate::framework::ids::BatchId;
 use crate::framework::records::{
-    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, Recovered, TERM, TOPOLOGIES,
+    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, REVISIONS, Recovered, TERM, TOPOLOGIES,
     TopologyRecord, Write,
 };
 
@@ -74,6 +74,7 @@ pub async fn take_over(address: &str) -> Result<(Store, Recovered, u64), TakeOve
         history: store.history().await.map_err(read(paths::HISTORY))?,
         framework_id: framework.map(|record| record.id),
         topologies: list::<TopologyRecord>(&store, TOPOLOGIES).await?,
+        revisions: list::<TopologyRecord>(&store, REVISIONS).await?,
         instances: list::<InstanceRecord>(&store, INSTANCES).await?,
         tasks: list::<TaskRecord>(&store, paths::TASKS).await?,
         registries: registries(&store).await?,

@@ -109,6 +109,12 @@ codes! {
     UNKNOWN_TOPOLOGY = 403, "no such topology";
     /// An artifact was not uploaded.
     ARTIFACT_MISSING = 404, "an artifact is missing";
+    /// No task or instance of that name.
+    UNKNOWN_TASK = 405, "no such task or instance";
+    /// A revision that is not kept, or never was.
+    NO_SUCH_REVISION = 406, "no such revision";
+    /// A key that cannot be set by hand.
+    NOT_AN_OWN_KEY = 407, "a key that cannot be set by hand";
 
     /// A configuration file has a key that means nothing.
     CONFIG_UNKNOWN_KEY = 501, "an unknown key in a configuration file";

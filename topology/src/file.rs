@@ -53,6 +53,12 @@ pub fn parse(name: &str, source: &str) -> Result<Checked, Vec<Diagnostic>> {
     if has_errors { Err(list) } else { Ok(Checked { topology, warnings: list }) }
 }
 
+/// Whether a task's key means something to Lathe, so that it cannot be an author's own.
+#[must_use]
+pub fn is_known_key(key: &str) -> bool {
+    KNOWN.contains(&key)
+}
+
 fn read_root(stem: &str, root: &Table, findings: &mut Findings) -> Topology {
     let tops = ["topology", "crates", "defaults", "task"];
     for (key, entry) in root {

@@ -19,7 +19,7 @@ mod units;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Position, Severity, position, render};
-pub use file::{Checked, parse};
+pub use file::{Checked, is_known_key, parse};
 pub use model::{
     Bias, CrateSource, DEFAULT_GRACE_MS, DEFAULT_WEIGHT, Port, Resources, Restart, Target,
     TaskSpec, Topology, Word,

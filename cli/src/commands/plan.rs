@@ -2,6 +2,7 @@
 
 use lathe_api::v1;
 use lathe_api::v1::change::Kind;
+use lathe_api::v1::edit::What;
 use lathe_api::v1::plan_reply::Outcome;
 use serde_json::json;
 
@@ -16,7 +17,8 @@ pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result
     let client = Client::find(find)?;
     let built = source.build(printer).await?;
     let submission = source.submission(&built);
-    let plan = ask(&client, &source, submission, asked.max_moves, printer).await?;
+    let edit = v1::Edit { what: Some(What::Submission(submission)) };
+    let plan = ask(&client, &source, edit, asked.max_moves, printer).await?;
     if asked.json {
         let text = serde_json::to_string_pretty(&as_json(&source.topology.name, &plan));
         printer.data(&text.expect("plain values always serialise"));
@@ -30,11 +32,11 @@ pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result
 pub(crate) async fn ask(
     client: &Client,
     source: &Source,
-    submission: v1::Submission,
+    edit: v1::Edit,
     max_moves: u32,
     printer: &Printer,
 ) -> Result<v1::Plan, Failure> {
-    let request = v1::PlanRequest { submission: Some(submission), max_moves };
+    let request = v1::PlanRequest { edit: Some(edit), max_moves };
     let reply = client.calls().await?.plan(request).await.map_err(|status| called(&status))?;
     match reply.into_inner().outcome {
         Some(Outcome::Plan(plan)) => Ok(plan),

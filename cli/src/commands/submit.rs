@@ -1,6 +1,7 @@
 //! `lathe submit FILE`: whole or not at all.
 
 use lathe_api::v1;
+use lathe_api::v1::edit::What;
 use lathe_api::v1::progress::Event;
 use tokio_stream::StreamExt as _;
 
@@ -55,11 +56,10 @@ pub(crate) async fn submit(
 ) -> Result<Done, Failure> {
     let built = source.build(printer).await?;
     upload(client, &built).await?;
-    let submission = source.submission(&built);
+    let edit = v1::Edit { what: Some(What::Submission(source.submission(&built))) };
     let mut may_stop = order.yes;
     if !order.yes {
-        let planned =
-            plan::ask(client, source, submission.clone(), order.max_moves, printer).await?;
+        let planned = plan::ask(client, source, edit.clone(), order.max_moves, printer).await?;
         if plan::stops(&planned) {
             printer.say(&plan::show(&source.topology.name, &planned));
             if !printer.confirm("Running instances would be stopped. Go on?") {
@@ -70,7 +70,7 @@ pub(crate) async fn submit(
         }
     }
     let request = v1::SubmitRequest {
-        submission: Some(submission),
+        edit: Some(edit),
         max_moves: order.max_moves,
         wait_ms: order.wait_ms,
         submission_id: order.id.clone(),

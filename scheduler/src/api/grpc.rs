@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt as _};
 use lathe_api::convert::refused_to_wire;
 use lathe_api::v1;
+use lathe_api::v1::edit::What;
 use lathe_api::v1::plan_reply::Outcome;
 use lathe_api::v1::progress;
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use crate::driver::{Handle, Stopping};
 use crate::framework::command::{Answer, ChangeKind, PlanView};
-use crate::framework::event::{Question, Submission};
+use crate::framework::event::{Edit, Question, Submission};
 use crate::framework::records::ArtifactRecord;
 
 /// The service behind `lathe.v1.Scheduler`.
@@ -47,8 +48,8 @@ impl v1::scheduler_server::Scheduler for Service {
         request: Request<v1::PlanRequest>,
     ) -> Result<Response<v1::PlanReply>, Status> {
         let request = request.into_inner();
-        let submission = submission_of(request.submission)?;
-        let question = Question::Plan { submission, max_moves: request.max_moves };
+        let edit = edit_of(request.edit)?;
+        let question = Question::Plan { edit, max_moves: request.max_moves };
         let mut answers = self.handle.ask(question).await.map_err(stopping)?;
         let outcome = last_word(&mut answers).await?;
         Ok(Response::new(v1::PlanReply { outcome: Some(outcome) }))
@@ -60,7 +61,7 @@ impl v1::scheduler_server::Scheduler for Service {
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let request = request.into_inner();
         self.follow(Question::Submit {
-            submission: submission_of(request.submission)?,
+            edit: edit_of(request.edit)?,
             max_moves: request.max_moves,
             wait_ms: request.wait_ms,
             id: request.submission_id,
@@ -98,8 +99,33 @@ fn stopping(error: Stopping) -> Status {
     Status::unavailable(error.to_string())
 }
 
-fn submission_of(submission: Option<v1::Submission>) -> Result<Submission, Status> {
-    let submission = submission.ok_or_else(|| Status::invalid_argument("no submission"))?;
+fn edit_of(edit: Option<v1::Edit>) -> Result<Edit, Status> {
+    let what = edit.and_then(|edit| edit.what);
+    Ok(match what.ok_or_else(|| Status::invalid_argument("no edit"))? {
+        What::Submission(submission) => Edit::Source(submission_of(submission)),
+        What::Scale(scale) => Edit::Scale { task: scale.task, count: scale.count },
+        What::Set(set) => {
+            Edit::Set { task: set.task, value: value_of(&set.value, &set.key)?, key: set.key }
+        }
+        What::Rollback(back) => Edit::Rollback {
+            topology: back.topology,
+            revision: (back.revision != 0).then_some(back.revision),
+        },
+        What::Restart(restart) => Edit::Restart { what: restart.what },
+        What::Pause(pause) => Edit::Pause { topology: pause.topology, paused: pause.paused },
+    })
+}
+
+fn value_of(json: &str, key: &str) -> Result<Option<serde_json::Value>, Status> {
+    if json.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(json)
+        .map(Some)
+        .map_err(|error| Status::invalid_argument(format!("the value of `{key}`: {error}")))
+}
+
+fn submission_of(submission: v1::Submission) -> Submission {
     let artifacts = submission.artifacts.into_iter().map(|built| ArtifactRecord {
         crate_name: built.crate_name,
         version: built.version,
@@ -109,11 +135,7 @@ fn submission_of(submission: Option<v1::Submission>) -> Result<Submission, Statu
         tasks: built.tasks,
         sdk: built.sdk,
     });
-    Ok(Submission {
-        name: submission.name,
-        source: submission.source,
-        artifacts: artifacts.collect(),
-    })
+    Submission { name: submission.name, source: submission.source, artifacts: artifacts.collect() }
 }
 
 fn progress_of(answer: Answer) -> progress::Event {

@@ -7,9 +7,10 @@ use lathe_api::openapi::{Operation, document};
 const BINARY: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
 
-const OPERATIONS: [Operation; 15] = [
+const OPERATIONS: [Operation; 16] = [
     Operation::get("/v1/status", "Everything at one moment"),
     Operation::get("/v1/topologies", "Accepted topologies"),
+    Operation::get("/v1/topologies/{name}/history", "What a topology said, the newest first"),
     Operation::get("/v1/tasks", "Their tasks"),
     Operation::get("/v1/instances", "Instances, running or waiting"),
     Operation::get("/v1/hosts", "Hosts as the master lists them"),

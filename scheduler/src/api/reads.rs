@@ -1,11 +1,11 @@
 //! What people and programs read: the state at one moment.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use lathe_api::door::Problem;
-use lathe_api::rest::{HostView, InstanceView, StatusView, TaskView, TopologyView};
+use lathe_api::rest::{HostView, InstanceView, RevisionView, StatusView, TaskView, TopologyView};
 
 use super::Shared;
 use crate::driver::Stopping;
@@ -22,6 +22,14 @@ pub(super) async fn topologies(
     State(shared): State<Shared>,
 ) -> Result<Json<Vec<TopologyView>>, Problem> {
     Ok(Json(shared.handle.status().await.map_err(stopping)?.topologies))
+}
+
+pub(super) async fn history(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<RevisionView>>, Problem> {
+    let found = shared.handle.history(name.clone()).await.map_err(stopping)?;
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no topology `{name}`")))
 }
 
 pub(super) async fn tasks(State(shared): State<Shared>) -> Result<Json<Vec<TaskView>>, Problem> {

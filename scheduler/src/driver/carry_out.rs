@@ -38,7 +38,10 @@ impl Driver {
                     host = event.host.as_deref(),
                     "{}", event.message
                 );
-                if matches!(event.kind.as_str(), "submitted" | "removed") {
+                if matches!(
+                    event.kind.as_str(),
+                    "submitted" | "removed" | "restarted" | "paused" | "resumed"
+                ) {
                     audit(&event);
                 }
                 self.events.add(event);

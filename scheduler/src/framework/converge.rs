@@ -9,7 +9,7 @@ use super::Framework;
 use super::command::{Call, Command};
 use super::ids::{Incarnation, InstanceId, Time};
 use super::persist::Then;
-use super::records::{Life, MOVING, Phase};
+use super::records::{Life, MOVING, Phase, RESTARTING};
 
 /// A kill that was not answered is sent again.
 const KILL_AGAIN_MS: u64 = 15_000;
@@ -50,7 +50,7 @@ impl Framework {
             let wanted = self.wanted.of(&id).is_some();
             // Other contents: one of a task at a time, and only while the others are ready. What
             // moves makes room that others wait for.
-            if wanted && self.stays_for_now(&id, &incarnation, &mut replaced) {
+            if wanted && self.stays_for_now(now, &id, &incarnation, &mut replaced) {
                 continue;
             }
             self.end(now, &id, &incarnation, out);
@@ -70,17 +70,22 @@ impl Framework {
 
     fn stays_for_now(
         &self,
+        now: Time,
         id: &InstanceId,
         incarnation: &Incarnation,
         replaced: &mut BTreeSet<TaskPath>,
     ) -> bool {
         let life = self.instances.get(id).and_then(|record| record.lives.last());
         let newest = life.filter(|life| &life.incarnation == incarnation);
-        newest.is_some_and(|life| life.identity != MOVING) && !self.may_replace(id, replaced)
+        newest.is_some_and(|life| !matches!(life.identity.as_str(), MOVING | RESTARTING))
+            && !self.may_replace(now, id, replaced)
     }
 
-    fn may_replace(&self, id: &InstanceId, replaced: &mut BTreeSet<TaskPath>) -> bool {
+    fn may_replace(&self, now: Time, id: &InstanceId, replaced: &mut BTreeSet<TaskPath>) -> bool {
         let Some((accepted, task)) = self.wanted.of(id) else { return true };
+        if accepted.record.paused || self.held_back(now, accepted, &task.path).is_some() {
+            return false;
+        }
         let already = self
             .instances
             .get(id)
@@ -156,6 +161,7 @@ impl Framework {
             self.job_deadline(),
             self.hosts_due().filter(|_| self.connected()),
             self.repair_deadline(),
+            self.proved_at(self.now_seen),
         ]
         .into_iter()
         .flatten()

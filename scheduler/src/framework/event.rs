@@ -63,9 +63,39 @@ pub enum Event {
 /// What a caller wants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
-    Plan { submission: Submission, max_moves: u32 },
-    Submit { submission: Submission, max_moves: u32, wait_ms: u64, id: String, may_stop: bool },
+    Plan { edit: Edit, max_moves: u32 },
+    Submit { edit: Edit, max_moves: u32, wait_ms: u64, id: String, may_stop: bool },
     Remove { name: String, id: String },
+}
+
+/// What should be otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// A file takes the place of what its topology said.
+    Source(Submission),
+    Scale {
+        task: String,
+        count: u32,
+    },
+    /// An own key of a task; no value takes it away.
+    Set {
+        task: String,
+        key: String,
+        value: Option<serde_json::Value>,
+    },
+    /// What an earlier revision said; the one before the present one without a number.
+    Rollback {
+        topology: String,
+        revision: Option<u64>,
+    },
+    /// New lives of an instance, a task, or a topology.
+    Restart {
+        what: String,
+    },
+    Pause {
+        topology: String,
+        paused: bool,
+    },
 }
 
 /// A topology and the artifacts that its tasks name, as a caller sent them.

@@ -10,7 +10,7 @@ use lathe_topology::Code;
 
 use super::Framework;
 use super::command::{Answer, Command};
-use super::event::{Free, Question};
+use super::event::Free;
 use super::ids::{AskId, HostName, InstanceId, JobId, Time};
 use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
@@ -71,8 +71,6 @@ pub(super) struct Holding {
     told: bool,
 }
 
-/// Longer waits are cut to a day.
-const WAIT_MS_MAX: u64 = 24 * 3_600_000;
 /// A repair that found no place is tried again after this pause, or when something changes.
 const REPAIR_AGAIN_MS: u64 = 2_000;
 
@@ -105,55 +103,7 @@ impl Framework {
         self.try_commit(now, out);
     }
 
-    fn take_question(&mut self, now: Time, out: &mut Vec<Command>) {
-        let Some((ask, question, asked_ms)) = self.questions.pop_front() else { return };
-        let usual_ms = self.config.wait_ms;
-        let wait = |ms: u64| asked_ms + if ms == 0 { usual_ms } else { ms.min(WAIT_MS_MAX) };
-        let (purpose, deadline_ms) = match question {
-            Question::Remove { name, .. } => {
-                self.remove(ask, &name, out);
-                return;
-            }
-            Question::Plan { submission, max_moves } => match self.read_submission(&submission) {
-                Ok(target) => (Purpose::Plan { ask, target, max_moves }, wait(0)),
-                Err(refusal) => return refuse(ask, "refused", refusal, out),
-            },
-            Question::Submit { submission, max_moves, wait_ms, id, may_stop } => {
-                if self.repeated(ask, &submission.name, &id) {
-                    return;
-                }
-                match self.read_submission(&submission) {
-                    Ok(mut target) => {
-                        target.record.submission_id = id;
-                        target.record.submitted_ms = now;
-                        (Purpose::Submit { ask, target, max_moves, may_stop }, wait(wait_ms))
-                    }
-                    Err(refusal) => return refuse(ask, "refused", refusal, out),
-                }
-            }
-        };
-        let id = self.next_job();
-        self.job = Some(Job { id, purpose, phase: JobPhase::Listing, deadline_ms });
-        self.job_list_hosts(now, out);
-    }
-
-    /// The same submission again: its caller joins the one that was accepted.
-    fn repeated(&mut self, ask: AskId, name: &str, id: &str) -> bool {
-        let Some(accepted) = self.wanted.topologies.get(name) else { return false };
-        if id.is_empty() || accepted.record.submission_id != id {
-            return false;
-        }
-        let revision = accepted.record.revision;
-        self.watchers.push(super::watchers::Watcher {
-            ask,
-            topology: name.to_owned(),
-            revision,
-            changed: true,
-        });
-        true
-    }
-
-    fn job_list_hosts(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn job_list_hosts(&mut self, now: Time, out: &mut Vec<Command>) {
         let repair = matches!(self.job.as_ref().map(|job| &job.purpose), Some(Purpose::Repair));
         if repair && self.hosts_fresh(now) {
             self.job_hosts_listed(now, out);

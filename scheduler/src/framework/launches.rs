@@ -13,6 +13,7 @@ use super::ids::{AskId, HostName, Incarnation, InstanceId, JobId, Time};
 use super::jobs::{Job, JobPhase, Purpose};
 use super::persist::Then;
 use super::records::{InstanceRecord, Life, Phase, Write};
+use super::submissions::accepted_text;
 use super::wanted::Accepted;
 use super::watchers::Watcher;
 use super::{EventDraft, Framework};
@@ -62,6 +63,9 @@ impl Framework {
             Launching { job: id, accepted: None, launched: Vec::new(), calls: Vec::new() };
         for (host, ids) in by_host {
             self.prepare_host(now, &host, &ids, target.as_ref().map(|(_, t)| t), &mut launching);
+        }
+        if let Some((_, accepted)) = &target {
+            self.keep_revision(&accepted.record.name.clone(), out);
         }
         let mut writes: Vec<Write> = launching
             .launched
@@ -216,8 +220,8 @@ impl Framework {
             let (name, revision) = (accepted.record.name.clone(), accepted.record.revision);
             let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
             self.undo.entry(name.clone()).or_insert(before);
+            let draft = EventDraft::new("submitted", accepted_text(&accepted.record));
             self.adopt(accepted);
-            let draft = EventDraft::new("submitted", format!("revision {revision}"));
             self.publish(now, draft.of_topology(&name), out);
             out.push(Command::Answer { ask, answer: Answer::Committed { revision } });
             self.watchers.push(Watcher { ask, topology: name, revision, changed: true });

@@ -10,6 +10,7 @@ use super::command::Command;
 use super::ids::{BatchId, FrameworkId, Incarnation, InstanceId, Time};
 use super::launches::Launching;
 use super::records::{FrameworkRecord, Life, Phase, Write};
+use super::restarts::Marking;
 use super::submissions::Accepting;
 
 /// What happens once a write is durable.
@@ -18,6 +19,7 @@ pub(super) enum Then {
     Do(Vec<Command>),
     Launch(Box<Launching>),
     Accept(Box<Accepting>),
+    Mark(Box<Marking>),
 }
 
 /// Writes that are not durable yet.
@@ -32,7 +34,7 @@ impl Batches {
     pub(super) fn has_intent_of(&self, incarnation: &Incarnation) -> bool {
         self.pending.values().any(|(then, _)| match then {
             Then::Launch(launching) => launching.starts(incarnation),
-            Then::Do(_) | Then::Accept(_) => false,
+            Then::Do(_) | Then::Accept(_) | Then::Mark(_) => false,
         })
     }
 }
@@ -58,6 +60,7 @@ impl Framework {
             Then::Do(commands) => out.extend(commands),
             Then::Launch(launching) => self.launch_committed(now, *launching, out),
             Then::Accept(accepting) => self.accept_committed(now, *accepting, out),
+            Then::Mark(marking) => self.mark_committed(now, *marking, out),
         }
         out.extend(also);
     }

@@ -11,7 +11,7 @@ use super::command::{Answer, Change, ChangeKind, Command, PlanInput, PlanView};
 use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
 use super::launches::WISHES_MAX;
-use super::records::{Life, MOVING, Phase, Write};
+use super::records::{Life, MOVING, Phase, RESTARTING, RESTARTING_IN_TURN, Write};
 use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
 use super::watchers::Watcher;
@@ -89,14 +89,16 @@ impl Framework {
     /// Wanted slots that have no life worth waiting for, and whose back-off is over.
     pub(super) fn missing(&self, now: Time) -> BTreeSet<InstanceId> {
         let slots = self.wanted.topologies.values().flat_map(Accepted::instances);
-        slots
+        let mut missing: BTreeSet<InstanceId> = slots
             .filter(|id| {
                 self.instances.get(id).is_none_or(|record| {
                     let none = record.lives.last().is_none_or(|life| self.given_up(now, life));
                     none && !self.is_finished(record) && now >= record.not_before_ms
                 })
             })
-            .collect()
+            .collect();
+        self.leave_held_back(now, &mut missing);
+        missing
     }
 
     pub(super) fn repair_due(&self, now: Time) -> bool {
@@ -249,7 +251,7 @@ impl Framework {
         wishes
     }
 
-    fn revision(&self, name: &str) -> u64 {
+    pub(super) fn revision(&self, name: &str) -> u64 {
         self.wanted.topologies.get(name).map_or(0, |accepted| accepted.record.revision)
     }
 
@@ -275,11 +277,7 @@ impl Framework {
                 && target.identity(task) != life.identity
             {
                 kind = ChangeKind::Replace;
-                reason = if life.version == task.version {
-                    "contents differ".to_owned()
-                } else {
-                    format!("{} → {}", life.version, task.version)
-                };
+                reason = why_replaced(life, task);
             }
             let record = self.instances.get(&id);
             if let (ChangeKind::Start, Some(task)) = (kind, target.task(&id.task))
@@ -311,7 +309,16 @@ impl Framework {
         for task in &target.topology.tasks {
             let Some(before) = old.task(&task.path) else { continue };
             if before.own != task.own {
-                notes.push(format!("{}: own keys change, without a restart", task.path));
+                let by_hand = old.record.by_hand.keys.contains_key(&task.path);
+                let before = if by_hand { " (some were set by hand)" } else { "" };
+                notes.push(format!(
+                    "{}: own keys change, without a restart: {}{before}",
+                    task.path,
+                    differing(
+                        &old.task(&task.path).map(|t| t.own.clone()).unwrap_or_default(),
+                        &task.own
+                    )
+                ));
             }
             let rules = |task: &lathe_topology::TaskSpec| {
                 task.biases
@@ -326,7 +333,10 @@ impl Framework {
                 notes.push(format!("{}: restart rule changes", task.path));
             }
             if before.count != task.count {
-                notes.push(format!("{}: {} → {} instances", task.path, before.count, task.count));
+                let by_hand = old.record.by_hand.counts.contains_key(&task.path);
+                let hand = if by_hand { " (scaled by hand before)" } else { "" };
+                let (path, was, now) = (&task.path, before.count, task.count);
+                notes.push(format!("{path}: {was} → {now} instances{hand}"));
             }
         }
         for task in &old.topology.tasks {
@@ -336,6 +346,27 @@ impl Framework {
         }
         notes
     }
+}
+
+fn why_replaced(life: &Life, task: &lathe_topology::TaskSpec) -> String {
+    match life.identity.as_str() {
+        MOVING => "moves".to_owned(),
+        RESTARTING | RESTARTING_IN_TURN => "restarts".to_owned(),
+        _ if life.version != task.version => format!("{} → {}", life.version, task.version),
+        _ => "contents differ".to_owned(),
+    }
+}
+
+type Own = serde_json::Map<String, serde_json::Value>;
+
+/// The keys that came, went or have another value.
+fn differing(before: &Own, after: &Own) -> String {
+    let keys: BTreeSet<&String> = before
+        .keys()
+        .chain(after.keys())
+        .filter(|key| before.get(*key) != after.get(*key))
+        .collect();
+    keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn stops_something(view: &PlanView) -> bool {

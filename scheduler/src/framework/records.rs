@@ -14,6 +14,10 @@ pub const TERM: &str = "/lathe/term";
 pub const FRAMEWORK: &str = "/lathe/framework";
 /// Accepted topologies stand below this path.
 pub const TOPOLOGIES: &str = "/lathe/topologies";
+/// What topologies said before stands below this path, by name and revision.
+pub const REVISIONS: &str = "/lathe/revisions";
+/// Revisions of a topology that are kept, the present one among them.
+pub const REVISIONS_KEPT: usize = 10;
 /// Instances, running or not, stand below this path.
 pub const INSTANCES: &str = "/lathe/instances";
 
@@ -21,6 +25,12 @@ pub const INSTANCES: &str = "/lathe/instances";
 #[must_use]
 pub fn topology_path(name: &str) -> String {
     format!("{TOPOLOGIES}/{name}")
+}
+
+/// Where an earlier revision of a topology stands.
+#[must_use]
+pub fn revision_path(name: &str, revision: u64) -> String {
+    format!("{REVISIONS}/{name}/{revision:010}")
 }
 
 /// Where an instance's record stands.
@@ -36,6 +46,8 @@ pub struct Recovered {
     pub history: String,
     pub framework_id: Option<FrameworkId>,
     pub topologies: Vec<TopologyRecord>,
+    /// What they said before.
+    pub revisions: Vec<TopologyRecord>,
     pub instances: Vec<InstanceRecord>,
     pub tasks: Vec<TaskRecord>,
     pub registries: Vec<String>,
@@ -54,6 +66,26 @@ pub struct TopologyRecord {
     pub submission_id: String,
     /// The slots of each task, as the plan of this revision has them.
     pub slots: BTreeMap<TaskPath, Vec<u32>>,
+    /// What was changed by hand since the source came.
+    #[serde(default)]
+    pub by_hand: ByHand,
+    /// Whether other contents wait to take the place of what runs.
+    #[serde(default)]
+    pub paused: bool,
+    /// What made this revision, for people; empty for a file that was submitted.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// Changes of a topology beside its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// Counts of tasks.
+    #[serde(default)]
+    pub counts: BTreeMap<TaskPath, u32>,
+    /// Own keys of tasks; none means: taken away.
+    #[serde(default)]
+    pub keys: BTreeMap<TaskPath, BTreeMap<String, Option<serde_json::Value>>>,
 }
 
 /// One crate version, built.
@@ -120,6 +152,10 @@ pub struct Life {
 
 /// The identity of a life that ends so that its instance can move: no task's identity equals it.
 pub const MOVING: &str = "moving";
+/// The same of a life that ends at once so that its instance starts anew.
+pub const RESTARTING: &str = "restarting";
+/// The same of a life whose turn to start anew comes when the task's others are ready.
+pub const RESTARTING_IN_TURN: &str = "restarting in turn";
 
 /// Where an incarnation is in its life, as far as the framework knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -162,6 +198,12 @@ pub enum Write {
     Framework(FrameworkRecord),
     Topology(TopologyRecord),
     TopologyRemoved(String),
+    /// What a topology said before.
+    Revision(TopologyRecord),
+    RevisionRemoved {
+        name: String,
+        revision: u64,
+    },
     Instance(InstanceRecord),
     Entry(Entry),
     EntryRemoved(String),
@@ -180,6 +222,10 @@ impl Write {
                 (topology_path(&record.name), Some(serde_json::to_vec(record)?))
             }
             Self::TopologyRemoved(name) => (topology_path(name), None),
+            Self::Revision(record) => {
+                (revision_path(&record.name, record.revision), Some(serde_json::to_vec(record)?))
+            }
+            Self::RevisionRemoved { name, revision } => (revision_path(name, *revision), None),
             Self::Instance(record) => {
                 (instance_path(&record.id), Some(serde_json::to_vec(record)?))
             }

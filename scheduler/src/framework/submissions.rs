@@ -1,5 +1,4 @@
-//! Callers' questions: taken one after another, checked, accepted by one durable write, followed
-//! until the wanted state is reached.
+//! Submissions: checked, and accepted by one durable write. What follows from them is elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +7,13 @@ use lathe_placement::{Reason, Refusal};
 use lathe_topology::{Code, TaskPath, TaskSpec};
 
 use super::command::{Answer, Command, Refused};
-use super::event::{Question, Submission};
+use super::event::Submission;
 use super::ids::{AskId, JobId, Time};
 use super::persist::Then;
-use super::records::{ArtifactRecord, InstanceRecord, TopologyRecord, Write};
+use super::records::{ArtifactRecord, ByHand, InstanceRecord, TopologyRecord, Write};
 use super::wanted::Accepted;
 use super::watchers::Watcher;
-use super::{EventDraft, Framework, QUESTIONS_MAX};
+use super::{EventDraft, Framework};
 
 /// A revision on its way to the store.
 #[derive(Debug)]
@@ -33,30 +32,6 @@ pub(super) struct Accepting {
 const RECORD_BYTES_MAX: usize = 768 * 1024;
 
 impl Framework {
-    pub(super) fn asked(
-        &mut self,
-        now: Time,
-        ask: AskId,
-        question: Question,
-        out: &mut Vec<Command>,
-    ) {
-        if !self.recovered || self.questions.len() >= QUESTIONS_MAX {
-            let sentence = if self.recovered {
-                "too many submissions wait already"
-            } else {
-                "the scheduler has not read its store yet"
-            };
-            refuse(
-                ask,
-                "busy",
-                plain(Code::CANNOT_ACT_NOW, sentence, "try again in a moment"),
-                out,
-            );
-            return;
-        }
-        self.questions.push_back((ask, question, now));
-    }
-
     /// Checks what needs no host. The error is the refusal.
     pub(super) fn read_submission(&self, submission: &Submission) -> Result<Accepted, Refusal> {
         let old = self.wanted.topologies.get(&submission.name);
@@ -68,14 +43,32 @@ impl Framework {
             submitted_ms: 0,
             submission_id: String::new(),
             slots: BTreeMap::new(),
+            by_hand: ByHand::default(),
+            paused: old.is_some_and(|old| old.record.paused),
+            cause: String::new(),
         };
+        let accepted = self.read_record(record)?;
+        if accepted.topology.name != submission.name {
+            let sentence = format!(
+                "the file names its topology `{}`, and it was submitted as `{}`",
+                accepted.topology.name, submission.name
+            );
+            return Err(plain(Code::UNKNOWN_TOPOLOGY, &sentence, "submit it under its own name"));
+        }
+        Ok(accepted)
+    }
+
+    /// A record that may become a revision: it can be read, it fits into the store, its tasks are
+    /// free or its own, and their binaries were sent.
+    pub(super) fn read_record(&self, record: TopologyRecord) -> Result<Accepted, Refusal> {
+        let name = record.name.clone();
         let accepted = Accepted::read(record).map_err(|problems| {
             let reasons = problems.iter().map(|problem| Reason {
                 code: problem.code,
                 task: None,
                 statement: problem.message.clone(),
                 span: problem.labels.first().map(|label| label.span.clone()),
-                topology: Some(submission.name.clone()),
+                topology: Some(name.clone()),
             });
             Refusal {
                 reasons: reasons.collect(),
@@ -89,13 +82,6 @@ impl Framework {
                 "the topology's record would have {size} bytes; {RECORD_BYTES_MAX} are taken"
             );
             return Err(plain(Code::LIMIT, &sentence, "split it into several topologies"));
-        }
-        if accepted.topology.name != submission.name {
-            let sentence = format!(
-                "the file names its topology `{}`, and it was submitted as `{}`",
-                accepted.topology.name, submission.name
-            );
-            return Err(plain(Code::UNKNOWN_TOPOLOGY, &sentence, "submit it under its own name"));
         }
         for task in &accepted.topology.tasks {
             self.check_owner(&accepted, task)?;
@@ -126,6 +112,7 @@ impl Framework {
         out: &mut Vec<Command>,
     ) {
         let name = accepted.record.name.clone();
+        self.keep_revision(&name, out);
         let mut writes = vec![Write::Topology(accepted.record.clone())];
         writes.extend(more);
         writes.extend(self.task_writes(&accepted));
@@ -180,16 +167,8 @@ impl Framework {
     }
 
     pub(super) fn remove(&mut self, ask: AskId, name: &str, out: &mut Vec<Command>) {
-        if !self.wanted.topologies.contains_key(name) {
-            let known: Vec<&str> = self.wanted.topologies.keys().map(String::as_str).collect();
-            let hint = if known.is_empty() {
-                "no topology runs here".to_owned()
-            } else {
-                format!("topologies here: {}", known.join(", "))
-            };
-            let sentence = format!("there is no topology `{name}`");
-            refuse(ask, "unknown topology", plain(Code::UNKNOWN_TOPOLOGY, &sentence, &hint), out);
-            return;
+        if let Err(refusal) = self.topology_named(name) {
+            return refuse(ask, "unknown topology", refusal, out);
         }
         self.forget(ask, name, None, out);
     }
@@ -202,6 +181,7 @@ impl Framework {
         out: &mut Vec<Command>,
     ) {
         let mut writes = vec![Write::TopologyRemoved(name.to_owned())];
+        writes.extend(self.forget_history(name));
         let paths: Vec<TaskPath> = self
             .tasks
             .iter()
@@ -227,8 +207,8 @@ impl Framework {
         let revision = match accepted {
             Some(accepted) => {
                 let revision = accepted.record.revision;
+                let draft = EventDraft::new("submitted", accepted_text(&accepted.record));
                 self.adopt(accepted);
-                let draft = EventDraft::new("submitted", format!("revision {revision}"));
                 self.publish(now, draft.of_topology(&name), out);
                 revision
             }
@@ -306,6 +286,16 @@ fn check_artifact(accepted: &Accepted, task: &TaskSpec) -> Result<(), Refusal> {
         return Err(at_task(Code::TASK_NOT_IN_BINARY, task, &sentence, "name one of these"));
     }
     Ok(())
+}
+
+/// What an accepted revision is told as.
+pub(super) fn accepted_text(record: &TopologyRecord) -> String {
+    let revision = record.revision;
+    if record.cause.is_empty() {
+        format!("revision {revision}")
+    } else {
+        format!("revision {revision}: {}", record.cause)
+    }
 }
 
 pub(super) fn plain(code: Code, sentence: &str, hint: &str) -> Refusal {

@@ -1,12 +1,13 @@
 //! The machine, step by step: what it asks for, in which order, and what it leaves alone.
 
+mod edits;
 mod rig;
 
 use lathe_topology::TaskPath;
 use rig::{Rig, page};
 
 use super::command::{Answer, Call, ChangeKind, Command};
-use super::event::{Event, Question, TaskState};
+use super::event::{Edit, Event, Question, TaskState};
 use super::records::Write;
 
 #[test]
@@ -141,7 +142,7 @@ fn a_plan_says_what_would_happen_and_changes_nothing() {
     let mut rig = Rig::running(&page(2));
     let before = rig.writes_seen;
     let submission = rig.submission(&page(3).replace("1.0.0", "1.1.0"));
-    rig.ask(Question::Plan { submission, max_moves: 0 });
+    rig.ask(Question::Plan { edit: Edit::Source(submission), max_moves: 0 });
     let Some(Answer::Planned(view)) = rig.answers.last() else { panic!("{:?}", rig.answers) };
     let kinds: Vec<_> = view.changes.iter().map(|change| change.kind).collect();
     assert_eq!(kinds, [ChangeKind::Replace, ChangeKind::Replace, ChangeKind::Start]);
@@ -164,7 +165,7 @@ fn a_task_of_another_topology_is_refused_by_name() {
     let mut submission = rig.submission(&page(1));
     submission.name = "second".to_owned();
     rig.ask(Question::Submit {
-        submission,
+        edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms: 0,
         id: String::new(),
@@ -305,7 +306,7 @@ fn the_same_submission_again_joins_and_undoes_nothing() {
     let mut rig = Rig::running(&page(2));
     let submission = rig.submission(&page(3));
     let question = Question::Submit {
-        submission,
+        edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms: 0,
         id: "x".to_owned(),
@@ -356,7 +357,7 @@ fn an_absurd_wait_is_cut_and_hurts_nobody() {
     let submission = rig.submission(&page(1));
     let wait_ms = u64::MAX;
     rig.ask(Question::Submit {
-        submission,
+        edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms,
         id: String::new(),

@@ -10,9 +10,9 @@ use super::records::{InstanceRecord, Life, MOVING, Phase};
 use super::{EventDraft, Framework};
 
 /// An instance that was ready for so long has proved itself; its end counts for nothing.
-const PROVED_MS: u64 = 10_000;
+pub(super) const PROVED_MS: u64 = 10_000;
 /// So many early ends in a row are free.
-const FREE_ENDS: u32 = 2;
+pub(super) const FREE_ENDS: u32 = 2;
 const FIRST_BACK_OFF_MS: u64 = 1_000;
 const LONGEST_BACK_OFF_MS: u64 = 300_000;
 

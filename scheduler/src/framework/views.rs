@@ -86,6 +86,7 @@ impl Framework {
                 })
                 .collect(),
             submitted_ms: accepted.record.submitted_ms,
+            paused: accepted.record.paused,
         }
     }
 
@@ -131,6 +132,17 @@ impl Framework {
     }
 
     fn why_waiting(&self, record: &InstanceRecord) -> Option<String> {
+        let held = self.wanted.of(&record.id).and_then(|(accepted, task)| {
+            Some((self.held_back(self.now_seen, accepted, &task.path)?, task))
+        });
+        if let Some((bad, task)) = held {
+            let last = record.last_end.as_deref().unwrap_or("not started yet");
+            return Some(format!(
+                "version {} is held back, {} of {} instances end early; it is tried by one; \
+                 last: {last}",
+                task.version, bad.backing_off, bad.slots
+            ));
+        }
         if record.not_before_ms > self.now_seen {
             let last = record.last_end.as_deref().unwrap_or("it ended");
             return Some(format!("backs off after {} early ends: {last}", record.early_ends));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lathe_topology::{TaskPath, TaskSpec, Topology};
 
 use super::ids::InstanceId;
-use super::records::{ArtifactRecord, TopologyRecord};
+use super::records::{ArtifactRecord, ByHand, TopologyRecord};
 
 /// An accepted topology, read.
 #[derive(Clone, Debug)]
@@ -18,7 +18,11 @@ impl Accepted {
     /// Reads a record again. The error is for a record that this version cannot read any more.
     pub fn read(record: TopologyRecord) -> Result<Self, Vec<lathe_topology::Diagnostic>> {
         let checked = lathe_topology::parse(&record.name, &record.source)?;
-        Ok(Self { record, topology: checked.topology })
+        let mut topology = checked.topology;
+        for task in &mut topology.tasks {
+            record.by_hand.change(task);
+        }
+        Ok(Self { record, topology })
     }
 
     pub fn task(&self, path: &TaskPath) -> Option<&TaskSpec> {
@@ -48,6 +52,21 @@ impl Accepted {
                 .iter()
                 .map(|slot| InstanceId { task: task.path.clone(), slot: *slot })
         })
+    }
+}
+
+impl ByHand {
+    /// What was changed by hand takes the place of what the source says.
+    fn change(&self, task: &mut TaskSpec) {
+        if let Some(count) = self.counts.get(&task.path) {
+            task.count = *count;
+        }
+        for (key, value) in self.keys.get(&task.path).into_iter().flatten() {
+            match value {
+                Some(value) => task.own.insert(key.clone(), value.clone()),
+                None => task.own.remove(key),
+            };
+        }
     }
 }
 

@@ -50,6 +50,7 @@ impl Framework {
             let why = Some(refusal.clone());
             let old = before.and_then(|mut record| {
                 record.revision = first.revision + 1;
+                record.cause = format!("went back on revision {}", first.revision);
                 Accepted::read(record).ok()
             });
             match old {
@@ -104,7 +105,9 @@ impl Framework {
             let settled = match (last, counts(record)) {
                 (None, 0) => !wanted || done,
                 (Some(life), 1) => {
-                    wanted && life.phase == Phase::Ready && !self.must_end(record, life)
+                    wanted
+                        && life.phase == Phase::Ready
+                        && (accepted.record.paused || !self.must_end(record, life))
                 }
                 _ => false,
             };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lathe_catalog::{Entry, TaskRecord};
 use lathe_scheduler::framework::records::{
-    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, Recovered, TOPOLOGIES, TopologyRecord,
-    Write,
+    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, REVISIONS, Recovered, TOPOLOGIES,
+    TopologyRecord, Write,
 };
 use serde::de::DeserializeOwned;
 
@@ -27,6 +27,7 @@ impl Store {
             history: "simulated".to_owned(),
             framework_id: framework.map(|record| record.id),
             topologies: self.topologies(),
+            revisions: self.all(REVISIONS),
             instances: self.instances(),
             tasks: self.all::<TaskRecord>(lathe_catalog::paths::TASKS),
             registries: vec!["http://127.0.0.1:1".to_owned()],

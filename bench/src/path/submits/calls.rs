@@ -87,10 +87,12 @@ impl Scheduler {
         round: usize,
     ) -> Result<(f64, BTreeMap<&'static str, f64>), Failure> {
         let message = v1::SubmitRequest {
-            submission: Some(v1::Submission {
-                name: submission.name.clone(),
-                source: submission.source.clone(),
-                artifacts: submission.artifacts.iter().map(Artifact::to_wire).collect(),
+            edit: Some(v1::Edit {
+                what: Some(v1::edit::What::Submission(v1::Submission {
+                    name: submission.name.clone(),
+                    source: submission.source.clone(),
+                    artifacts: submission.artifacts.iter().map(Artifact::to_wire).collect(),
+                })),
             }),
             max_moves: 0,
             wait_ms: 0,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::framework::command::{Answer, Call, Command, PlanInput};
 use crate::framework::event::{
-    Event, Free, HostInfo, Offer, Question, Status, Submission, TaskState,
+    Edit, Event, Free, HostInfo, Offer, Question, Status, Submission, TaskState,
 };
 use crate::framework::ids::{AgentId, AskId, BatchId, FrameworkId, HostName, JobId, OfferId, Time};
 use crate::framework::records::{ArtifactRecord, Recovered, Write};
@@ -167,13 +167,34 @@ impl Rig {
     pub(super) fn submit_as(&mut self, source: &str, may_stop: bool) {
         let submission = self.submission(source);
         let id = format!("id-{}", self.asks);
-        self.ask(Question::Submit { submission, max_moves: 0, wait_ms: 0, id, may_stop });
+        self.ask(Question::Submit {
+            edit: Edit::Source(submission),
+            max_moves: 0,
+            wait_ms: 0,
+            id,
+            may_stop,
+        });
     }
 
     pub(super) fn submit_moving(&mut self, source: &str, max_moves: u32) {
         let submission = self.submission(source);
         let id = format!("id-{}", self.asks);
-        self.ask(Question::Submit { submission, max_moves, wait_ms: 0, id, may_stop: true });
+        self.ask(Question::Submit {
+            edit: Edit::Source(submission),
+            max_moves,
+            wait_ms: 0,
+            id,
+            may_stop: true,
+        });
+    }
+
+    pub(super) fn edit(&mut self, edit: Edit) {
+        self.edit_as(edit, true, "");
+    }
+
+    pub(super) fn edit_as(&mut self, edit: Edit, may_stop: bool, id: &str) {
+        let id = id.to_owned();
+        self.ask(Question::Submit { edit, max_moves: 0, wait_ms: 0, id, may_stop });
     }
 
     pub(super) fn ask(&mut self, question: Question) {

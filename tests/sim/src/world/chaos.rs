@@ -1,6 +1,6 @@
 //! Faults and users: what is done to the world, and asked of it.
 
-use lathe_scheduler::framework::event::{Event, Question};
+use lathe_scheduler::framework::event::{Edit, Event, Question};
 use lathe_scheduler::framework::ids::AskId;
 use lathe_standalone::cluster::{self, Cluster};
 
@@ -142,17 +142,20 @@ impl World {
         let question = match self.users.between(0, 9) {
             0 => Question::Remove { name: name.to_owned(), id: id.clone() },
             1 => Question::Submit {
-                submission: impossible(),
+                edit: Edit::Source(impossible()),
                 max_moves: 0,
                 wait_ms: 0,
                 id: id.clone(),
                 may_stop: true,
             },
-            2 => Question::Plan { submission: submission(&mut self.users, name), max_moves: 0 },
+            2 => Question::Plan {
+                edit: Edit::Source(submission(&mut self.users, name)),
+                max_moves: 0,
+            },
             _ => {
                 self.names.insert(name.to_owned());
                 Question::Submit {
-                    submission: submission(&mut self.users, name),
+                    edit: Edit::Source(submission(&mut self.users, name)),
                     max_moves: 0,
                     wait_ms: 0,
                     id: id.clone(),
