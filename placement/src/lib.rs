@@ -20,6 +20,7 @@ mod solve;
 mod state;
 mod verdict;
 mod verify;
+mod weigh;
 mod wording;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod tests;
 pub use cluster::{Capacity, Cluster, Host, Options, Running, RunningInstance};
 pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Stop, Verdict};
 pub use verify::{Breach, verify};
+pub use weigh::{Cause, Objection, Share, Weighed, weigh};
 
 use lathe_topology::Topology;
 

@@ -14,6 +14,7 @@ use crate::input::Input;
 mod build;
 mod domain;
 
+pub(crate) use build::port_count;
 pub(crate) use domain::Domain;
 
 /// Millicpus, bytes of memory, bytes of disk, ports.

@@ -6,7 +6,7 @@ use crate::sample::{
 };
 use crate::{Cluster, Verdict};
 
-mod brute;
+pub(crate) mod brute;
 mod refusals;
 mod size;
 

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use lathe_topology::{Bias, Code, Target, Word, format_bytes, format_cpus};
+use lathe_topology::{
+    Bias, Code, DEFAULT_WEIGHT, Resources, Target, Word, format_bytes, format_cpus,
+};
 
 use crate::explain::attribute_biases;
 use crate::input::Input;
@@ -107,7 +109,7 @@ fn reason(input: &Input<'_>, statement: &Statement, code: Code) -> Reason {
     };
     match statement {
         Statement::Count(kind) => of(kind, format!("tasks = {}", input.wanted[*kind].spec.count)),
-        Statement::Resources(kind) => of(kind, resources(input, *kind)),
+        Statement::Resources(kind) => of(kind, resources_text(&input.wanted[*kind].spec.resources)),
         Statement::Pins(kind) => of(kind, "running instances stay where they are".to_owned()),
         Statement::Bias(kind, at) => {
             let bias = &input.wanted[*kind].spec.biases[*at];
@@ -123,16 +125,20 @@ fn reason(input: &Input<'_>, statement: &Statement, code: Code) -> Reason {
     }
 }
 
-fn bias_text(bias: &Bias) -> String {
+/// A bias as it may stand in a file.
+pub(crate) fn bias_text(bias: &Bias) -> String {
     let mut text = format!("[\"{}\", \"{}\"", bias.target, bias.word);
+    if !bias.word.is_hard() && bias.weight != DEFAULT_WEIGHT {
+        text.push_str(&format!(", {}", bias.weight));
+    }
     if let Some(domain) = &bias.domain {
         text.push_str(&format!(", \"{domain}\""));
     }
     text + "]"
 }
 
-fn resources(input: &Input<'_>, kind: usize) -> String {
-    let needs = &input.wanted[kind].spec.resources;
+/// What an instance needs, as it may stand in a file.
+pub(crate) fn resources_text(needs: &Resources) -> String {
     let mut text = format!(
         "resources = {{ cpus = {}, mem = \"{}\", disk = \"{}\"",
         format_cpus(needs.cpus_milli),

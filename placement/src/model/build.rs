@@ -181,14 +181,18 @@ fn merged(ranges: &[(u16, u16)]) -> Vec<(u16, u16)> {
     merged
 }
 
+/// How many port numbers there are in ranges that may overlap.
+pub(crate) fn port_count(ranges: &[(u16, u16)]) -> u64 {
+    merged(ranges).iter().map(|(a, b)| u64::from(b - a) + 1).sum()
+}
+
 fn hosts(input: &Input<'_>, fixed: &[(usize, &RunningInstance)]) -> Vec<HostNode> {
     let mut nodes: Vec<HostNode> = input
         .hosts
         .iter()
         .map(|row| {
             let capacity = row.known.map(|known| &known.capacity);
-            let ranges = capacity.map_or_else(Vec::new, |capacity| merged(&capacity.ports));
-            let ports = ranges.iter().map(|(a, b)| u64::from(b - a) + 1).sum();
+            let ports = capacity.map_or(0, |capacity| port_count(&capacity.ports));
             HostNode {
                 known: row.known.is_some(),
                 capacity: capacity.map_or([0; 4], |capacity| {

@@ -42,7 +42,7 @@ fn some_runs() -> impl Strategy<Value = Vec<Run>> {
     prop_oneof![Just(Vec::new()), prop::collection::vec(run, 0..4)]
 }
 
-fn a_case() -> impl Strategy<Value = Case> {
+pub(crate) fn a_case() -> impl Strategy<Value = Case> {
     let racks = prop::collection::vec(prop::sample::select(vec!["", "r1", "r2"]), 3);
     let sizes = prop::collection::vec(prop::sample::select(vec![1000_u64, 2000, 2000, 4000]), 1..4);
     let tasks = (a_task("a"), a_task("b"), a_task("c"));
