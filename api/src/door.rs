@@ -8,14 +8,14 @@
 //!
 //! ```no_run
 //! # async fn listen() -> Result<(), Box<dyn std::error::Error>> {
-//! use lathe_api::door::{self, Access, Guard, Hosts, Limits, Token};
+//! use lathe_api::door::{self, Access, Guard, Hosts, Limits, Tokens};
 //! let listener = door::bind("127.0.0.1:0".parse()?, false).await?;
-//! let token = Token::read("/run/lathe/token".as_ref())?;
+//! let tokens = Tokens::read("/run/lathe/token".as_ref())?;
 //! let guard = Guard::new(Hosts::loopback(), |_method, path| match path {
 //!     "/healthz" | "/readyz" => Access::open(),
 //!     _ => Access::default(),
 //! });
-//! let router = guard.with_token(token).wrap(axum::Router::new());
+//! let router = guard.with_tokens(tokens).wrap(axum::Router::new());
 //! door::serve(listener, router, Limits::default(), std::future::pending()).await;
 //! # Ok(()) }
 //! ```
@@ -27,14 +27,16 @@ mod json;
 mod problem;
 mod secret;
 mod serve;
+mod tokens;
 
 pub use bind::{BindError, allow, bind};
 pub use guard::{Access, Guard};
 pub use hosts::Hosts;
 pub use json::Json;
 pub use problem::{PROBLEM_JSON, Problem};
-pub use secret::{Key, SecretError, Token, bearer, same};
+pub use secret::{Key, SecretError, bearer, same};
 pub use serve::{Limits, serve};
+pub use tokens::{Caller, Token, Tokens};
 
 /// Codes of the door's own answers; their pages stand in docs/errors.
 pub mod code {

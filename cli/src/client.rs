@@ -11,6 +11,7 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use lathe_api::door::Token;
 use lathe_api::rest::{EventView, Problem};
 use lathe_api::v1::scheduler_client::SchedulerClient;
 use serde::de::DeserializeOwned;
@@ -86,12 +87,11 @@ impl Client {
 
     pub(crate) fn new(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
         let token = match token_file {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|e| Failure::io(format!("the token in {}", path.display()), &e))?
-                    .trim()
-                    .to_owned(),
-            ),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|e| Failure::io(format!("the token in {}", path.display()), &e))?;
+                Token::first_of(&text).map(|token| token.expose().to_owned())
+            }
             None => None,
         };
         let mut connector = HttpConnector::new();

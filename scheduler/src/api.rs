@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use lathe_api::door::{Access, Guard, Hosts, Key, Token};
+use lathe_api::door::{Access, Guard, Hosts, Key, Tokens};
 use lathe_api::rest::ARTIFACT_BYTES_MAX;
 use lathe_api::v1::scheduler_server::SchedulerServer;
 use lathe_mesos::operator;
@@ -31,7 +31,7 @@ pub struct Shared {
     pub artifacts: Artifacts,
     pub operator: Arc<operator::Client>,
     pub key: Key,
-    pub token: Token,
+    pub tokens: Tokens,
     pub metrics: Arc<Metrics>,
 }
 
@@ -40,7 +40,7 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Every route, behind the door.
 pub fn router(shared: Shared, hosts: Hosts) -> Router {
-    let token = shared.token.clone();
+    let tokens = shared.tokens.clone();
     let service = SchedulerServer::new(grpc::Service::new(shared.handle.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let calls = tonic::service::Routes::new(service).into_axum_router();
@@ -61,7 +61,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/readyz", get(reads::readyz))
         .route("/metrics", get(metrics::scrape))
         .with_state(shared);
-    Guard::new(hosts, policy).with_token(token).wrap(rest.merge(calls))
+    Guard::new(hosts, policy).with_tokens(tokens).wrap(rest.merge(calls))
 }
 
 /// What needs no token: what says only whether we are well; the registries' addresses, which

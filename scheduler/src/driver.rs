@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use lathe_api::door::Caller as Who;
 use lathe_api::rest::{RevisionView, StatusView};
 use lathe_mesos::operator;
 use lathe_mesos::scheduler::Caller;
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use event_log::{EventLog, Followed};
 pub use subscriber::StreamItem;
 
+use crate::audit::Authors;
 use crate::framework::Framework;
 use crate::framework::command::{Answer, Command};
 use crate::framework::event::{Event, Question};
@@ -35,7 +37,7 @@ const EVENTS_AT_ONCE: usize = 512;
 pub enum Message {
     Event(Event),
     Stream { generation: u64, item: StreamItem },
-    Ask { question: Question, answers: mpsc::Sender<Answer> },
+    Ask { question: Question, caller: Who, answers: mpsc::Sender<Answer> },
     Status(oneshot::Sender<StatusView>),
     Registries(oneshot::Sender<Vec<String>>),
     History { topology: String, found: oneshot::Sender<Option<Vec<RevisionView>>> },
@@ -68,9 +70,16 @@ impl Handle {
     ///
     /// # Errors
     /// When the process is about to end.
-    pub async fn ask(&self, question: Question) -> Result<mpsc::Receiver<Answer>, Stopping> {
+    pub async fn ask(
+        &self,
+        question: Question,
+        caller: Who,
+    ) -> Result<mpsc::Receiver<Answer>, Stopping> {
         let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
-        self.messages.send(Message::Ask { question, answers }).await.map_err(|_| Stopping)?;
+        self.messages
+            .send(Message::Ask { question, caller, answers })
+            .await
+            .map_err(|_| Stopping)?;
         Ok(receiver)
     }
 
@@ -167,6 +176,7 @@ pub struct Driver {
     own: mpsc::UnboundedReceiver<Message>,
     to_self: mpsc::UnboundedSender<Message>,
     asks: BTreeMap<AskId, Asker>,
+    authors: Authors,
     asks_made: u64,
     generation: u64,
     subscriber: Option<tokio::task::JoinHandle<()>>,
@@ -195,6 +205,7 @@ impl Driver {
             own,
             to_self: to_self.clone(),
             asks: BTreeMap::new(),
+            authors: Authors::default(),
             asks_made: 0,
             generation: 0,
             subscriber: None,
@@ -243,10 +254,11 @@ impl Driver {
                     self.take_stream(item, commands);
                 }
             }
-            Message::Ask { question, answers } => {
+            Message::Ask { question, caller, answers } => {
                 self.asks_made += 1;
                 let ask = AskId(self.asks_made);
                 self.asks.insert(ask, Asker::new(ask, answers, self.to_self.clone()));
+                self.authors.asked(ask, caller, &question);
                 self.step(Event::Asked { ask, question }, commands);
             }
             Message::Status(asked) => {

@@ -5,6 +5,7 @@
 //! ours in [`mesos_calls`] and nowhere else.
 
 pub mod api;
+mod audit;
 pub mod config;
 pub mod driver;
 pub mod framework;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lathe_api::door::{self, BindError, Hosts, Key, SecretError, Token};
+use lathe_api::door::{self, BindError, Hosts, Key, SecretError, Tokens};
 use lathe_mesos::scheduler::{Endpoint, EndpointError};
 use lathe_mesos::{Credentials, Limits, operator};
 use tokio::sync::mpsc;
@@ -50,7 +50,7 @@ pub enum RunError {
 pub async fn run(config: Config) -> Result<(), RunError> {
     std::fs::create_dir_all(&config.data)
         .map_err(|source| RunError::Folder { path: config.data.clone(), source })?;
-    let token = Token::read_or_create(&config.token_file)?;
+    let tokens = Tokens::read_or_create(&config.token_file)?;
     let key = Key::read_or_create(&config.key_file)?;
     let artifacts = Artifacts::open(&config.data.join("artifacts"), &config.executor)?;
     let masters = endpoint(&config)?;
@@ -77,7 +77,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     tokio::spawn(store::write_batches(store.clone(), term_version, waiting, to_driver.clone()));
     tokio::spawn(store::watch_registries(store, to_driver));
 
-    let shared = Shared { handle, artifacts, operator, key, token, metrics: Arc::default() };
+    let shared = Shared { handle, artifacts, operator, key, tokens, metrics: Arc::default() };
     let hosts = Hosts::loopback().and_address(address.ip());
     let hosts = match config.advertise.as_deref().and_then(host_of) {
         Some(name) => hosts.and(name),
@@ -105,7 +105,10 @@ fn endpoint(config: &Config) -> Result<Endpoint, RunError> {
         Some(path) => {
             let secret = std::fs::read_to_string(path)
                 .map_err(|source| RunError::MesosSecret { path: path.clone(), source })?;
-            let secret = secret.trim().to_owned();
+            // Standalone's file may have more lines: one for each who may call it.
+            let mut lines = secret.lines().map(str::trim);
+            let secret = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+            let secret = secret.unwrap_or_default().to_owned();
             Some(Credentials { principal: config.principal.clone(), secret })
         }
         None => None,

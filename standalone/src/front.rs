@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::cluster::{Answer, StreamId, check_scheduler_call};
 use crate::driver::{Handle, Input, Reply};
-use crate::http::{Body, Handler, body, checks, empty, header_text, stream, text};
+use crate::http::{Body, Handler, Peer, body, checks, empty, header_text, stream, text};
+use crate::secret::Secrets;
 
 mod admin;
 mod operator;
@@ -22,7 +23,7 @@ mod pages;
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) driver: Handle,
-    pub(crate) token: Arc<str>,
+    pub(crate) secrets: Secrets,
 }
 
 impl Handler for Front {
@@ -50,7 +51,8 @@ impl Front {
 
     async fn scheduler(&self, request: Request<Incoming>) -> checks::Check<Response<Body>> {
         let headers = request.headers().clone();
-        let principal = checks::basic(&headers, &self.token, "mesos-master-scheduler")?;
+        checks::basic(&headers, &self.secrets, "mesos-master-scheduler")?;
+        let principal = crate::PRINCIPAL.to_owned();
         checks::post(request.method())?;
         checks::content_type(&headers)?;
         let call: v1::scheduler::Call = checks::parse(body(request).await?)?;
@@ -103,6 +105,13 @@ fn plain(answer: Answer) -> Response<Body> {
             text(status, why)
         }
     }
+}
+
+/// The audit log: one line for every write of an operator.
+fn audit(peer: Option<Peer>, who: &str, what: &str, subject: &str) {
+    let peer = peer.map(|peer| peer.0.to_string());
+    let peer = peer.as_deref();
+    tracing::info!(target: "audit", who, peer, what, subject, "written");
 }
 
 /// The loop has ended: so will the process.

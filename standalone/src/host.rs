@@ -73,17 +73,17 @@ pub async fn run(flags: HostFlags) -> Result<(), HostError> {
     let parent = Pid::parent();
     let mut terminate = signal(SignalKind::terminate())?;
     become_subreaper()?;
-    let token = secret::read(&flags.token_file)?;
+    let secrets = secret::read(&flags.token_file)?;
     sandbox::prepare(&flags.dir)
         .map_err(|source| HostError::Folder { dir: flags.dir.clone(), source })?;
     let listener = http::bind(SocketAddr::new(flags.ip, 0)).await?;
     let address = listener.local_addr()?;
-    let (mut reader, outbox) = connect(&flags, &token, address).await?;
+    let (mut reader, outbox) = connect(&flags, secrets.first(), address).await?;
 
     let (inputs, mut received) = mpsc::channel(INPUTS);
     let tokens: Tokens = Arc::default();
     let api = Arc::new(api::Api {
-        token: token.into(),
+        secrets,
         tokens: Arc::clone(&tokens),
         inputs: inputs.clone(),
         files: files::Files::new(&flags.dir),

@@ -40,6 +40,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A body of any kind.
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
+/// Where a connection comes from: an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// The answer to a request that passed [`checks::host`].
@@ -58,8 +62,8 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) ->
             std::future::pending::<()>().await;
             continue;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -70,7 +74,8 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) ->
         let handler = Arc::clone(&handler);
         tokio::spawn(async move {
             let _permit = permit;
-            let service = service_fn(move |request: Request<Incoming>| {
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer));
                 let handler = Arc::clone(&handler);
                 async move {
                     Ok::<_, Infallible>(match checks::host(request.headers(), own) {

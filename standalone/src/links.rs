@@ -2,7 +2,6 @@
 //!
 //! Owns the first words (the token) and the queues; what the words mean is the driver's matter.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -10,8 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::cluster::HostName;
 use crate::driver::{Handle, Input};
-use crate::http::checks::same;
 use crate::link::{self, FrameReader, FromHost, Hello, LinkError, ToHost, Word};
+use crate::secret::Secrets;
 
 /// Time for a host's first words.
 const HELLO_TIME: Duration = Duration::from_secs(10);
@@ -21,15 +20,15 @@ const OUTBOX: usize = 8192;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes in hosts until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, token: Arc<str>, driver: Handle) {
+pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handle) {
     let mut session = 0;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 session += 1;
-                let (token, driver) = (Arc::clone(&token), driver.clone());
+                let (secrets, driver) = (secrets.clone(), driver.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &token, session, &driver).await {
+                    if let Err(error) = converse(stream, &secrets, session, &driver).await {
                         tracing::warn!(%error, session, "a link ended");
                     }
                 });
@@ -44,7 +43,7 @@ pub(crate) async fn serve(listener: TcpListener, token: Arc<str>, driver: Handle
 
 async fn converse(
     stream: TcpStream,
-    token: &str,
+    secrets: &Secrets,
     session: u64,
     driver: &Handle,
 ) -> Result<(), LinkError> {
@@ -55,7 +54,7 @@ async fn converse(
     let Ok(Ok(Some(FromHost { word: Some(Word::Hello(hello)) }))) = hello else {
         return Ok(());
     };
-    if !same(hello.token.as_bytes(), token.as_bytes()) {
+    if secrets.who(hello.token.as_bytes()).is_none() {
         tracing::warn!(session, "a link showed the wrong token");
         return Ok(());
     }

@@ -21,7 +21,7 @@ use crate::driver::{Driver, Handle};
 use crate::front::Front;
 use crate::http::{self, BindError};
 use crate::processes::HostProgram;
-use crate::secret::SecretError;
+use crate::secret::{SecretError, Secrets};
 use crate::{links, ports, secret};
 
 /// Why the stand-in could not start, or ended.
@@ -79,7 +79,7 @@ pub async fn run(
     let _lock = prepare(&config.data)?;
     let data = fs::canonicalize(&config.data)
         .map_err(|source| RunError::Data { dir: config.data.clone(), source })?;
-    let (token_file, token) = token(&config, &data)?;
+    let (token_file, secrets) = secrets(&config, &data)?;
     let _slots = ports::fill(&mut config.hosts);
     let listener = http::bind(config.listen).await?;
     let address = listener.local_addr().map_err(RunError::Address)?;
@@ -102,7 +102,7 @@ pub async fn run(
         let name = host.name.clone();
         driver.add_host(host).map_err(|source| RunError::Host { host: name, source })?;
     }
-    serve(listener, links, &token, &handle);
+    serve(listener, links, secrets, &handle);
 
     let socket = std::path::absolute(&config.store_socket).map_err(RunError::Address)?;
     let store = open_store(data.join("store"), socket.clone()).await?;
@@ -141,10 +141,9 @@ pub async fn run(
     }
 }
 
-fn serve(listener: TcpListener, link: TcpListener, token: &str, handle: &Handle) {
-    let token: Arc<str> = Arc::from(token);
-    tokio::spawn(links::serve(link, Arc::clone(&token), handle.clone()));
-    let front = Arc::new(Front { driver: handle.clone(), token });
+fn serve(listener: TcpListener, link: TcpListener, secrets: Secrets, handle: &Handle) {
+    tokio::spawn(links::serve(link, secrets.clone(), handle.clone()));
+    let front = Arc::new(Front { driver: handle.clone(), secrets });
     tokio::spawn(http::serve(listener, front));
 }
 
@@ -200,7 +199,7 @@ fn prepare(dir: &Path) -> Result<File, RunError> {
     }
 }
 
-fn token(config: &Config, data: &Path) -> Result<(PathBuf, String), RunError> {
+fn secrets(config: &Config, data: &Path) -> Result<(PathBuf, Secrets), RunError> {
     let file = match &config.token_file {
         Some(file) => std::path::absolute(file).map_err(RunError::Address)?,
         None => {
@@ -209,6 +208,6 @@ fn token(config: &Config, data: &Path) -> Result<(PathBuf, String), RunError> {
             file
         }
     };
-    let token = secret::read(&file)?;
-    Ok((file, token))
+    let secrets = secret::read(&file)?;
+    Ok((file, secrets))
 }

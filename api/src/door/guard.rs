@@ -4,24 +4,25 @@
 //! policy.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::Limited;
 
-use super::{Hosts, Problem, Token, bearer, code};
+use super::{Caller, Hosts, Problem, Tokens, bearer, code};
 
 /// What a path needs and is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The listener's token must be presented.
+    /// One of the listener's tokens must be presented.
     pub token: bool,
     /// A write may come as something else than JSON or gRPC.
     pub any_content_type: bool,
@@ -75,7 +76,7 @@ type Policy = dyn Fn(&Method, &str) -> Access + Send + Sync;
 #[derive(Clone)]
 pub struct Guard {
     hosts: Hosts,
-    token: Option<Token>,
+    tokens: Option<Tokens>,
     policy: Arc<Policy>,
 }
 
@@ -83,7 +84,7 @@ impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
             .field("hosts", &self.hosts)
-            .field("token", &self.token)
+            .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
 }
@@ -94,13 +95,13 @@ impl Guard {
         hosts: Hosts,
         policy: impl Fn(&Method, &str) -> Access + Send + Sync + 'static,
     ) -> Self {
-        Self { hosts, token: None, policy: Arc::new(policy) }
+        Self { hosts, tokens: None, policy: Arc::new(policy) }
     }
 
-    /// The token for paths that need one. Without it such paths are closed to everybody.
+    /// The tokens for paths that need one. Without them such paths are closed to everybody.
     #[must_use]
-    pub fn with_token(self, token: Token) -> Self {
-        Self { token: Some(token), ..self }
+    pub fn with_tokens(self, tokens: Tokens) -> Self {
+        Self { tokens: Some(tokens), ..self }
     }
 
     /// Puts the checks before every route of the router, unknown paths included, which are
@@ -120,12 +121,10 @@ impl Guard {
     }
 
     /// Everything that can be said of a request before its body is read.
-    fn admit(&self, request: &Request) -> Result<Access, Problem> {
+    fn admit(&self, request: &Request) -> Result<(Access, Caller), Problem> {
         self.hosts.check(request.uri(), request.headers())?;
         let access = (self.policy)(request.method(), request.uri().path());
-        if access.token {
-            self.check_token(request.headers())?;
-        }
+        let caller = self.caller(request, access.token)?;
         let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         if writes && !access.any_content_type && !is_json_or_grpc(request.headers()) {
             return Err(Problem::new(
@@ -139,26 +138,33 @@ impl Guard {
                 "the body has {length} bytes; this path takes {}",
                 access.body_bytes_max
             ))),
-            _ => Ok(access),
+            _ => Ok((access, caller)),
         }
     }
 
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(token) = &self.token else {
-            return Err(Problem::unauthorized("this path needs a token, and none is configured"));
-        };
-        match bearer(headers) {
-            None => Err(Problem::unauthorized("this path needs `Authorization: Bearer <token>`")),
-            Some(presented) if token.is(presented) => Ok(()),
-            Some(_) => Err(Problem::unauthorized("the token is not the one of this listener")),
+    /// Who calls. Where no token is needed, one that is not ours is the handler's matter: it may
+    /// be an incarnation's secret.
+    fn caller(&self, request: &Request, needed: bool) -> Result<Caller, Problem> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+        let shown = bearer(request.headers());
+        let who = self.tokens.as_ref().zip(shown).and_then(|(tokens, shown)| tokens.who(shown));
+        match who {
+            Some(who) => Ok(Caller { who, peer }),
+            None if !needed => Ok(Caller::nobody(peer)),
+            None => Err(Problem::unauthorized(match (&self.tokens, shown) {
+                (None, _) => "this path needs a token, and none is configured",
+                (_, None) => "this path needs `Authorization: Bearer <token>`",
+                (_, Some(_)) => "the token is not one of this listener",
+            })),
         }
     }
 }
 
-async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let mut response = match guard.admit(&request) {
         Err(problem) => problem.into_response(),
-        Ok(access) => {
+        Ok((access, caller)) => {
+            request.extensions_mut().insert(caller);
             let limit = usize::try_from(access.body_bytes_max).unwrap_or(usize::MAX);
             let request = request.map(|body| Body::new(Limited::new(body, limit)));
             match tokio::time::timeout(access.time_max, next.run(request)).await {

@@ -1,6 +1,6 @@
-//! Tokens of a listener and secrets of incarnations.
+//! Secrets: the files that hold them, and those of incarnations.
 //!
-//! Owns reading and making the files that hold them (0600), the derivation of an incarnation's
+//! Owns reading and making such files (0600), the derivation of an incarnation's
 //! secret, and comparison in constant time. Nothing here prints a secret.
 
 use std::fmt::{self, Write as _};
@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use sha2::{Digest as _, Sha256};
 
 /// Shortest secret that is taken, in bytes.
-const SECRET_BYTES_MIN: usize = 16;
+pub(super) const SECRET_BYTES_MIN: usize = 16;
 /// Longest file that is read, in bytes.
 const SECRET_BYTES_MAX: u64 = 4096;
 
@@ -57,47 +57,16 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
-}
-
-/// The token that opens a listener.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// Reads the token from a file that only its owner may open.
-    ///
-    /// # Errors
-    /// [`SecretError`]
-    pub fn read(path: &Path) -> Result<Self, SecretError> {
-        read(path).map(Self)
-    }
-
-    /// Reads the token, after making one if the file is not there.
-    ///
-    /// # Errors
-    /// [`SecretError`]
-    pub fn read_or_create(path: &Path) -> Result<Self, SecretError> {
-        create(path)?;
-        Self::read(path)
-    }
-
-    /// Compares in constant time.
-    #[must_use]
-    pub fn is(&self, presented: &str) -> bool {
-        same(self.0.as_bytes(), presented.as_bytes())
-    }
-
-    /// The text, for the `Authorization` header of a client.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
+    /// A line of it is no token, or a name stands twice.
+    #[error("{}:{line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it; never what it says.
+        problem: &'static str,
+    },
 }
 
 /// The key from which the secrets of incarnations are made; shared by scheduler and registries.
@@ -178,7 +147,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn read(path: &Path) -> Result<String, SecretError> {
+/// The text of a file that only its owner may open.
+pub(super) fn text(path: &Path) -> Result<String, SecretError> {
     let failed = |source| SecretError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o777;
@@ -188,15 +158,26 @@ fn read(path: &Path) -> Result<String, SecretError> {
     let mut bytes = Vec::new();
     file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     let text = String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= SECRET_BYTES_MAX);
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| text.len() >= SECRET_BYTES_MIN)
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| SecretError::Unusable { path: path.to_owned() })
+    text.ok_or_else(|| SecretError::Unusable { path: path.to_owned() })
+}
+
+/// Whether a text is long and plain enough for a secret.
+pub(super) fn is_usable(text: &str) -> bool {
+    text.len() >= SECRET_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn read(path: &Path) -> Result<String, SecretError> {
+    let secret = text(path)?.trim().to_owned();
+    if is_usable(&secret) {
+        Ok(secret)
+    } else {
+        Err(SecretError::Unusable { path: path.to_owned() })
+    }
 }
 
 /// Makes the file with 32 random bytes in hex, unless it is there. Two processes that do so at
 /// the same time end with the same secret: the file appears whole, by a hard link.
-fn create(path: &Path) -> Result<(), SecretError> {
+pub(super) fn create(path: &Path) -> Result<(), SecretError> {
     let failed = |source| SecretError::Write { path: path.to_owned(), source };
     if path.exists() {
         return Ok(());

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use lathe_api::door::Token;
+use lathe_api::door::Tokens;
 use lathe_child::Output;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -36,7 +36,7 @@ pub(super) async fn measure(stage: &Stage<'_>) -> Outcome {
 async fn start(stage: &Stage<'_>) -> Result<Duration, Failure> {
     let folder = stage.surroundings.folder("standalone-")?;
     let token = folder.path().join("token");
-    Token::read_or_create(&token)
+    Tokens::read_or_create(&token)
         .map_err(|error| Failure::Unexpected(crate::failure::with_causes(&error)))?;
     let log = folder.path().join("log");
     let log = std::fs::File::create(log).map_err(|error| Failure::io("making a log", error))?;

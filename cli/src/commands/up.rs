@@ -5,7 +5,7 @@ mod live;
 
 use std::time::Duration;
 
-use lathe_api::door::{Key, Token};
+use lathe_api::door::{Key, Tokens};
 use lathe_api::rest::{Endpoints, StatusView};
 
 use super::source::Source;
@@ -141,7 +141,7 @@ async fn start(
     };
     let secret = |error: &dyn std::error::Error| Failure::new(crate::failure::chain(error));
     let (token, key) = (home.token_file(), home.key_file());
-    Token::read_or_create(&token).map_err(|error| secret(&error))?;
+    Tokens::read_or_create(&token).map_err(|error| secret(&error))?;
     Key::read_or_create(&key).map_err(|error| secret(&error))?;
     let text = |path: &std::path::Path| path.display().to_string();
 

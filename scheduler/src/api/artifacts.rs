@@ -5,12 +5,12 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
-use lathe_api::door::{Problem, bearer, code};
+use lathe_api::door::{Caller, Problem, bearer, code};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Shared;
+use crate::audit;
 
 /// Why artifacts cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +111,7 @@ pub(super) async fn download(
 ) -> Result<Response, Problem> {
     let presented = bearer(&headers).unwrap_or_default();
     let own = who.incarnation.as_deref().is_some_and(|id| shared.key.verify(id, presented));
-    if !own && !shared.token.is(presented) {
+    if !own && shared.tokens.who(presented).is_none() {
         return Err(Problem::unauthorized("artifacts are given to instances and to token holders"));
     }
     let found = shared.artifacts.store.get(&name_of(&sha256)?).await;
@@ -133,6 +134,7 @@ fn binary(body: Body) -> Response {
 /// `PUT`: streamed to the store and checked; what does not match its digest leaves nothing.
 pub(super) async fn upload(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(sha256): Path<String>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -163,7 +165,7 @@ pub(super) async fn upload(
         ));
     }
     writer.finish().await.map_err(|e| failed(&e))?;
-    tracing::info!(target: "audit", who = "token", what = "artifact", sha256);
+    audit::written(&caller, "artifact", &sha256, None);
     Ok(StatusCode::CREATED)
 }
 

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
 use lathe_api::convert::refused_to_wire;
+use lathe_api::door::Caller;
 use lathe_api::v1;
 use lathe_api::v1::edit::What;
 use lathe_api::v1::plan_reply::Outcome;
@@ -28,8 +29,12 @@ impl Service {
         Self { handle }
     }
 
-    async fn follow(&self, question: Question) -> Result<Response<ProgressStream>, Status> {
-        let answers = self.handle.ask(question).await.map_err(stopping)?;
+    async fn follow(
+        &self,
+        caller: Caller,
+        question: Question,
+    ) -> Result<Response<ProgressStream>, Status> {
+        let answers = self.handle.ask(question, caller).await.map_err(stopping)?;
         let stream = ReceiverStream::new(answers)
             .map(|answer| Ok(v1::Progress { event: Some(progress_of(answer)) }));
         Ok(Response::new(Box::pin(stream)))
@@ -47,10 +52,11 @@ impl v1::scheduler_server::Scheduler for Service {
         &self,
         request: Request<v1::PlanRequest>,
     ) -> Result<Response<v1::PlanReply>, Status> {
+        let caller = caller_of(&request);
         let request = request.into_inner();
         let edit = edit_of(request.edit)?;
         let question = Question::Plan { edit, max_moves: request.max_moves };
-        let mut answers = self.handle.ask(question).await.map_err(stopping)?;
+        let mut answers = self.handle.ask(question, caller).await.map_err(stopping)?;
         let outcome = last_word(&mut answers).await?;
         Ok(Response::new(v1::PlanReply { outcome: Some(outcome) }))
     }
@@ -59,14 +65,18 @@ impl v1::scheduler_server::Scheduler for Service {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
+        let caller = caller_of(&request);
         let request = request.into_inner();
-        self.follow(Question::Submit {
-            edit: edit_of(request.edit)?,
-            max_moves: request.max_moves,
-            wait_ms: request.wait_ms,
-            id: request.submission_id,
-            may_stop: request.may_stop,
-        })
+        self.follow(
+            caller,
+            Question::Submit {
+                edit: edit_of(request.edit)?,
+                max_moves: request.max_moves,
+                wait_ms: request.wait_ms,
+                id: request.submission_id,
+                may_stop: request.may_stop,
+            },
+        )
         .await
     }
 
@@ -74,9 +84,16 @@ impl v1::scheduler_server::Scheduler for Service {
         &self,
         request: Request<v1::RemoveRequest>,
     ) -> Result<Response<Self::RemoveStream>, Status> {
+        let caller = caller_of(&request);
         let request = request.into_inner();
-        self.follow(Question::Remove { name: request.name, id: request.submission_id }).await
+        self.follow(caller, Question::Remove { name: request.name, id: request.submission_id })
+            .await
     }
+}
+
+/// Who the door has let in.
+fn caller_of<T>(request: &Request<T>) -> Caller {
+    request.extensions().get::<Caller>().cloned().unwrap_or_else(|| Caller::nobody(None))
 }
 
 async fn last_word(answers: &mut mpsc::Receiver<Answer>) -> Result<Outcome, Status> {

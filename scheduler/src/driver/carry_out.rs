@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use lathe_api::rest::EventView;
-
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
 use crate::framework::command::{Answer, Call, Command};
@@ -38,12 +36,6 @@ impl Driver {
                     host = event.host.as_deref(),
                     "{}", event.message
                 );
-                if matches!(
-                    event.kind.as_str(),
-                    "submitted" | "removed" | "restarted" | "paused" | "resumed"
-                ) {
-                    audit(&event);
-                }
                 self.events.add(event);
             }
             Command::Stop { reason } => self.stop = Some(reason),
@@ -102,6 +94,7 @@ impl Driver {
     }
 
     fn answer(&mut self, ask: AskId, answer: Answer) {
+        self.authors.answered(ask, &answer);
         let last = matches!(answer, Answer::Done { .. } | Answer::Refused(_));
         let Some(asker) = self.asks.get(&ask) else { return };
         let lost = asker.answers.try_send(answer).is_err();
@@ -112,10 +105,4 @@ impl Driver {
             let _ = self.to_self.send(Message::Event(Event::AskerLeft(ask)));
         }
     }
-}
-
-/// One line for every write: who, what, revision. There is one token, so there is one who.
-fn audit(event: &EventView) {
-    let topology = event.topology.as_deref();
-    tracing::info!(target: "audit", who = "token", what = %event.kind, topology, "{}", event.message);
 }

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Front, unavailable};
+use super::{Front, audit, unavailable};
 use crate::cluster::{Event, HostName, HostState};
 use crate::driver::Driver;
 use crate::driver::slots::Life;
@@ -39,7 +39,8 @@ struct Refused {
 
 impl Front {
     pub(super) async fn admin(&self, request: Request<Incoming>) -> checks::Check<Response<Body>> {
-        checks::basic(request.headers(), &self.token, "lathe-standalone")?;
+        let who = checks::basic(request.headers(), &self.secrets, "lathe-standalone")?;
+        let peer = request.extensions().get().copied();
         let path = request.uri().path().to_owned();
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts[..] {
@@ -52,11 +53,14 @@ impl Front {
                 if request.method() != Method::POST {
                     checks::post(request.method())?;
                 }
-                let (name, action) = (HostName(name.to_owned()), action.to_owned());
-                let done = self.driver.ask(move |driver| act(driver, &name, &action)).await;
+                let (host, what) = (HostName(name.to_owned()), action.to_owned());
+                let done = self.driver.ask(move |driver| act(driver, &host, &what)).await;
                 Ok(match done {
                     None => unavailable(),
-                    Some(Ok(host)) => json(StatusCode::OK, &host),
+                    Some(Ok(host)) => {
+                        audit(peer, &who, action, name);
+                        json(StatusCode::OK, &host)
+                    }
                     Some(Err(refused)) => problem(&refused),
                 })
             }

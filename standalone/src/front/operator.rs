@@ -7,7 +7,7 @@ use lathe_mesos::v1::master::{Call, Response as Answer, call, response};
 use lathe_mesos::wire;
 use prost::Message as _;
 
-use super::{Front, unavailable};
+use super::{Front, audit, unavailable};
 use crate::cluster::{Cluster, Event};
 use crate::driver::Driver;
 use crate::http::{Body, body, checks, empty, text, with_type};
@@ -18,7 +18,8 @@ impl Front {
         request: Request<Incoming>,
     ) -> checks::Check<Response<Body>> {
         let headers = request.headers().clone();
-        checks::basic(&headers, &self.token, "mesos-master-readwrite")?;
+        let who = checks::basic(&headers, &self.secrets, "mesos-master-readwrite")?;
+        let peer = request.extensions().get().copied();
         checks::post(request.method())?;
         checks::content_type(&headers)?;
         let call: Call = checks::parse(body(request).await?)?;
@@ -32,7 +33,11 @@ impl Front {
         checks::accept(&headers)?;
         if kind == call::Type::MarkAgentGone {
             let gone = call.mark_agent_gone.ok_or_else(|| expecting("mark_agent_gone"))?;
-            return Ok(self.mark_agent_gone(gone.agent_id.value).await);
+            let answer = self.mark_agent_gone(gone.agent_id.value.clone()).await;
+            if answer.status().is_success() {
+                audit(peer, &who, "mark-agent-gone", &gone.agent_id.value);
+            }
+            return Ok(answer);
         }
         let answer = self.driver.ask(move |driver| answer(driver, kind)).await;
         Ok(match answer {

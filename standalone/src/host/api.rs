@@ -17,6 +17,7 @@ use super::files::{FileError, Files};
 use super::{Tokens, table};
 use crate::cluster::{Cluster, check_executor_call};
 use crate::http::{Body, Handler, body, checks, empty, stream, text, with_type};
+use crate::secret::Secrets;
 
 /// The agent's name within its process, which its routes may start with.
 const PROCESS: &str = "/slave(1)";
@@ -24,8 +25,8 @@ const PROCESS: &str = "/slave(1)";
 /// What a host's listener needs.
 #[derive(Debug)]
 pub(super) struct Api {
-    /// The secret of operators.
-    pub(super) token: Arc<str>,
+    /// The tokens of operators.
+    pub(super) secrets: Secrets,
     /// The secrets of executors.
     pub(super) tokens: Tokens,
     pub(super) inputs: mpsc::Sender<Input>,
@@ -76,7 +77,7 @@ impl Api {
 
     async fn operator(&self, request: Request<Incoming>) -> checks::Check<Response<Body>> {
         let headers = request.headers().clone();
-        checks::basic(&headers, &self.token, "mesos-agent-readwrite")?;
+        checks::basic(&headers, &self.secrets, "mesos-agent-readwrite")?;
         checks::post(request.method())?;
         checks::content_type(&headers)?;
         let call: v1::agent::Call = checks::parse(body(request).await?)?;

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use lathe_mesos::wire;
 
 use super::{Body, header_text, is_this_machine, text};
+use crate::secret::Secrets;
 
 /// Either nothing, or the answer.
 pub(crate) type Check<T = ()> = Result<T, Box<Response<Body>>>;
@@ -26,17 +27,18 @@ fn refuse<T>(status: StatusCode, why: &str) -> Check<T> {
     Err(Box::new(text(status, why.to_owned())))
 }
 
-/// The principal of HTTP basic authentication.
-pub(crate) fn basic(headers: &HeaderMap, secret: &str, realm: &'static str) -> Check<String> {
+/// The name of the token that HTTP basic authentication shows, as the password of the one principal
+/// that there is.
+pub(crate) fn basic(headers: &HeaderMap, secrets: &Secrets, realm: &'static str) -> Check<String> {
     let decoded = header_text(headers, header::AUTHORIZATION)
         .and_then(|value| value.strip_prefix("Basic "))
         .and_then(|value| STANDARD.decode(value).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some((principal, given)) = decoded.as_deref().and_then(|text| text.split_once(':'))
         && principal == crate::PRINCIPAL
-        && same(given.as_bytes(), secret.as_bytes())
+        && let Some(who) = secrets.who(given.as_bytes())
     {
-        return Ok(principal.to_owned());
+        return Ok(who.to_owned());
     }
     Err(unauthorized(&format!("Basic realm=\"{realm}\"")))
 }
@@ -53,11 +55,6 @@ pub(crate) fn unauthorized(challenge: &str) -> Box<Response<Body>> {
 /// The token of a bearer.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     header_text(headers, header::AUTHORIZATION)?.strip_prefix("Bearer ")
-}
-
-/// Comparison whose time does not depend on where two secrets differ.
-pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
 /// Only POST.

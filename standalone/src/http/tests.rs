@@ -22,9 +22,10 @@ fn the_wrong_secret_and_the_wrong_name_are_refused_alike() {
         headers.insert(header::AUTHORIZATION, format!("Basic {value}").parse().unwrap());
         headers
     };
-    assert_eq!(checks::basic(&headers("lathe:s"), "s", "r").unwrap(), "lathe");
+    let secrets = crate::secret::Secrets::of_text("s").unwrap();
+    assert_eq!(checks::basic(&headers("lathe:s"), &secrets, "r").unwrap(), "token");
     for bad in ["lathe:t", "other:s", "lathe", "lathe:", ""] {
-        let answer = checks::basic(&headers(bad), "s", "r").unwrap_err();
+        let answer = checks::basic(&headers(bad), &secrets, "r").unwrap_err();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(answer.headers()[header::WWW_AUTHENTICATE], "Basic realm=\"r\"");
     }

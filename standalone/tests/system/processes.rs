@@ -158,6 +158,14 @@ async fn a_paused_host_is_unreachable_and_comes_back_with_its_tasks() {
     let again = admin(&stage, "POST /standalone/hosts/one/pause HTTP/1.1");
     assert_eq!(again.status, 409);
     assert_eq!(admin(&stage, "POST /standalone/hosts/one/resume HTTP/1.1").status, 200);
+    let log = stage.log();
+    let audit: Vec<&str> = log.lines().filter(|line| line.contains(" audit: ")).collect();
+    assert_eq!(audit.len(), 2, "one line for each write that was done\n{log}");
+    for (line, what) in audit.iter().zip(["pause", "resume"]) {
+        let told = format!("what=\"{what}\" subject=\"one\"");
+        assert!(line.contains("who=\"token\" peer=\"127.0.0.1:") && line.contains(&told), "{line}");
+    }
+    assert!(!log.contains(&stage.token), "the token stands in the log");
     let status = framework.update("a.1", TaskState::TaskRunning).await;
     assert_eq!(status.reason(), Reason::AgentReregistered);
     framework.call(kill_call("a.1")).await;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use axum::body::Bytes;
+use axum::extract::Extension;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -13,18 +14,18 @@ use crate::door::{self, Json, Limits};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-fn token() -> Token {
+fn tokens() -> Tokens {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("token");
     std::fs::write(&path, TOKEN).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&path, mode).unwrap();
-    Token::read(&path).unwrap()
+    Tokens::read(&path).unwrap()
 }
 
 fn policy(_method: &Method, path: &str) -> Access {
     match path {
-        "/open" => Access::open(),
+        "/open" | "/who" => Access::open(),
         "/upload" => Access::default().any_content_type().body_bytes_max(8),
         "/slow" => Access::open().time_max(Duration::from_millis(10)),
         _ => Access::default().body_bytes_max(64),
@@ -36,6 +37,13 @@ async fn serve(guard: Guard) -> SocketAddr {
         .route("/open", get(|| async { "open" }))
         .route("/closed", get(|| async { "closed" }))
         .route("/write", post(|Json(value): Json<Vec<u8>>| async move { format!("{value:?}") }))
+        .route(
+            "/who",
+            get(|Extension(caller): Extension<Caller>| async move {
+                assert!(caller.peer.is_some_and(|peer| peer.ip().is_loopback()));
+                caller.who.to_string()
+            }),
+        )
         .route("/upload", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/slow", get(std::future::pending::<()>));
     let listener = door::bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
@@ -72,7 +80,7 @@ fn assert_problem(answer: &str, status: u16, code: &str) {
 
 #[tokio::test]
 async fn a_token_opens_what_is_closed_and_open_paths_need_none() {
-    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_tokens(tokens())).await;
     let open = ask(address, "GET /open HTTP/1.1\r\nhost: localhost", "").await;
     assert!(open.starts_with("http/1.1 200 "), "{open}");
     assert!(open.contains("x-content-type-options: nosniff"), "{open}");
@@ -84,6 +92,16 @@ async fn a_token_opens_what_is_closed_and_open_paths_need_none() {
     assert_problem(&ask(address, wrong, "").await, 401, code::TOKEN);
     let right = format!("GET /closed HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}");
     assert!(ask(address, &right, "").await.ends_with("closed"));
+}
+
+#[tokio::test]
+async fn a_handler_is_told_whose_token_was_shown() {
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_tokens(tokens())).await;
+    for (shown, who) in [(TOKEN, "token"), ("an-incarnations-secret", "nobody")] {
+        let head = format!("GET /who HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {shown}");
+        let answer = ask(address, &head, "").await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{who}")), "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -102,7 +120,7 @@ async fn a_strangers_name_is_refused_before_anything_else() {
 
 #[tokio::test]
 async fn writes_are_json_of_the_expected_form() {
-    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_tokens(tokens())).await;
     let written = ask(address, &post_head("/write", "application/json", 5), "[1,2]").await;
     assert!(written.ends_with("[1, 2]"), "{written}");
     for kind in
@@ -117,7 +135,7 @@ async fn writes_are_json_of_the_expected_form() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
-    let address = serve(Guard::new(Hosts::loopback(), policy).with_token(token())).await;
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_tokens(tokens())).await;
     let announced = ask(address, &post_head("/write", "application/json", 65), "").await;
     assert_problem(&announced, 413, code::TOO_LARGE);
     let head = format!(

@@ -14,21 +14,10 @@ fn file(dir: &tempfile::TempDir, text: &[u8], mode: u32) -> PathBuf {
 }
 
 #[test]
-fn a_token_is_read_without_its_newline_and_compared_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let token = Token::read(&file(&dir, b"0123456789abcdef\n", 0o600)).unwrap();
-    assert!(token.is("0123456789abcdef"));
-    for other in ["", "0123456789abcdeF", "0123456789abcde", "0123456789abcdef0"] {
-        assert!(!token.is(other), "{other}");
-    }
-    assert_eq!(format!("{token:?}"), "Token(…)");
-}
-
-#[test]
 fn a_file_that_others_may_open_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for mode in [0o640, 0o604, 0o620] {
-        let error = Token::read(&file(&dir, b"0123456789abcdef", mode)).unwrap_err();
+        let error = Key::read(&file(&dir, b"0123456789abcdef", mode)).unwrap_err();
         assert!(matches!(error, SecretError::Open { mode: found, .. } if found == mode), "{error}");
     }
 }
@@ -39,24 +28,24 @@ fn a_file_without_a_usable_secret_is_refused() {
     let long = vec![b'a'; 5000];
     for text in [&b""[..], b"short", b"two words are no secret", b"\xff\xfe0123456789abcdef", &long]
     {
-        let error = Token::read(&file(&dir, text, 0o600)).unwrap_err();
+        let error = Key::read(&file(&dir, text, 0o600)).unwrap_err();
         assert!(matches!(error, SecretError::Unusable { .. }), "{error}");
     }
-    let error = Token::read(&dir.path().join("nothing")).unwrap_err();
+    let error = Key::read(&dir.path().join("nothing")).unwrap_err();
     assert!(matches!(error, SecretError::Read { .. }), "{error}");
 }
 
 #[test]
 fn a_missing_secret_is_made_once_and_for_its_owner_only() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("token");
-    let made = Token::read_or_create(&path).unwrap();
-    assert_eq!(made.expose().len(), 64);
+    let path = dir.path().join("key");
+    let made = Key::read_or_create(&path).unwrap().secret("a#0.1");
+    assert_eq!(fs::read_to_string(&path).unwrap().trim().len(), 64);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(Token::read_or_create(&path).unwrap().is(made.expose()));
+    assert_eq!(Key::read_or_create(&path).unwrap().secret("a#0.1"), made);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    let other = Token::read_or_create(&dir.path().join("other")).unwrap();
-    assert!(!other.is(made.expose()));
+    let other = Key::read_or_create(&dir.path().join("other")).unwrap();
+    assert_ne!(other.secret("a#0.1"), made);
 }
 
 #[test]

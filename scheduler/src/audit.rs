@@ -1,0 +1,85 @@
+//! The audit log: one line for every write, with who, what, of which, and the revision.
+//!
+//! Owns its fields (`target: "audit"`), and who asked for what until the answer says what became
+//! of it. It must not know how a write is carried out.
+
+use std::collections::BTreeMap;
+
+use lathe_api::door::Caller;
+
+use crate::framework::command::Answer;
+use crate::framework::event::{Edit, Question};
+use crate::framework::ids::AskId;
+
+/// Askers that are remembered; the oldest is forgotten first. Far more than wait at one time.
+const AUTHORS_MAX: usize = 8_192;
+
+/// One line.
+pub(crate) fn written(caller: &Caller, what: &str, subject: &str, revision: Option<u64>) {
+    let peer = caller.peer.map(|peer| peer.to_string());
+    let (who, peer) = (&*caller.who, peer.as_deref());
+    tracing::info!(target: "audit", who, peer, what, subject, revision, "written");
+}
+
+/// Who asked, and for what.
+#[derive(Debug)]
+struct Author {
+    caller: Caller,
+    what: &'static str,
+    subject: String,
+}
+
+/// Everybody whose question may still end in a write.
+#[derive(Debug, Default)]
+pub(crate) struct Authors(BTreeMap<AskId, Author>);
+
+impl Authors {
+    /// Somebody asks. A question that writes nothing is not remembered.
+    pub(crate) fn asked(&mut self, ask: AskId, caller: Caller, question: &Question) {
+        let (what, subject) = match question {
+            Question::Plan { .. } => return,
+            Question::Submit { edit, .. } => named(edit),
+            Question::Remove { name, .. } => ("remove", name.as_str()),
+        };
+        if self.0.len() >= AUTHORS_MAX {
+            self.0.pop_first();
+        }
+        self.0.insert(ask, Author { caller, what, subject: subject.to_owned() });
+    }
+
+    /// What became of a question. What is durable is written into the log at once, whether the
+    /// caller still waits for it or not.
+    pub(crate) fn answered(&mut self, ask: AskId, answer: &Answer) {
+        let Some(author) = self.0.get(&ask) else { return };
+        match answer {
+            Answer::Committed { revision } => {
+                written(&author.caller, author.what, &author.subject, Some(*revision));
+            }
+            Answer::Refused(refused) if refused.verdict == "reverted" => {
+                // Nobody asked for that: the scheduler does it by itself.
+                let own = Caller { who: "scheduler".into(), peer: None };
+                written(&own, "revert", &author.subject, None);
+            }
+            _ => {}
+        }
+        if matches!(answer, Answer::Done { .. } | Answer::Refused(_)) {
+            self.0.remove(&ask);
+        }
+    }
+}
+
+/// The word for an edit, and what it is about.
+fn named(edit: &Edit) -> (&'static str, &str) {
+    match edit {
+        Edit::Source(submission) => ("submit", &submission.name),
+        Edit::Scale { task, .. } => ("scale", task),
+        Edit::Set { task, .. } => ("set", task),
+        Edit::Rollback { topology, .. } => ("rollback", topology),
+        Edit::Restart { what } => ("restart", what),
+        Edit::Pause { topology, paused: true } => ("pause", topology),
+        Edit::Pause { topology, paused: false } => ("resume", topology),
+    }
+}
+
+#[cfg(test)]
+mod tests;
