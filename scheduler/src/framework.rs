@@ -14,6 +14,7 @@ mod held_back;
 mod history;
 mod hosts;
 pub mod ids;
+mod instances;
 mod jobs;
 mod launches;
 mod offers;
@@ -24,6 +25,7 @@ mod reconcile;
 pub mod records;
 mod resources;
 mod restarts;
+mod standing;
 mod submissions;
 mod updates;
 mod views;
@@ -39,12 +41,14 @@ use lathe_topology::TaskPath;
 use command::Command;
 use event::{Event, Free, HostInfo, Question};
 use history::History;
-use ids::{AskId, FrameworkId, HostName, InstanceId, JobId, Time};
+use ids::{AskId, FrameworkId, HostName, Incarnation, JobId, Time};
+use instances::Instances;
 use jobs::Job;
 use offers::Offers;
 use persist::Batches;
 use reconcile::Reconciling;
-use records::{InstanceRecord, Recovered, TopologyRecord};
+use records::{Recovered, TopologyRecord};
+use standing::Standings;
 use wanted::{Accepted, Wanted};
 use watchers::Watcher;
 
@@ -112,7 +116,8 @@ pub struct Framework {
     wanted: Wanted,
     history: History,
     tasks: BTreeMap<TaskPath, TaskRecord>,
-    instances: BTreeMap<InstanceId, InstanceRecord>,
+    instances: Instances,
+    standings: Standings,
     registries: Vec<String>,
     job: Option<Job>,
     jobs_made: u64,
@@ -126,7 +131,7 @@ pub struct Framework {
     batches: Batches,
     reconciling: Reconciling,
     /// When each ending incarnation was last told to end.
-    kills: BTreeMap<String, Time>,
+    kills: BTreeMap<Incarnation, Time>,
     repair_not_before_ms: Time,
     repair_trouble: Option<String>,
     events_made: u64,
@@ -150,7 +155,8 @@ impl Framework {
             wanted: Wanted::default(),
             history: History::default(),
             tasks: BTreeMap::new(),
-            instances: BTreeMap::new(),
+            instances: Instances::default(),
+            standings: Standings::default(),
             registries: Vec::new(),
             job: None,
             jobs_made: 0,
@@ -173,6 +179,7 @@ impl Framework {
             return;
         }
         self.now_seen = self.now_seen.max(now);
+        self.judge(now);
         match event {
             Event::Recovered(recovered) => self.recover(now, recovered, out),
             Event::Subscribed { framework_id, master } => {
@@ -217,7 +224,7 @@ impl Framework {
             let name = record.name.clone();
             match Accepted::read(record) {
                 Ok(accepted) => {
-                    self.wanted.topologies.insert(name, accepted);
+                    self.wanted.insert(accepted);
                 }
                 Err(problems) => {
                     // A record that cannot be read must not end what it wants: stop instead.
@@ -228,7 +235,15 @@ impl Framework {
             }
         }
         self.history = history::history_of(recovered.revisions);
-        self.instances = recovered.instances.into_iter().map(|i| (i.id.clone(), i)).collect();
+        for record in recovered.instances {
+            self.instances.insert(record);
+        }
+        // An instance that was accepted and never launched has no record yet.
+        for accepted in self.wanted.topologies().values() {
+            for id in accepted.instances() {
+                self.instances.of(id, &accepted.record.name);
+            }
+        }
         self.tasks = recovered
             .tasks
             .into_iter()
@@ -236,7 +251,7 @@ impl Framework {
             .collect();
         self.recovered = true;
         self.connection = Connection::Down { reason: "subscribing".to_owned() };
-        let topologies = self.wanted.topologies.len();
+        let topologies = self.wanted.topologies().len();
         self.publish(now, EventDraft::new("recovered", format!("{topologies} topologies")), out);
         out.push(Command::Subscribe { framework_id: self.framework_id.clone() });
     }
@@ -254,7 +269,9 @@ impl Framework {
         }
         self.offers.clear();
         self.connection = Connection::Up { master: master.to_owned() };
-        self.kills.clear();
+        for incarnation in std::mem::take(&mut self.kills).into_keys() {
+            self.instances.mark(incarnation.instance);
+        }
         self.hosts_listed_ms = None;
         out.push(Command::ListHosts);
         self.start_reconciling(now, out);

@@ -116,8 +116,8 @@ impl Framework {
     }
 
     pub(super) fn topology_named(&self, name: &str) -> Result<&Accepted, Refusal> {
-        self.wanted.topologies.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.wanted.topologies.keys().map(String::as_str).collect();
+        self.wanted.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.wanted.topologies().keys().map(String::as_str).collect();
             let hint = if known.is_empty() {
                 "no topology runs here".to_owned()
             } else {
@@ -131,7 +131,7 @@ impl Framework {
         let named = text.strip_prefix("task.").unwrap_or(text).parse::<TaskPath>().ok();
         let found = named.and_then(|path| {
             let owner = self.wanted.owner(&path)?;
-            Some((path, self.wanted.topologies.get(owner)?))
+            Some((path, self.wanted.get(owner)?))
         });
         found.ok_or_else(|| {
             let hint = "`lathe status` lists the tasks of every topology";

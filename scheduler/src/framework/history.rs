@@ -26,7 +26,7 @@ impl Framework {
     /// What counts now becomes history; what is too old goes. Written before the revision that
     /// takes its place, so that no single write has to carry both.
     pub(super) fn keep_revision(&mut self, name: &str, out: &mut Vec<Command>) {
-        let Some(accepted) = self.wanted.topologies.get(name) else { return };
+        let Some(accepted) = self.wanted.get(name) else { return };
         let mut record = accepted.record.clone();
         // The plan of that time means nothing any more.
         record.slots.clear();
@@ -51,7 +51,7 @@ impl Framework {
     /// is no such topology.
     #[must_use]
     pub fn revisions(&self, name: &str) -> Option<Vec<RevisionView>> {
-        let present = self.wanted.topologies.get(name)?;
+        let present = self.wanted.get(name)?;
         let mut views = vec![view_of(&present.record, true)];
         let before = self.history.get(name).into_iter().flatten().rev();
         let older = before.filter(|(revision, _)| **revision < present.record.revision);

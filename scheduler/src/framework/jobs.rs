@@ -97,7 +97,7 @@ impl Framework {
         if self.job.is_none() {
             self.unpark(now, out);
         }
-        if self.repair_trouble.is_some() && self.job.is_none() && self.missing(now).is_empty() {
+        if self.repair_trouble.is_some() && self.job.is_none() && !self.is_anything_missing(now) {
             self.repair_trouble = None;
         }
         self.try_commit(now, out);

@@ -111,7 +111,9 @@ impl Framework {
             // the calls themselves wait for the store.
             records.push(record);
         }
-        self.instances.extend(records.into_iter().map(|record| (record.id.clone(), record)));
+        for record in records {
+            self.instances.insert(record);
+        }
         self.offers.use_up(&offers);
         launching.calls.push(Call::Accept { offers, agent: info.agent, launches });
     }
@@ -125,17 +127,8 @@ impl Framework {
         place: (&HostInfo, &Ports),
     ) -> InstanceRecord {
         let (info, ports) = place;
-        let mut record = self.instances.get(id).cloned().unwrap_or_else(|| InstanceRecord {
-            id: id.clone(),
-            topology: accepted.record.name.clone(),
-            counter: 0,
-            early_ends: 0,
-            not_before_ms: 0,
-            lives: Vec::new(),
-            finished: None,
-            last_host: None,
-            last_end: None,
-        });
+        let fresh = || InstanceRecord::new(id.clone(), &accepted.record.name);
+        let mut record = self.instances.get(id).cloned().unwrap_or_else(fresh);
         record.topology.clone_from(&accepted.record.name);
         record.counter += 1;
         record.last_host = Some(info.name.clone());
@@ -148,7 +141,7 @@ impl Framework {
             phase: Phase::Launching,
             since_ms: now,
             ready_ms: 0,
-            identity: accepted.identity(task),
+            identity: accepted.identity(task).to_owned(),
             crate_name: task.crate_name.clone(),
             version: task.version.clone(),
             tags: task.carried_tags().iter().map(ToString::to_string).collect(),
@@ -218,7 +211,7 @@ impl Framework {
         self.job_ended(Some(job));
         if let Some((ask, accepted)) = accepted {
             let (name, revision) = (accepted.record.name.clone(), accepted.record.revision);
-            let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
+            let before = self.wanted.get(&name).map(|old| old.record.clone());
             self.undo.entry(name.clone()).or_insert(before);
             let draft = EventDraft::new("submitted", accepted_text(&accepted.record));
             self.adopt(accepted);

@@ -26,7 +26,7 @@ impl Framework {
                 let missing = self.missing(now);
                 let broken: BTreeSet<&str> =
                     missing.iter().filter_map(|id| self.wanted.owner(&id.task)).collect();
-                let topologies = broken.iter().filter_map(|name| self.wanted.topologies.get(*name));
+                let topologies = broken.iter().filter_map(|name| self.wanted.get(name));
                 (topologies.map(|accepted| accepted.topology.clone()).collect(), 0, true)
             }
         };
@@ -86,23 +86,25 @@ impl Framework {
             && now >= life.since_ms.saturating_add(self.config.replace_after_ms)
     }
 
-    /// Wanted slots that have no life worth waiting for, and whose back-off is over.
+    /// Wanted slots that have no life worth waiting for, whose back-off is over, and whose version
+    /// is not held back.
     pub(super) fn missing(&self, now: Time) -> BTreeSet<InstanceId> {
-        let slots = self.wanted.topologies.values().flat_map(Accepted::instances);
-        let mut missing: BTreeSet<InstanceId> = slots
-            .filter(|id| {
-                self.instances.get(id).is_none_or(|record| {
-                    let none = record.lives.last().is_none_or(|life| self.given_up(now, life));
-                    none && !self.is_finished(record) && now >= record.not_before_ms
-                })
+        let tasks = self.standings.tasks.iter().filter(|(_, of)| !of.vacant.is_empty());
+        tasks
+            .flat_map(|(path, of)| {
+                let slots = self.may_fill(now, path, of).into_iter();
+                slots.map(|slot| InstanceId { task: path.clone(), slot })
             })
-            .collect();
-        self.leave_held_back(now, &mut missing);
-        missing
+            .collect()
+    }
+
+    pub(super) fn is_anything_missing(&self, now: Time) -> bool {
+        let mut tasks = self.standings.tasks.iter().filter(|(_, of)| !of.vacant.is_empty());
+        tasks.any(|(path, of)| !self.may_fill(now, path, of).is_empty())
     }
 
     pub(super) fn repair_due(&self, now: Time) -> bool {
-        self.connected() && now >= self.repair_not_before_ms && !self.missing(now).is_empty()
+        self.connected() && now >= self.repair_not_before_ms && self.is_anything_missing(now)
     }
 
     pub(super) fn repair_deadline(&self) -> Option<Time> {
@@ -175,7 +177,8 @@ impl Framework {
             let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
             let Purpose::Submit { target, .. } = &job.purpose else { return true };
             let identity = target.task(&id.task).map(|task| target.identity(task));
-            let finished = self.instances.get(&id).and_then(|record| record.finished.clone());
+            let record = self.instances.get(&id);
+            let finished = record.and_then(|record| record.finished.as_deref());
             finished.is_none() || finished != identity
         };
         let wishes: BTreeMap<InstanceId, HostName> = plan
@@ -252,13 +255,13 @@ impl Framework {
     }
 
     pub(super) fn revision(&self, name: &str) -> u64 {
-        self.wanted.topologies.get(name).map_or(0, |accepted| accepted.record.revision)
+        self.wanted.get(name).map_or(0, |accepted| accepted.record.revision)
     }
 
     fn says_nothing_new(&self, target: &Accepted, view: &PlanView) -> bool {
         view.changes.iter().all(|change| change.kind == ChangeKind::Keep)
             && view.notes.is_empty()
-            && self.wanted.topologies.contains_key(&target.record.name)
+            && self.wanted.topologies().contains_key(&target.record.name)
     }
 
     /// The plan for people: every instance, and what differs beside the instances.
@@ -281,7 +284,7 @@ impl Framework {
             }
             let record = self.instances.get(&id);
             if let (ChangeKind::Start, Some(task)) = (kind, target.task(&id.task))
-                && record.is_some_and(|r| r.finished.as_deref() == Some(&*target.identity(task)))
+                && record.is_some_and(|r| r.finished.as_deref() == Some(target.identity(task)))
             {
                 kind = ChangeKind::Keep;
                 reason = "has finished".to_owned();
@@ -304,7 +307,7 @@ impl Framework {
 
     /// What changes without a restart.
     fn notes(&self, target: &Accepted) -> Vec<String> {
-        let Some(old) = self.wanted.topologies.get(&target.record.name) else { return Vec::new() };
+        let Some(old) = self.wanted.get(&target.record.name) else { return Vec::new() };
         let mut notes = Vec::new();
         for task in &target.topology.tasks {
             let Some(before) = old.task(&task.path) else { continue };

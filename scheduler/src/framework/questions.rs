@@ -115,7 +115,7 @@ impl Framework {
 
     /// The same submission again: its caller joins the one that was accepted.
     fn repeated(&mut self, ask: AskId, name: &str, id: &str) -> bool {
-        let Some(accepted) = self.wanted.topologies.get(name) else { return false };
+        let Some(accepted) = self.wanted.get(name) else { return false };
         if id.is_empty() || accepted.record.submission_id != id {
             return false;
         }

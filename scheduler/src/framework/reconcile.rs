@@ -99,9 +99,10 @@ impl Framework {
         if self.reconciling.silent_ms.is_some_and(|last| now < last + SILENT_MS) {
             return;
         }
-        let silent: Vec<Incarnation> = self
-            .instances
-            .values()
+        let since = now.saturating_sub(SILENT_MS);
+        let waiting = self.standings.silent.iter().take_while(|(at, _)| *at <= since);
+        let silent: Vec<Incarnation> = waiting
+            .filter_map(|(_, id)| self.instances.get(id))
             .flat_map(|instance| &instance.lives)
             .filter(|life| life.phase == Phase::Launching && now >= life.since_ms + SILENT_MS)
             .filter(|life| !self.reconciling.unanswered.contains(&life.incarnation))

@@ -125,6 +125,24 @@ pub struct InstanceRecord {
     pub last_end: Option<String>,
 }
 
+impl InstanceRecord {
+    /// An instance that has not lived yet.
+    #[must_use]
+    pub fn new(id: InstanceId, topology: &str) -> Self {
+        Self {
+            id,
+            topology: topology.to_owned(),
+            counter: 0,
+            early_ends: 0,
+            not_before_ms: 0,
+            lives: Vec::new(),
+            finished: None,
+            last_host: None,
+            last_end: None,
+        }
+    }
+}
+
 /// One incarnation that may run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {

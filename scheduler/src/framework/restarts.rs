@@ -58,7 +58,7 @@ impl Framework {
             let topology = owner.record.name.clone();
             return Ok(Named { topology, instances: vec![id], alone: true });
         }
-        if let Some(accepted) = self.wanted.topologies.get(what) {
+        if let Some(accepted) = self.wanted.get(what) {
             let instances = accepted.instances().collect();
             return Ok(Named { topology: what.to_owned(), instances, alone: false });
         }
@@ -122,7 +122,7 @@ impl Framework {
     }
 
     fn may_restart(&self, named: &Named) -> Result<(), Refusal> {
-        let paused = self.wanted.topologies.get(&named.topology).is_some_and(|a| a.record.paused);
+        let paused = self.wanted.get(&named.topology).is_some_and(|a| a.record.paused);
         if paused && !named.alone {
             let sentence = format!("topology `{}` is paused", named.topology);
             let hint = format!("`lathe resume {}` first", named.topology);
@@ -151,12 +151,16 @@ impl Framework {
 
     /// The topology's record with the id of what is done to it, so that a retry is known.
     fn signed(&mut self, name: &str, id: &str, paused: Option<bool>) -> Vec<Write> {
-        let Some(accepted) = self.wanted.topologies.get_mut(name) else { return Vec::new() };
+        let Some(record) = self.wanted.record_mut(name) else { return Vec::new() };
         if !id.is_empty() {
-            id.clone_into(&mut accepted.record.submission_id);
+            id.clone_into(&mut record.submission_id);
         }
-        accepted.record.paused = paused.unwrap_or(accepted.record.paused);
-        vec![Write::Topology(accepted.record.clone())]
+        record.paused = paused.unwrap_or(record.paused);
+        let writes = vec![Write::Topology(record.clone())];
+        if paused.is_some() {
+            self.instances.mark_all_of(name);
+        }
+        writes
     }
 
     pub(super) fn mark_committed(&mut self, now: Time, marking: Marking, out: &mut Vec<Command>) {
@@ -174,7 +178,7 @@ impl Framework {
     }
 
     fn ready_of(&self, name: &str) -> u32 {
-        let Some(accepted) = self.wanted.topologies.get(name) else { return 0 };
+        let Some(accepted) = self.wanted.get(name) else { return 0 };
         let ready = |id: &InstanceId| {
             let life = self.instances.get(id).and_then(|record| record.lives.last());
             life.is_some_and(|life| life.phase == Phase::Ready)

@@ -10,7 +10,7 @@ use super::command::{Answer, Command, Refused};
 use super::event::Submission;
 use super::ids::{AskId, JobId, Time};
 use super::persist::Then;
-use super::records::{ArtifactRecord, ByHand, InstanceRecord, TopologyRecord, Write};
+use super::records::{ArtifactRecord, ByHand, TopologyRecord, Write};
 use super::wanted::Accepted;
 use super::watchers::Watcher;
 use super::{EventDraft, Framework};
@@ -34,7 +34,7 @@ const RECORD_BYTES_MAX: usize = 768 * 1024;
 impl Framework {
     /// Checks what needs no host. The error is the refusal.
     pub(super) fn read_submission(&self, submission: &Submission) -> Result<Accepted, Refusal> {
-        let old = self.wanted.topologies.get(&submission.name);
+        let old = self.wanted.get(&submission.name);
         let record = TopologyRecord {
             name: submission.name.clone(),
             revision: old.map_or(0, |old| old.record.revision) + 1,
@@ -203,7 +203,7 @@ impl Framework {
         out: &mut Vec<Command>,
     ) {
         let Accepting { accepted, name, ask, reverting, job } = accepting;
-        let before = self.wanted.topologies.get(&name).map(|old| old.record.clone());
+        let before = self.wanted.get(&name).map(|old| old.record.clone());
         let revision = match accepted {
             Some(accepted) => {
                 let revision = accepted.record.revision;
@@ -213,7 +213,8 @@ impl Framework {
                 revision
             }
             None => {
-                let old = self.wanted.topologies.remove(&name);
+                let old = self.wanted.remove(&name);
+                self.instances.mark_all_of(&name);
                 let draft = EventDraft::new("removed", String::new()).of_topology(&name);
                 self.publish(now, draft, out);
                 old.map_or(0, |old| old.record.revision)
@@ -231,24 +232,15 @@ impl Framework {
 
     /// The revision counts from now on: its slots exist, and back-offs of old contents end.
     pub(super) fn adopt(&mut self, accepted: Accepted) {
+        let name = accepted.record.name.clone();
         for id in accepted.instances() {
-            let fresh = InstanceRecord {
-                id: id.clone(),
-                topology: accepted.record.name.clone(),
-                counter: 0,
-                early_ends: 0,
-                not_before_ms: 0,
-                lives: Vec::new(),
-                finished: None,
-                last_host: None,
-                last_end: None,
-            };
-            let record = self.instances.entry(id).or_insert(fresh);
-            record.topology.clone_from(&accepted.record.name);
+            let record = self.instances.of(id, &name);
+            record.topology.clone_from(&name);
             record.early_ends = 0;
             record.not_before_ms = 0;
         }
-        self.wanted.topologies.insert(accepted.record.name.clone(), accepted);
+        self.wanted.insert(accepted);
+        self.instances.mark_all_of(&name);
     }
 }
 

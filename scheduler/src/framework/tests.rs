@@ -283,7 +283,7 @@ fn a_caller_that_leaves_before_the_write_takes_its_submission_along() {
     let ask = rig.last_ask();
     rig.step(Event::AskerLeft(ask));
     rig.settle();
-    assert!(rig.framework.wanted.topologies.is_empty());
+    assert!(rig.framework.wanted.topologies().is_empty());
     assert_eq!(rig.accepted(), 0);
 }
 
@@ -298,7 +298,7 @@ fn without_its_caller_an_accepted_submission_is_not_undone() {
     rig.settle();
     rig.end("page#2.1", TaskState::GoneByOperator);
     rig.settle();
-    assert_eq!(rig.framework.wanted.topologies.len(), 1, "{:?}", rig.answers);
+    assert_eq!(rig.framework.wanted.topologies().len(), 1, "{:?}", rig.answers);
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Framework {
         }
         if life.phase == Phase::Unreachable {
             // A kill that was sent meanwhile went nowhere: it is sent again at once.
-            self.kills.remove(&incarnation.to_string());
+            self.kills.remove(incarnation);
         }
         life.phase = phase;
         life.since_ms = now;
@@ -149,7 +149,7 @@ impl Framework {
         if !matches!(status.state, TaskState::Finished | TaskState::Failed | TaskState::Killed) {
             self.hosts_listed_ms = None;
         }
-        self.kills.remove(&incarnation.to_string());
+        self.kills.remove(incarnation);
         self.repair_not_before_ms = now;
         let draft = EventDraft::new("ended", end_text(status));
         self.publish(now, draft.of_life(&topology, &life), out);

@@ -13,7 +13,7 @@ impl Framework {
     pub fn status(&self) -> StatusView {
         StatusView {
             scheduler: self.scheduler_view(),
-            topologies: self.wanted.topologies.values().map(|a| self.topology_view(a)).collect(),
+            topologies: self.wanted.topologies().values().map(|a| self.topology_view(a)).collect(),
             instances: self
                 .instances
                 .values()
@@ -132,9 +132,10 @@ impl Framework {
     }
 
     fn why_waiting(&self, record: &InstanceRecord) -> Option<String> {
-        let held = self.wanted.of(&record.id).and_then(|(accepted, task)| {
-            Some((self.held_back(self.now_seen, accepted, &task.path)?, task))
-        });
+        let held = self
+            .wanted
+            .of(&record.id)
+            .and_then(|(accepted, task)| Some((self.held_back(accepted, &task.path)?, task)));
         if let Some((bad, task)) = held {
             let last = record.last_end.as_deref().unwrap_or("not started yet");
             return Some(format!(

@@ -12,6 +12,8 @@ use super::records::{ArtifactRecord, ByHand, TopologyRecord};
 pub struct Accepted {
     pub record: TopologyRecord,
     pub topology: Topology,
+    /// What an instance of each task is started as.
+    identities: BTreeMap<TaskPath, String>,
 }
 
 impl Accepted {
@@ -22,11 +24,14 @@ impl Accepted {
         for task in &mut topology.tasks {
             record.by_hand.change(task);
         }
-        Ok(Self { record, topology })
+        let mut accepted = Self { record, topology, identities: BTreeMap::new() };
+        let of = |task: &TaskSpec| (task.path.clone(), identity(task, accepted.artifact(task)));
+        accepted.identities = accepted.topology.tasks.iter().map(of).collect();
+        Ok(accepted)
     }
 
     pub fn task(&self, path: &TaskPath) -> Option<&TaskSpec> {
-        self.topology.tasks.iter().find(|task| &task.path == path)
+        self.topology.task(path)
     }
 
     pub fn artifact(&self, task: &TaskSpec) -> Option<&ArtifactRecord> {
@@ -37,11 +42,11 @@ impl Accepted {
     }
 
     /// What an instance of the task is started as; another value means another process.
-    pub fn identity(&self, task: &TaskSpec) -> String {
-        identity(task, self.artifact(task))
+    pub fn identity(&self, task: &TaskSpec) -> &str {
+        self.identities.get(&task.path).map_or("", String::as_str)
     }
 
-    /// The slots that the accepted plan gave to a task.
+    /// The slots that the accepted plan gave to a task, ascending.
     pub fn slots(&self, path: &TaskPath) -> &[u32] {
         self.record.slots.get(path).map_or(&[], Vec::as_slice)
     }
@@ -90,23 +95,54 @@ pub fn identity(task: &TaskSpec, artifact: Option<&ArtifactRecord>) -> String {
 /// All accepted topologies by name.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    pub topologies: BTreeMap<String, Accepted>,
+    topologies: BTreeMap<String, Accepted>,
+    /// The topology of each task.
+    owners: BTreeMap<TaskPath, String>,
 }
 
 impl Wanted {
-    /// The topology and the task that want this instance, if any does.
-    pub fn of(&self, id: &InstanceId) -> Option<(&Accepted, &TaskSpec)> {
-        self.topologies.values().find_map(|accepted| {
-            let task = accepted.task(&id.task)?;
-            accepted.slots(&id.task).contains(&id.slot).then_some((accepted, task))
-        })
+    pub fn topologies(&self) -> &BTreeMap<String, Accepted> {
+        &self.topologies
     }
 
-    /// The topology that owns a task path.
+    pub fn get(&self, name: &str) -> Option<&Accepted> {
+        self.topologies.get(name)
+    }
+
+    /// For changes that leave its tasks as they are.
+    pub fn record_mut(&mut self, name: &str) -> Option<&mut TopologyRecord> {
+        self.topologies.get_mut(name).map(|accepted| &mut accepted.record)
+    }
+
+    pub fn insert(&mut self, accepted: Accepted) {
+        let name = accepted.record.name.clone();
+        self.remove(&name);
+        for task in &accepted.topology.tasks {
+            self.owners.insert(task.path.clone(), name.clone());
+        }
+        self.topologies.insert(name, accepted);
+    }
+
+    pub fn remove(&mut self, name: &str) -> Option<Accepted> {
+        let accepted = self.topologies.remove(name)?;
+        self.owners.retain(|_, owner| owner != name);
+        Some(accepted)
+    }
+
+    /// The topology and the task that want this instance, if any does.
+    pub fn of(&self, id: &InstanceId) -> Option<(&Accepted, &TaskSpec)> {
+        let accepted = self.owned_by(&id.task)?;
+        let task = accepted.task(&id.task)?;
+        accepted.slots(&id.task).binary_search(&id.slot).ok().map(|_| (accepted, task))
+    }
+
+    /// The name of the topology that has a task path.
     pub fn owner(&self, path: &TaskPath) -> Option<&str> {
-        self.topologies
-            .values()
-            .find(|accepted| accepted.task(path).is_some())
-            .map(|accepted| accepted.record.name.as_str())
+        self.owners.get(path).map(String::as_str)
+    }
+
+    /// The topology that has a task path.
+    pub fn owned_by(&self, path: &TaskPath) -> Option<&Accepted> {
+        self.topologies.get(self.owners.get(path)?)
     }
 }

@@ -7,7 +7,7 @@ use lathe_placement::Refusal;
 use super::Framework;
 use super::command::{Answer, Command};
 use super::ids::{AskId, Time};
-use super::records::{InstanceRecord, Phase};
+use super::records::InstanceRecord;
 use super::submissions::refuse;
 use super::wanted::Accepted;
 
@@ -22,7 +22,7 @@ pub(super) struct Watcher {
 }
 
 /// So many early ends of one slot end the caller's waiting.
-const HOPELESS_ENDS: u32 = 3;
+pub(super) const HOPELESS_ENDS: u32 = 3;
 
 impl Framework {
     /// The rest of a submission cannot be carried out any more: a new revision says what the one
@@ -68,10 +68,10 @@ impl Framework {
     }
 
     /// Tells callers whose topology has become what they wanted, or will not soon.
-    pub(super) fn tend_watchers(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn tend_watchers(&mut self, out: &mut Vec<Command>) {
         let watchers = std::mem::take(&mut self.watchers);
         for watcher in watchers {
-            match self.outcome(now, &watcher.topology) {
+            match self.outcome(&watcher.topology) {
                 Some(ready) => {
                     let Watcher { revision, changed, .. } = watcher;
                     let answer = Answer::Done { revision, changed, ready };
@@ -86,43 +86,19 @@ impl Framework {
     }
 
     /// How many are ready, once nothing more is to be expected.
-    fn outcome(&self, now: Time, name: &str) -> Option<u32> {
-        let records = || self.instances.values().filter(|record| record.topology == name);
-        // What was lost for longer than it is waited for is not waited for here either.
-        let counts = |record: &InstanceRecord| {
-            record.lives.iter().filter(|life| !self.given_up(now, life)).count()
-        };
-        let Some(accepted) = self.wanted.topologies.get(name) else {
-            return records().all(|record| counts(record) == 0).then_some(0);
-        };
-        let mut ready = 0;
-        let mut open = !accepted.instances().all(|id| self.instances.contains_key(&id));
-        let mut hopeless = false;
-        for record in records() {
-            let wanted = self.wanted.of(&record.id).is_some();
-            let done = wanted && self.is_finished(record);
-            let last = record.lives.last().filter(|life| !self.given_up(now, life));
-            let settled = match (last, counts(record)) {
-                (None, 0) => !wanted || done,
-                (Some(life), 1) => {
-                    wanted
-                        && life.phase == Phase::Ready
-                        && (accepted.record.paused || !self.must_end(record, life))
-                }
-                _ => false,
-            };
-            hopeless |= wanted && record.early_ends >= HOPELESS_ENDS;
-            open |= !settled;
-            ready += u32::from(settled && wanted);
+    fn outcome(&self, name: &str) -> Option<u32> {
+        let sums = self.standings.of_topology(name);
+        if !self.wanted.topologies().contains_key(name) {
+            return (sums.open == 0).then_some(0);
         }
-        (hopeless || !open).then_some(ready)
+        (sums.hopeless > 0 || sums.open == 0).then_some(sums.as_wanted)
     }
 
     /// Whether the instance has ended for good by its task's own rule, with the present contents.
     pub(super) fn is_finished(&self, record: &InstanceRecord) -> bool {
         let wanted = self.wanted.of(&record.id);
         wanted.is_some_and(|(accepted, task)| {
-            record.finished.as_deref() == Some(accepted.identity(task).as_str())
+            record.finished.as_deref() == Some(accepted.identity(task))
         })
     }
 }

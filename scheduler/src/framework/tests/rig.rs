@@ -75,6 +75,7 @@ impl Rig {
     pub(super) fn step(&mut self, event: Event) {
         let mut out = Vec::new();
         self.framework.step(self.now, event, &mut out);
+        assert_eq!(self.framework.misjudged(self.now), None, "a judgement is out of date");
         for command in out {
             self.take(command);
         }
