@@ -32,7 +32,7 @@ mod views;
 pub mod wanted;
 mod watchers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lathe_api::rest::EventView;
 use lathe_catalog::TaskRecord;
@@ -41,7 +41,7 @@ use lathe_topology::TaskPath;
 use command::Command;
 use event::{Event, Free, HostInfo, Question};
 use history::History;
-use ids::{AskId, FrameworkId, HostName, Incarnation, JobId, Time};
+use ids::{AgentId, AskId, FrameworkId, HostName, Incarnation, JobId, Time};
 use instances::Instances;
 use jobs::Job;
 use offers::Offers;
@@ -111,6 +111,8 @@ pub struct Framework {
     framework_id: Option<FrameworkId>,
     connection: Connection,
     hosts: BTreeMap<HostName, HostInfo>,
+    /// The agents of those hosts.
+    agents: BTreeSet<AgentId>,
     hosts_listed_ms: Option<Time>,
     offers: Offers,
     wanted: Wanted,
@@ -150,6 +152,7 @@ impl Framework {
             framework_id: None,
             connection: Connection::Down { reason: "starting".to_owned() },
             hosts: BTreeMap::new(),
+            agents: BTreeSet::new(),
             hosts_listed_ms: None,
             offers: Offers::default(),
             wanted: Wanted::default(),

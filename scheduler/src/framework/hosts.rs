@@ -23,6 +23,7 @@ impl Framework {
 
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
         let known = self.hosts.len();
+        self.agents = hosts.iter().map(|host| host.agent.clone()).collect();
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
         if self.hosts.len() != known {
             self.repair_not_before_ms = now;
@@ -40,7 +41,9 @@ impl Framework {
     /// The agent does not answer the master any more; what ran there comes as statuses.
     pub(super) fn agent_lost(&mut self, agent: &AgentId) {
         self.hosts_listed_ms = None;
-        self.hosts.retain(|_, host| &host.agent != agent);
+        if self.agents.remove(agent) {
+            self.hosts.retain(|_, host| &host.agent != agent);
+        }
     }
 
     pub(super) fn hosts_fresh(&self, now: Time) -> bool {

@@ -18,6 +18,7 @@ const REVIVE_EVERY_MS: u64 = 500;
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     held: BTreeMap<OfferId, (Offer, Time)>,
+    by_agent: BTreeMap<AgentId, BTreeSet<OfferId>>,
     /// Whether the master was told to send none; unknown after a subscription.
     suppressed: Option<bool>,
     revived_ms: Option<Time>,
@@ -28,8 +29,20 @@ impl Offers {
         *self = Self::default();
     }
 
+    fn hold(&mut self, offer: Offer, now: Time) {
+        let of_agent = self.by_agent.entry(offer.agent.clone()).or_default();
+        of_agent.insert(offer.id.clone());
+        self.held.insert(offer.id.clone(), (offer, now));
+    }
+
     pub(super) fn rescind(&mut self, id: &OfferId) {
-        self.held.remove(id);
+        let Some((offer, _)) = self.held.remove(id) else { return };
+        if let Some(of_agent) = self.by_agent.get_mut(&offer.agent) {
+            of_agent.remove(id);
+            if of_agent.is_empty() {
+                self.by_agent.remove(&offer.agent);
+            }
+        }
     }
 
     pub(super) fn first_expiry(&self, hold_ms: u64) -> Option<Time> {
@@ -39,20 +52,17 @@ impl Offers {
     /// Everything that is held of one agent, as one sum.
     pub(super) fn of_agent(&self, agent: &AgentId) -> (Vec<OfferId>, Free) {
         let mut sum = Free::default();
-        let mut ids = Vec::new();
-        for (id, (offer, _)) in &self.held {
-            if &offer.agent == agent {
-                sum.add(&offer.free);
-                ids.push(id.clone());
-            }
+        let ids = self.by_agent.get(agent).into_iter().flatten();
+        for (offer, _) in ids.clone().filter_map(|id| self.held.get(id)) {
+            sum.add(&offer.free);
         }
-        (ids, sum)
+        (ids.cloned().collect(), sum)
     }
 
     /// The offers leave the ledger: they are about to be answered.
     pub(super) fn use_up(&mut self, ids: &[OfferId]) {
         for id in ids {
-            self.held.remove(id);
+            self.rescind(id);
         }
     }
 }
@@ -60,11 +70,11 @@ impl Offers {
 impl Framework {
     pub(super) fn offers_arrived(&mut self, now: Time, offers: Vec<Offer>) {
         for offer in offers {
-            if !self.hosts.values().any(|host| host.agent == offer.agent) {
+            if !self.agents.contains(&offer.agent) {
                 // A host that the list does not have yet: ask for the list again.
                 self.hosts_listed_ms = None;
             }
-            self.offers.held.insert(offer.id.clone(), (offer, now));
+            self.offers.hold(offer, now);
         }
     }
 
@@ -83,7 +93,7 @@ impl Framework {
             return;
         }
         let missing = hosts.iter().any(|name| {
-            self.hosts.get(name).is_some_and(|host| self.offers.of_agent(&host.agent).0.is_empty())
+            self.hosts.get(name).is_some_and(|host| !self.offers.by_agent.contains_key(&host.agent))
         });
         let due = self.offers.revived_ms.is_none_or(|last| now >= last + self.config.hold_ms)
             || (self.offers.suppressed != Some(false)
