@@ -131,6 +131,52 @@ pub struct InstanceView {
     pub incarnations: u64,
 }
 
+/// `GET /v1/explain/{instance}`: why an instance is where it is, or why it waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainView {
+    pub instance: InstanceView,
+    /// Whether an accepted topology wants it.
+    pub wanted: bool,
+    /// How its last life ended.
+    pub last_end: Option<String>,
+    /// Ends in a row before it had been ready for 10 s.
+    pub early_ends: u32,
+    /// Not started before: milliseconds since 1970, 0 for at once.
+    pub not_before_ms: u64,
+    /// Every host, the best first; those that are excluded come last.
+    pub hosts: Vec<ExplainHost>,
+}
+
+/// One host as a place for the instance, everything else where it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainHost {
+    pub host: String,
+    /// The instance runs there now.
+    pub here: bool,
+    /// What it would add to the score there.
+    pub points: i64,
+    /// What keeps it away; empty where it may be.
+    pub excluded: Vec<ExplainRule>,
+    /// Where the points come from.
+    pub rules: Vec<ExplainRule>,
+}
+
+/// A rule that excludes a host, or adds points to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainRule {
+    /// The code whose page tells more, of what excludes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    pub topology: String,
+    /// The task whose statement it is.
+    pub task: String,
+    /// As it stands in the file.
+    pub statement: String,
+    /// Below 0 for a cost; 0 for what excludes.
+    pub points: i64,
+    pub sentence: String,
+}
+
 /// `GET /v1/hosts`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostView {

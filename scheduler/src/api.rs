@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod events;
+mod explain;
 mod grpc;
 mod logs;
 mod metrics;
@@ -52,6 +53,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/v1/instances", get(reads::instances))
         .route("/v1/hosts", get(reads::hosts))
         .route("/v1/registries", get(reads::registries))
+        .route("/v1/explain/{instance}", get(explain::explain))
         .route("/v1/events", get(events::follow))
         .route("/v1/logs/{instance}", get(logs::read))
         .route("/v1/artifacts/{sha256}", get(artifacts::download).put(artifacts::upload))

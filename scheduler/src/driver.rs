@@ -21,6 +21,7 @@ use crate::audit::Authors;
 use crate::framework::Framework;
 use crate::framework::command::{Answer, Command};
 use crate::framework::event::{Event, Question};
+use crate::framework::explain::Explaining;
 use crate::framework::ids::{AskId, FrameworkId, Incarnation, InstanceId, Time};
 use crate::mesos_calls::Identity;
 use crate::store::Batch;
@@ -41,6 +42,7 @@ pub enum Message {
     Status(oneshot::Sender<StatusView>),
     Registries(oneshot::Sender<Vec<String>>),
     History { topology: String, found: oneshot::Sender<Option<Vec<RevisionView>>> },
+    Explain { instance: String, found: oneshot::Sender<Option<Box<Explaining>>> },
     Locate { instance: String, found: oneshot::Sender<Option<Located>> },
 }
 
@@ -105,6 +107,15 @@ impl Handle {
     /// When the process is about to end.
     pub async fn history(&self, topology: String) -> Result<Option<Vec<RevisionView>>, Stopping> {
         self.request(|found| Message::History { topology, found }).await
+    }
+
+    /// What is known of an instance, and what weighing it on every host takes; none where there is
+    /// no such instance.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn explain(&self, instance: String) -> Result<Option<Box<Explaining>>, Stopping> {
+        self.request(|found| Message::Explain { instance, found }).await
     }
 
     /// Where the sandbox of an instance or of one of its incarnations is.
@@ -269,6 +280,9 @@ impl Driver {
             }
             Message::History { topology, found } => {
                 let _ = found.send(self.framework.revisions(&topology));
+            }
+            Message::Explain { instance, found } => {
+                let _ = found.send(self.framework.explain(now_ms(), &instance).map(Box::new));
             }
             Message::Locate { instance, found } => {
                 let _ = found.send(self.locate(&instance));

@@ -10,6 +10,7 @@ pub mod command;
 mod converge;
 mod edits;
 pub mod event;
+pub mod explain;
 mod held_back;
 mod history;
 mod hosts;

@@ -7,7 +7,7 @@ use lathe_api::openapi::{Operation, document};
 const BINARY: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
 
-const OPERATIONS: [Operation; 16] = [
+const OPERATIONS: [Operation; 17] = [
     Operation::get("/v1/status", "Everything at one moment"),
     Operation::get("/v1/topologies", "Accepted topologies"),
     Operation::get("/v1/topologies/{name}/history", "What a topology said, the newest first"),
@@ -15,6 +15,7 @@ const OPERATIONS: [Operation; 16] = [
     Operation::get("/v1/instances", "Instances, running or waiting"),
     Operation::get("/v1/hosts", "Hosts as the master lists them"),
     Operation::get("/v1/registries", "Addresses of the registries").open(),
+    Operation::get("/v1/explain/{instance}", "Why an instance is where it is, host by host"),
     Operation::get("/v1/events", "What happens; Last-Event-ID resumes").answer("text/event-stream"),
     Operation::get("/v1/logs/{instance}", "A piece of a sandbox file")
         .query(&["file", "offset", "length"]),

@@ -30,7 +30,6 @@ impl Framework {
                 (topologies.map(|accepted| accepted.topology.clone()).collect(), 0, true)
             }
         };
-        let overhead = &self.config.overhead;
         let previous = self.instances.values().filter_map(|record| {
             let host = record.lives.last().map(|life| &life.host).or(record.last_host.as_ref())?;
             Some(((record.id.task.clone(), record.id.slot), host.0.clone()))
@@ -40,25 +39,35 @@ impl Framework {
             topologies,
             running: self.running(now),
             options: Options {
-                overhead: Resources {
-                    cpus_milli: overhead.cpus_milli,
-                    mem_bytes: overhead.mem_bytes,
-                    disk_bytes: overhead.disk_bytes,
-                    ports: Vec::new(),
-                },
                 max_moves,
                 budget_steps: self.config.budget_steps,
-                seed: 0,
                 previous: previous.collect(),
-                removing: BTreeSet::new(),
+                ..self.plain_options()
             },
             piecemeal,
         }
     }
 
+    pub(super) fn plain_options(&self) -> Options {
+        let overhead = &self.config.overhead;
+        Options {
+            overhead: Resources {
+                cpus_milli: overhead.cpus_milli,
+                mem_bytes: overhead.mem_bytes,
+                disk_bytes: overhead.disk_bytes,
+                ports: Vec::new(),
+            },
+            max_moves: 0,
+            budget_steps: 0,
+            seed: 0,
+            previous: BTreeMap::new(),
+            removing: BTreeSet::new(),
+        }
+    }
+
     /// Everything that may run, as a planner sees it: an instance that was lost for longer than it
     /// is waited for counts no more.
-    fn running(&self, now: Time) -> Running {
+    pub(super) fn running(&self, now: Time) -> Running {
         let mut instances = Vec::new();
         for record in self.instances.values() {
             for (at, life) in record.lives.iter().enumerate() {

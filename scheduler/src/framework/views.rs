@@ -94,7 +94,7 @@ impl Framework {
         self.instances.get(id)?.lives.last()
     }
 
-    fn instance_view(&self, record: &InstanceRecord) -> InstanceView {
+    pub(super) fn instance_view(&self, record: &InstanceRecord) -> InstanceView {
         let task = self.wanted.of(&record.id).map(|(_, task)| task);
         let life = record.lives.last();
         let state = match life {

@@ -282,3 +282,21 @@ fn what_has_proved_itself_is_healed_at_once_beside_a_bad_version() {
     assert_eq!(rig.instances()[2].incarnation.as_deref(), Some("page#2.2"));
     assert_eq!(rig.instances()[2].state, "ready");
 }
+
+#[test]
+fn an_instance_that_waits_is_explained_host_by_host() {
+    let mut rig = Rig::running(&format!("{}biases = [[\"page\", \"never\"]]\n", page(3)));
+    // One host is lost for good: its instance finds no other.
+    rig.hosts = 2;
+    rig.end("page#2.1", TaskState::Gone);
+    rig.settle();
+    let explained = rig.framework.explain(rig.now, "page#2").unwrap();
+    assert_eq!(explained.instance.state, "waiting");
+    let scene = explained.scene.unwrap();
+    let at = (&explained.task, explained.slot);
+    let weighed =
+        lathe_placement::weigh(&scene.cluster, &scene.topology, &scene.running, &scene.options, at);
+    assert_eq!(weighed.len(), 2);
+    assert!(weighed.iter().all(|host| !host.is_possible()), "{weighed:?}");
+    assert!(rig.framework.explain(rig.now, "page#7").is_none());
+}
