@@ -50,7 +50,8 @@ impl Framework {
         for slot in accepted.slots(path) {
             let id = InstanceId { task: path.clone(), slot: *slot };
             let Some(record) = self.instances.get(&id) else { continue };
-            match record.lives.last() {
+            // What is given up is as good as ended.
+            match record.lives.last().filter(|life| !self.given_up(now, life)) {
                 None => open.push((std::cmp::Reverse(record.early_ends), *slot)),
                 Some(_) if is_unproved(now, record) => tried += 1,
                 Some(life) => {

@@ -300,3 +300,19 @@ fn an_instance_that_waits_is_explained_host_by_host() {
     assert!(weighed.iter().all(|host| !host.is_possible()), "{weighed:?}");
     assert!(rig.framework.explain(rig.now, "page#7").is_none());
 }
+
+#[test]
+fn a_slot_of_a_bad_version_that_is_lost_with_its_host_is_tried_again() {
+    let mut rig = Rig::running(&page(2));
+    for counter in 1..=4 {
+        rig.end(&format!("page#0.{counter}"), TaskState::Failed);
+        rig.settle_without_time();
+    }
+    rig.now += 1_000;
+    rig.settle();
+    assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.5"));
+    let status = rig.status("page#0.5", TaskState::Unreachable, None);
+    rig.step(crate::framework::event::Event::StatusArrived(status));
+    rig.settle();
+    assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.6"));
+}
