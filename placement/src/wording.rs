@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lathe_topology::{
-    Bias, Code, DEFAULT_WEIGHT, Resources, Target, Word, format_bytes, format_cpus,
+    Bias, Code, DEFAULT_WEIGHT, Resources, Tag, Target, Word, format_bytes, format_cpus,
 };
 
 use crate::explain::attribute_biases;
@@ -17,6 +17,9 @@ use crate::verdict::{Reason, Refusal};
 mod arithmetic;
 
 use arithmetic::{missing_room, pigeonhole, too_large, totals};
+
+/// How many rules of others a sentence has.
+const RULES_SHOWN: usize = 3;
 
 /// A finding in words.
 struct Finding {
@@ -59,12 +62,14 @@ pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {
     }
     let mut parts = Vec::new();
     if !others.is_empty() {
-        parts.push(format!("what runs of {} takes the place", listed(&others)));
+        let how = if sizes(set).is_empty() { "is in the way" } else { "takes the room" };
+        parts.push(format!("what runs of {} {how}", listed(&others)));
     }
     if !pinned.is_empty() {
         parts.push(format!("running instances of {} may not move", listed(&pinned)));
     }
-    let missing = missing_room(input, set).map_or_else(String::new, |text| format!("; {text}"));
+    let missing = missing_room(input, set).or_else(|| rules_of_others(input, set, &others));
+    let missing = missing.map_or_else(String::new, |text| format!("; {text}"));
     let hint = if pinned.is_empty() {
         "wait until something ends, stop something, or add a host".to_owned()
     } else {
@@ -76,6 +81,27 @@ pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {
         parts.join(" and ")
     );
     refusal(input, set, Finding { code: Code::BLOCKED, sentence, hint })
+}
+
+/// The hard rules of what runs that may be what stands in the way: where no size does.
+fn rules_of_others(input: &Input<'_>, set: &Set, others: &BTreeSet<&str>) -> Option<String> {
+    if !sizes(set).is_empty() {
+        return None;
+    }
+    let of_given = input.before.iter().filter(|(_, one)| !others.contains(one.topology.as_str()));
+    let mut carried: BTreeSet<&Tag> = of_given.flat_map(|(_, one)| &one.tags).collect();
+    let wanted: Vec<BTreeSet<Tag>> =
+        input.wanted.iter().map(|wanted| wanted.spec.carried_tags()).collect();
+    carried.extend(wanted.iter().flatten());
+    let fixed = input.fixed.iter().filter(|(_, one)| others.contains(one.topology.as_str()));
+    let said: BTreeSet<String> = fixed
+        .flat_map(|(_, one)| one.biases.iter().map(move |bias| (one, bias)))
+        .filter(|(_, bias)| bias.word.is_hard())
+        .filter(|(_, bias)| matches!(&bias.target, Target::Tag(tag) if carried.contains(tag)))
+        .map(|(one, bias)| format!("{} says {}", one.task, bias_text(bias)))
+        .collect();
+    let shown: Vec<String> = said.into_iter().take(RULES_SHOWN).collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 pub(crate) fn unknown(steps: u64, proved: bool) -> Refusal {

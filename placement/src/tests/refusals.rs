@@ -154,3 +154,32 @@ fn a_spent_budget_is_said_honestly() {
         other => panic!("neither unknown nor placed: {other:?}"),
     }
 }
+
+#[test]
+fn what_is_short_is_counted_where_each_alone_would_fit() {
+    let big = sized(task("big", 1, &[], &[]), 2000);
+    let web = sized(task("web", 2, &[], &[]), 3000);
+    let refusal = Case::new(cluster(2), &[web]).running(&[runs("other", &big, 0, "h1")]).blocked();
+    assert!(
+        refusal.sentence.ends_with(
+            "what runs of other takes the room; 2 new instances of web are wanted, and there is room for 1"
+        ),
+        "{}",
+        refusal.sentence
+    );
+}
+
+#[test]
+fn the_rules_of_what_is_in_the_way_are_named() {
+    let db = task("db", 0, &[], &[]);
+    let web = task("web", 1, &[], &["always db", "never nobody"]);
+    let run = [runs("t", &db, 0, "h1"), runs("shop", &web, 0, "h1")];
+    let refusal = Case::new(cluster(2), &[db]).running(&run).blocked();
+    assert!(
+        refusal
+            .sentence
+            .ends_with("what runs of shop is in the way; web says [\"db\", \"always\"]"),
+        "{}",
+        refusal.sentence
+    );
+}

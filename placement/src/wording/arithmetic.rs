@@ -169,11 +169,34 @@ pub(super) fn missing_room(input: &Input<'_>, set: &Set) -> Option<String> {
             *most = left.max(*most);
         }
     }
-    let short = (0..NAMES.len()).find(|at| facts.need[*at] > free.get(at).copied().unwrap_or(0))?;
+    let short = (0..NAMES.len()).find(|at| facts.need[*at] > free.get(at).copied().unwrap_or(0));
+    let Some(short) = short else {
+        return too_few(input, kind, &model, &used);
+    };
     Some(format!(
         "an instance of {} needs {}, and the most that is free on one host is {}",
         path(input, kind),
         amount(short, u128::from(facts.need[short])),
         amount(short, u128::from(free.get(&short).copied().unwrap_or(0)))
     ))
+}
+
+/// Each fits somewhere, and all together do not.
+fn too_few(input: &Input<'_>, kind: usize, model: &Model, used: &[Need]) -> Option<String> {
+    let facts = &model.kinds[kind];
+    let fits = |(host, used): (usize, &Need)| -> u64 {
+        let left =
+            model.hosts[host].capacity.iter().zip(used).map(|(all, used)| all - used.min(all));
+        let times =
+            left.zip(facts.need).filter(|(_, need)| *need > 0).map(|(left, need)| left / need);
+        if facts.allowed[host] { times.min().unwrap_or(u64::MAX) } else { 0 }
+    };
+    let room = used.iter().enumerate().map(fits).fold(0, u64::saturating_add);
+    let wanted = u64::from(facts.least.saturating_sub(facts.run_total));
+    (room < wanted).then(|| {
+        format!(
+            "{wanted} new instances of {} are wanted, and there is room for {room}",
+            path(input, kind)
+        )
+    })
 }

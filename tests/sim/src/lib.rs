@@ -8,6 +8,7 @@
 pub mod draw;
 pub mod executors;
 pub mod oracle;
+pub mod spec;
 pub mod store;
 pub mod topologies;
 pub mod trace;
