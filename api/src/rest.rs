@@ -1,9 +1,11 @@
 //! JSON types: the scheduler's REST answers, and what a scheduler tells an executor at launch.
 //!
-//! The registry's JSON types live in `lathe_catalog`, since the SDK reads them too.
+//! The registry's JSON types live in `lathe_catalog`, since the SDK reads them too; those that the
+//! command line reads are named here.
 
 use std::collections::BTreeMap;
 
+pub use lathe_catalog::{Entry, GroupView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

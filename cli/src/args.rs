@@ -1,8 +1,17 @@
 //! The arguments, and nothing else.
 
+mod changes;
+mod reads;
+
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::printer::Colour;
+
+pub(crate) use changes::{Consent, Remove, Submit};
+pub(crate) use reads::{Doctor, Events, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch};
 
 /// Runs services and data tasks on a cluster, as one topology file describes them.
 #[derive(Debug, Parser)]
@@ -15,11 +24,14 @@ use clap::{Args as Group, Parser, Subcommand};
 pub(crate) struct Args {
     #[command(flatten)]
     pub find: Find,
+    /// When there are colours: `auto` is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Colour,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// How the scheduler is found: by flag, environment, or a running `lathe up`.
+/// How the scheduler is found: by flag, environment, configuration, or a running `lathe up`.
 #[derive(Clone, Debug, Default, Group)]
 pub(crate) struct Find {
     /// Address of the scheduler, such as `http://127.0.0.1:7000`.
@@ -47,10 +59,24 @@ pub(crate) enum Command {
     Submit(Submit),
     /// Shows what runs where.
     Status(Status),
+    /// Shows the hosts; can lose, freeze and bring back those of `lathe up`.
+    Hosts(Hosts),
     /// Shows what an instance has printed.
     Logs(Logs),
+    /// Shows what has happened.
+    Events(Events),
+    /// Asks a registry who belongs to a task or a tag.
+    Lookup(Lookup),
+    /// Follows who belongs to a task or a tag.
+    Watch(Watch),
     /// Ends all instances of a topology and forgets it.
     Remove(Remove),
+    /// Looks at everything that this command needs, and says what is wrong.
+    Doctor(Doctor),
+    /// Prints the completions for a shell.
+    Completions { shell: Shell },
+    /// Prints the manual page of a command, or writes all of them into a folder.
+    Man(Man),
 }
 
 #[derive(Debug, Group)]
@@ -81,65 +107,10 @@ pub(crate) struct New {
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct Plan {
-    /// The topology file.
-    pub file: PathBuf,
-    /// How many running instances may be moved.
-    #[arg(long, default_value_t = 0)]
-    pub max_moves: u32,
-    /// The plan as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct Submit {
-    /// The topology file.
-    pub file: PathBuf,
-    /// Do not ask, even where something would be stopped.
-    #[arg(long, short)]
-    pub yes: bool,
-    /// How long hosts may be waited for, such as `30s`.
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    pub wait: String,
-    /// How many running instances may be moved.
-    #[arg(long, default_value_t = 0)]
-    pub max_moves: u32,
-    /// Makes a retry harmless: the same id is carried out once.
-    #[arg(long, value_name = "ID")]
-    pub submission_id: Option<String>,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct Status {
-    /// The status as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct Logs {
-    /// An instance such as `http.lb#0`, or one of its incarnations such as `http.lb#0.2`.
-    pub instance: String,
-    /// Go on as more is printed.
-    #[arg(long, short)]
-    pub follow: bool,
-    /// The standard error in place of the standard output.
-    #[arg(long, conflicts_with = "file")]
-    pub stderr: bool,
-    /// Another file: `crash.log`, or the executor's own `stderr`.
-    #[arg(long, value_name = "NAME")]
-    pub file: Option<String>,
-    /// How many bytes of the end are shown first.
-    #[arg(long, default_value_t = 16 * 1024)]
-    pub bytes: u64,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct Remove {
-    /// Name of the topology.
-    pub topology: String,
-    /// Do not ask.
-    #[arg(long, short)]
-    pub yes: bool,
+pub(crate) struct Man {
+    /// The command, such as `submit` [default: `lathe` itself].
+    pub command: Option<String>,
+    /// The folder to write all pages into.
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub out: Option<PathBuf>,
 }

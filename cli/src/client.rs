@@ -1,18 +1,22 @@
-//! The way to a scheduler: gRPC for what changes something, REST for the rest.
+//! The way to a scheduler, a registry or a master: gRPC for what changes something, REST for the rest.
+
+mod sse;
 
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lathe_api::door::Token;
-use lathe_api::rest::{EventView, Problem};
+use lathe_api::rest::Problem;
 use lathe_api::v1::scheduler_client::SchedulerClient;
 use serde::de::DeserializeOwned;
 use tokio_stream::StreamExt as _;
@@ -21,13 +25,13 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::args::Find;
-use crate::failure::{FAILED, Failure, UNREACHABLE, chain};
-use crate::home::Home;
+use crate::failure::{FAILED, Failure, REFUSED, UNREACHABLE, chain};
+use crate::find::Found;
+
+pub(crate) use sse::Followed;
 
 /// Largest answer that is read whole.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Largest event of a stream.
-const EVENT_BYTES_MAX: usize = 1024 * 1024;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
@@ -54,52 +58,57 @@ impl Interceptor for WithToken {
     }
 }
 
-/// One scheduler.
+/// One listener.
 pub(crate) struct Client {
+    /// What it is, for messages.
+    who: &'static str,
     url: String,
-    token: Option<String>,
+    authorization: Option<HeaderValue>,
     http: HttpClient<HttpConnector, Body>,
 }
 
 impl Client {
-    /// In order: the flag (or its variable), a running `lathe up`.
+    /// The scheduler, wherever it is found.
     pub(crate) fn find(find: &Find) -> Result<Self, Failure> {
-        let home = Home::find(find.home.as_deref())?;
-        let endpoints = home.endpoints();
-        let (url, token_file) = match (&find.scheduler, endpoints) {
-            (Some(url), found) => {
-                let of_home =
-                    found.filter(|one| &one.scheduler == url).map(|e| e.token_file.into());
-                (url.clone(), find.token_file.clone().or(of_home))
-            }
-            (None, Some(found)) => {
-                let file = find.token_file.clone().unwrap_or_else(|| found.token_file.into());
-                (found.scheduler, Some(file))
-            }
-            (None, None) => {
-                return Err(Failure::new("no scheduler was found")
-                    .with_code(UNREACHABLE)
-                    .with_hint("start one with `lathe up`, or name one by --scheduler"));
-            }
-        };
-        Self::new(url, token_file.as_deref())
+        let found = Found::of(find)?;
+        Self::new(found.scheduler, found.token_file.as_deref())
     }
 
+    /// A scheduler.
     pub(crate) fn new(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
-        let token = match token_file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|e| Failure::io(format!("the token in {}", path.display()), &e))?;
-                Token::first_of(&text).map(|token| token.expose().to_owned())
-            }
-            None => None,
-        };
+        let token = token_file.map(token_of).transpose()?.flatten();
+        let shown = token.map(|token| format!("Bearer {token}"));
+        Self::of("the scheduler", url, shown.as_deref())
+    }
+
+    /// A registry, whose reads are open.
+    pub(crate) fn registry(url: String) -> Result<Self, Failure> {
+        Self::of("the registry", url, None)
+    }
+
+    /// A master; standalone's takes the user `lathe` and the token.
+    pub(crate) fn master(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
+        let token = token_file.map(token_of).transpose()?.flatten();
+        let shown =
+            token.map(|token| format!("Basic {}", STANDARD.encode(format!("lathe:{token}"))));
+        Self::of("the master", url, shown.as_deref())
+    }
+
+    fn of(who: &'static str, url: String, shown: Option<&str>) -> Result<Self, Failure> {
+        let authorization = shown.map(HeaderValue::from_str).transpose();
+        let authorization = authorization
+            .map_err(|_| Failure::new("the token has a character that cannot be sent"))?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIME));
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
         let url = if url.contains("://") { url } else { format!("http://{url}") };
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), token, http })
+        Ok(Self { who, url: url.trim_end_matches('/').to_owned(), authorization, http })
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn calls(
@@ -110,19 +119,34 @@ impl Client {
             .connect_timeout(CONNECT_TIME)
             .tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
-        let token = self.token.as_ref().and_then(|token| format!("Bearer {token}").parse().ok());
-        Ok(SchedulerClient::with_interceptor(channel, WithToken(token)))
+        let shown = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(SchedulerClient::with_interceptor(channel, WithToken(shown)))
     }
 
     /// Reads JSON.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let answer = self.request(Method::GET, path, Either::Left(Full::default())).await?;
-        let (status, bytes) = answer;
+        self.json(Method::GET, path).await
+    }
+
+    /// Asks for something to be done; what comes back is JSON.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.json(Method::POST, path).await
+    }
+
+    async fn json<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
+        let (status, bytes) = self.request(method, path, Either::Left(Full::default())).await?;
         if !status.is_success() {
-            return Err(refused(status, &bytes));
+            return Err(self.refused(status, &bytes));
         }
         serde_json::from_slice(&bytes)
             .map_err(|error| Failure::new(format!("the answer of {path} cannot be read: {error}")))
+    }
+
+    /// Asks for a status, which comes at once or not at all.
+    pub(crate) async fn look(&self, path: &str) -> Result<StatusCode, Failure> {
+        let asked = self.request(Method::GET, path, Either::Left(Full::default()));
+        let answered = tokio::time::timeout(CONNECT_TIME, asked).await;
+        Ok(answered.unwrap_or_else(|_| Err(self.late(CONNECT_TIME)))?.0)
     }
 
     /// Uploads a file under its digest, unless it is there already.
@@ -139,39 +163,40 @@ impl Client {
         let (status, bytes) = self
             .request(Method::PUT, &path, Either::Right(StreamBody::new(Box::pin(frames))))
             .await?;
-        if status.is_success() { Ok(()) } else { Err(refused(status, &bytes)) }
+        if status.is_success() { Ok(()) } else { Err(self.refused(status, &bytes)) }
     }
 
-    /// Follows `/v1/events` from now on; each event's JSON is handed out. Ends with the connection.
-    pub(crate) async fn events(
+    /// A request that is answered by a stream, whose head is read.
+    async fn open(
         &self,
-        after: u64,
-        mut take: impl FnMut(EventView),
-    ) -> Result<(), Failure> {
-        let request = Request::get(format!("{}/v1/events", self.url))
-            .header("last-event-id", after)
-            .header(AUTHORIZATION, format!("Bearer {}", self.token.as_deref().unwrap_or_default()))
-            .body(Either::Left(Full::default()))
-            .map_err(|error| Failure::new(format!("`{}`: {error}", self.url)))?;
-        let response =
-            self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
-        let mut body = response.into_body();
-        let mut bytes = Vec::new();
-        while let Some(Ok(frame)) = body.frame().await {
-            let Ok(data) = frame.into_data() else { continue };
-            bytes.extend_from_slice(&data);
-            while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = bytes.drain(..=end).collect();
-                let json = line.strip_prefix(b"data:");
-                if let Some(event) = json.and_then(|json| serde_json::from_slice(json).ok()) {
-                    take(event);
-                }
-            }
-            if bytes.len() > EVENT_BYTES_MAX {
-                return Err(Failure::new("the scheduler sent an event without an end"));
-            }
+        path: &str,
+        headers: &[(HeaderName, &str)],
+    ) -> Result<hyper::body::Incoming, Failure> {
+        let mut request = self.to(Method::GET, path);
+        for (name, value) in headers {
+            request = request.header(name, *value);
         }
-        Ok(())
+        let request = request
+            .body(Either::Left(Full::default()))
+            .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url)))?;
+        let answered = tokio::time::timeout(ANSWER_TIME, self.http.request(request)).await;
+        let response = answered
+            .map_err(|_| self.late(ANSWER_TIME))?
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Err(self.refused(status, &body.map(|body| body.to_bytes()).unwrap_or_default()))
+    }
+
+    fn to(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        match &self.authorization {
+            Some(shown) => request.header(AUTHORIZATION, shown.clone()),
+            None => request,
+        }
     }
 
     async fn request(
@@ -181,11 +206,8 @@ impl Client {
         body: Body,
     ) -> Result<(StatusCode, Bytes), Failure> {
         let upload = method == Method::PUT;
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let request = request
+        let request = self
+            .to(method, path)
             .body(body)
             .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url)))?;
         let limit = if upload { ANSWER_TIME * 20 } else { ANSWER_TIME };
@@ -199,25 +221,54 @@ impl Client {
                 .to_bytes();
             Ok((status, bytes))
         });
-        answered.await.unwrap_or_else(|_| {
-            let text = format!("{} did not answer within {} s", self.url, limit.as_secs());
-            Err(Failure::new(text).with_code(UNREACHABLE))
-        })
+        answered.await.unwrap_or_else(|_| Err(self.late(limit)))
+    }
+
+    fn late(&self, limit: Duration) -> Failure {
+        let text =
+            format!("{} at {} did not answer within {} s", self.who, self.url, limit.as_secs());
+        Failure::new(text).with_code(UNREACHABLE)
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::new(format!("the scheduler at {} does not answer: {}", self.url, chain(error)))
+        Failure::new(format!("{} at {} does not answer: {}", self.who, self.url, chain(error)))
             .with_code(UNREACHABLE)
-            .with_hint("is `lathe up` still running?")
+            .with_hint("is `lathe up` still running? `lathe doctor` looks at all of it")
+    }
+
+    fn refused(&self, status: StatusCode, bytes: &Bytes) -> Failure {
+        let code = if status == StatusCode::CONFLICT { REFUSED } else { FAILED };
+        let failure = match serde_json::from_slice::<Problem>(bytes) {
+            Ok(problem) => {
+                let code = problem.code.map(|code| format!("[{code}] ")).unwrap_or_default();
+                Failure::new(format!("{code}{}", problem.detail))
+            }
+            Err(_) => Failure::new(format!("{} answered {status}", self.who)),
+        };
+        let failure = failure.with_code(code);
+        if status == StatusCode::UNAUTHORIZED {
+            return failure.with_hint("the token is read from --token-file, LATHE_TOKEN_FILE, the configuration or the home");
+        }
+        failure
     }
 }
 
-fn refused(status: StatusCode, bytes: &Bytes) -> Failure {
-    match serde_json::from_slice::<Problem>(bytes) {
-        Ok(problem) => {
-            let code = problem.code.map(|code| format!("[{code}] ")).unwrap_or_default();
-            Failure::new(format!("{code}{}", problem.detail)).with_code(FAILED)
+/// The first token of a file.
+fn token_of(path: &Path) -> Result<Option<String>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::io(format!("the token in {}", path.display()), &error))?;
+    Ok(Token::first_of(&text).map(|token| token.expose().to_owned()))
+}
+
+/// A name as one segment of a path.
+pub(crate) fn segment(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
         }
-        Err(_) => Failure::new(format!("the scheduler answered {status}")),
     }
+    text
 }

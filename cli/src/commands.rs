@@ -1,9 +1,14 @@
 //! One file for each command.
 
 mod check;
+mod doctor;
+mod events;
+mod hosts;
 mod logs;
+mod manual;
 mod new;
 mod plan;
+mod registry;
 mod remove;
 mod source;
 mod status;
@@ -16,7 +21,7 @@ use crate::printer::Printer;
 
 /// Runs the command; the value is the exit code.
 pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
-    let Args { find, command } = args;
+    let Args { find, command, color: _ } = args;
     match command {
         Command::Up(up) => up::run(&find, &up, printer).await,
         Command::New(new) => new::run(&new, printer),
@@ -24,7 +29,14 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::Plan(plan) => plan::run(&find, &plan, printer).await,
         Command::Submit(submit) => submit::run(&find, &submit, printer).await,
         Command::Status(status) => status::run(&find, &status, printer).await,
+        Command::Hosts(hosts) => hosts::run(&find, &hosts, printer).await,
         Command::Logs(logs) => logs::run(&find, &logs, printer).await,
+        Command::Events(events) => events::run(&find, &events, printer).await,
+        Command::Lookup(lookup) => registry::lookup(&find, &lookup, printer).await,
+        Command::Watch(watch) => registry::watch(&find, &watch, printer).await,
         Command::Remove(remove) => remove::run(&find, &remove, printer).await,
+        Command::Doctor(doctor) => doctor::run(&find, &doctor, printer).await,
+        Command::Completions { shell } => Ok(manual::completions(shell, printer)),
+        Command::Man(man) => manual::man(&man, printer),
     }
 }

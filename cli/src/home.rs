@@ -33,6 +33,14 @@ impl Home {
         Ok(Self { root })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn store_socket(&self) -> PathBuf {
+        self.run().join("store.sock")
+    }
+
     pub(crate) fn run(&self) -> PathBuf {
         self.root.join("run")
     }
@@ -157,12 +165,17 @@ pub(crate) fn cache_home() -> Result<PathBuf, Failure> {
     }
 }
 
+/// Where the user's configuration stands.
+pub(crate) fn config_home() -> Result<PathBuf, Failure> {
+    Ok(folder_of("XDG_CONFIG_HOME", ".config")?.join("lathe"))
+}
+
 fn folder_of(variable: &str, below_home: &str) -> Result<PathBuf, Failure> {
     let named = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(path) = named {
         return Ok(path);
     }
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    let home = home.ok_or_else(|| Failure::new("neither LATHE_HOME nor HOME is set"))?;
+    let home = home.ok_or_else(|| Failure::new(format!("neither {variable} nor HOME is set")))?;
     Ok(PathBuf::from(home).join(below_home))
 }

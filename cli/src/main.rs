@@ -5,10 +5,10 @@ mod build;
 mod client;
 mod commands;
 mod failure;
+mod find;
 mod home;
 mod printer;
 mod report;
-mod tables;
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let printer = printer::Printer::new();
+    let printer = printer::Printer::new(args.color);
     // One thread: children are tied to the thread that started them by their parent-death signal.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {

@@ -1,38 +1,166 @@
-//! Where text goes: data to stdout, talk to stderr; colour only on a terminal that wants it.
-use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+//! Where text goes: data to stdout, talk to stderr; how wide it may be, and whether it has colours.
+//!
+//! Colours stand only where somebody wants them, and never alone: what they say, a word says too.
 
-use indicatif::{ProgressBar, ProgressStyle};
+mod progress;
+mod screen;
+mod table;
+mod text;
+mod time;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
+
+use clap::ValueEnum;
 
 use crate::failure::Failure;
 
-/// What the two streams are.
-#[derive(Debug)]
-pub(crate) struct Printer {
+pub(crate) use progress::Progress;
+pub(crate) use screen::Screen;
+pub(crate) use table::{Cell, Column, Row, Table};
+pub(crate) use text::wrapped;
+pub(crate) use time::{ago, now_ms, utc};
+
+/// Where the terminal does not say how wide it is.
+const COLUMNS: usize = 80;
+const LINES: usize = 24;
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What a colour says beside the word that it stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    /// On its way, or to be looked at.
+    Busy,
+    Bad,
+    Head,
+}
+
+impl Tone {
+    /// Of an instance's state.
+    pub(crate) fn of_state(state: &str) -> Option<Self> {
+        match state {
+            "ready" | "active" | "finished" => Some(Self::Good),
+            "unreachable" | "suspect" | "dead" | "gone" => Some(Self::Bad),
+            "waiting" | "launching" | "starting" | "killing" | "draining" | "paused" | "silent" => {
+                Some(Self::Busy)
+            }
+            _ => None,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Busy => "33",
+            Self::Bad => "1;31",
+            Self::Head => "1",
+        }
+    }
+}
+
+/// One stream.
+#[derive(Clone, Copy, Debug)]
+struct Paper {
     terminal: bool,
     colour: bool,
 }
 
-impl Printer {
-    pub(crate) fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
+impl Paper {
+    fn of(stream: &impl std::io::IsTerminal, colour: Colour) -> Self {
+        let terminal = stream.is_terminal() && set("TERM").is_none_or(|term| term != "dumb");
+        let colour = match colour {
+            Colour::Auto => terminal && set("NO_COLOR").is_none(),
+            Colour::Always => true,
+            Colour::Never => false,
+        };
         Self { terminal, colour }
     }
 
+    fn paint(self, tone: Tone, text: &str) -> String {
+        if self.colour {
+            format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// A variable that says something.
+fn set(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|text| !text.is_empty())
+}
+
+/// What the two streams are.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    data: Paper,
+    talk: Paper,
+}
+
+impl Printer {
+    pub(crate) fn new(colour: Colour) -> Self {
+        Self {
+            data: Paper::of(&std::io::stdout(), colour),
+            talk: Paper::of(&std::io::stderr(), colour),
+        }
+    }
+
+    /// Whether talk has colours.
     pub(crate) fn colour(&self) -> bool {
-        self.colour
+        self.talk.colour
+    }
+
+    /// Whether somebody looks at the data as it comes.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.data.terminal
     }
 
     /// Whether somebody can be asked.
     pub(crate) fn can_ask(&self) -> bool {
-        self.terminal && std::io::stdin().is_terminal()
+        self.talk.terminal && std::io::stdin().is_terminal()
+    }
+
+    /// Columns that data may take: none where it goes into a file or a pipe, which take all.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.data.terminal.then(|| size(std::io::stdout()).0)
+    }
+
+    /// Lines that the terminal shows at once.
+    pub(crate) fn height(&self) -> usize {
+        size(std::io::stdout()).1
+    }
+
+    /// A piece of data in a tone.
+    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
+        self.data.paint(tone, text)
+    }
+
+    /// A table as wide as it may be.
+    pub(crate) fn table(&self, table: &Table) -> String {
+        table.render(self.width(), |tone, text| self.paint(tone, text))
     }
 
     /// A line of data.
     pub(crate) fn data(&self, text: &str) {
         // A reader that has gone away (`| head`) is no failure.
         let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// A value as data. `pretty` for one that stands alone; one line each where more come.
+    pub(crate) fn json(&self, value: &impl serde::Serialize, pretty: bool) {
+        let text =
+            if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        self.data(&text.expect("plain values always serialise"));
     }
 
     /// Data as it is, without a line's end.
@@ -49,15 +177,11 @@ impl Printer {
     /// What went wrong, and what to try.
     pub(crate) fn failure(&self, failure: &Failure) {
         if !failure.text.is_empty() {
-            talk(&format!("{}: {}", self.red("error"), failure.text));
+            talk(&format!("{}: {}", self.talk.paint(Tone::Bad, "error"), failure.text));
         }
         if let Some(hint) = &failure.hint {
             talk(&format!("  hint: {hint}"));
         }
-    }
-
-    fn red(&self, text: &str) -> String {
-        if self.colour { format!("\u{1b}[1;31m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// Asks for a yes. `false` for anything else, and where nobody can be asked.
@@ -73,57 +197,16 @@ impl Printer {
 
     /// Progress of something long: a moving line on a terminal, plain lines elsewhere.
     pub(crate) fn progress(&self, what: &str) -> Progress {
-        let bar = self.terminal.then(|| {
-            let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar.set_message(what.to_owned());
-            bar
-        });
-        if bar.is_none() {
-            self.say(what);
-        }
-        Progress { bar }
+        Progress::new(self.talk.terminal, self.talk.colour, what)
     }
 }
 
-/// One long thing on its way.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    /// How far it is: shown on a terminal only.
-    pub(crate) fn now(&self, text: String) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(text);
-        }
-    }
-
-    /// The next part begins: shown everywhere.
-    pub(crate) fn step(&self, text: String) {
-        match &self.bar {
-            Some(bar) => bar.set_message(text),
-            None => talk(&text),
-        }
-    }
-
-    /// It is over; the line gives way to this one.
-    pub(crate) fn done(self, text: &str) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-        talk(text);
-    }
-
-    /// It is over, and there is nothing to say.
-    pub(crate) fn clear(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-    }
+/// Columns and lines of a terminal.
+fn size(stream: impl AsFd) -> (usize, usize) {
+    let asked = rustix::termios::tcgetwinsize(stream).ok();
+    let (wide, high) = asked.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()));
+    let or = |number: usize, default| if number == 0 { default } else { number };
+    (or(wide, COLUMNS), or(high, LINES))
 }
 
 /// A line on stderr. Nobody may be there to read it; that is no reason to end.

@@ -43,15 +43,17 @@ pub enum Message {
     Registries(oneshot::Sender<Vec<String>>),
     History { topology: String, found: oneshot::Sender<Option<Vec<RevisionView>>> },
     Explain { instance: String, found: oneshot::Sender<Option<Box<Explaining>>> },
-    Locate { instance: String, found: oneshot::Sender<Option<Located>> },
+    Locate { instance: String, previous: bool, found: oneshot::Sender<Option<Located>> },
 }
 
 /// Where the sandbox of an incarnation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     pub incarnation: String,
-    /// The agent's API, `host:port`.
-    pub endpoint: String,
+    /// The API of the agent that it runs on, or of the one where its instance ran last: where an
+    /// ended life ran is not kept.
+    pub endpoint: Option<String>,
+    pub ended: bool,
     pub framework_id: String,
 }
 
@@ -118,12 +120,16 @@ impl Handle {
         self.request(|found| Message::Explain { instance, found }).await
     }
 
-    /// Where the sandbox of an instance or of one of its incarnations is.
+    /// Where the sandbox of an instance or of one of its incarnations is, or of the one before.
     ///
     /// # Errors
     /// When the process is about to end.
-    pub async fn locate(&self, instance: String) -> Result<Option<Located>, Stopping> {
-        self.request(|found| Message::Locate { instance, found }).await
+    pub async fn locate(
+        &self,
+        instance: String,
+        previous: bool,
+    ) -> Result<Option<Located>, Stopping> {
+        self.request(|found| Message::Locate { instance, previous, found }).await
     }
 
     async fn request<T>(
@@ -284,8 +290,8 @@ impl Driver {
             Message::Explain { instance, found } => {
                 let _ = found.send(self.framework.explain(now_ms(), &instance).map(Box::new));
             }
-            Message::Locate { instance, found } => {
-                let _ = found.send(self.locate(&instance));
+            Message::Locate { instance, previous, found } => {
+                let _ = found.send(self.locate(&instance, previous));
             }
         }
     }
@@ -311,7 +317,7 @@ impl Driver {
         self.framework.step(now_ms(), event, commands);
     }
 
-    fn locate(&self, text: &str) -> Option<Located> {
+    fn locate(&self, text: &str, previous: bool) -> Option<Located> {
         let (id, named) = match text.parse::<Incarnation>() {
             Ok(incarnation) => (incarnation.instance.clone(), Some(incarnation)),
             Err(_) => {
@@ -320,12 +326,17 @@ impl Driver {
             }
         };
         let record = self.framework.record(&id)?;
-        let incarnation = named.unwrap_or(Incarnation { instance: id, counter: record.counter });
+        let mut incarnation =
+            named.unwrap_or(Incarnation { instance: id, counter: record.counter });
+        if previous {
+            incarnation.counter = incarnation.counter.checked_sub(1).filter(|life| *life > 0)?;
+        }
         let life = record.lives.iter().find(|life| life.incarnation == incarnation);
         let host = life.map(|life| &life.host).or(record.last_host.as_ref())?;
         Some(Located {
             incarnation: incarnation.to_string(),
-            endpoint: self.framework.agent_endpoint(host)?.to_owned(),
+            endpoint: self.framework.agent_endpoint(host).map(str::to_owned),
+            ended: life.is_none(),
             framework_id: self.framework_id.as_ref()?.0.clone(),
         })
     }

@@ -10,7 +10,7 @@ use lathe_api::door::Key;
 use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Call as MesosCall, call};
 
-pub use events::{event_of, hosts_of};
+pub use events::{endpoints_of, event_of, hosts_of};
 pub use resources::{free_of, resources_of};
 
 use crate::driver::Located;

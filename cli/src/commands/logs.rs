@@ -5,7 +5,7 @@ use std::time::Duration;
 use lathe_api::rest::LogPiece;
 
 use crate::args::{Find, Logs};
-use crate::client::Client;
+use crate::client::{Client, segment};
 use crate::failure::{Failure, OK};
 use crate::printer::Printer;
 
@@ -18,8 +18,8 @@ pub(crate) async fn run(find: &Find, asked: &Logs, printer: &Printer) -> Result<
         None if asked.stderr => "task.err",
         None => "task.out",
     };
-    let instance = asked.instance.replace('%', "%25").replace('#', "%23");
-    let base = format!("/v1/logs/{instance}?file={file}");
+    let previous = if asked.previous { "&previous=true" } else { "" };
+    let base = format!("/v1/logs/{}?file={}{previous}", segment(&asked.instance), segment(file));
     let end: LogPiece = client.read(&base).await?;
     let mut incarnation = end.incarnation;
     let mut offset = end.size.saturating_sub(asked.bytes);
@@ -31,7 +31,11 @@ pub(crate) async fn run(find: &Find, asked: &Logs, printer: &Printer) -> Result<
             offset = 0;
             continue;
         }
-        printer.raw(&piece.text);
+        if asked.json && piece.length > 0 {
+            printer.json(&piece, false);
+        } else if !asked.json {
+            printer.raw(&piece.text);
+        }
         offset += piece.length;
         if offset < piece.size {
             continue;

@@ -20,8 +20,7 @@ pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result
     let edit = v1::Edit { what: Some(What::Submission(submission)) };
     let plan = ask(&client, &source, edit, asked.max_moves, printer).await?;
     if asked.json {
-        let text = serde_json::to_string_pretty(&as_json(&source.topology.name, &plan));
-        printer.data(&text.expect("plain values always serialise"));
+        printer.json(&as_json(&source.topology.name, &plan), true);
     } else {
         printer.data(&show(&source.topology.name, &plan));
     }

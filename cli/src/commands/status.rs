@@ -1,68 +1,107 @@
 //! `lathe status`: what runs where.
 
+mod watch;
+
 use lathe_api::rest::{InstanceView, StatusView};
 
 use crate::args::{Find, Status};
 use crate::client::Client;
-use crate::failure::{Failure, OK};
-use crate::printer::Printer;
-use crate::tables::table;
+use crate::failure::{FAILED, Failure, OK};
+use crate::printer::{Cell, Column, Printer, Row, Table, ago, now_ms, wrapped};
+
+const COLUMNS: [Column; 6] = [
+    Column::name("INSTANCE", 20),
+    Column::whole("STATE"),
+    Column::cut("HOST", 8),
+    Column::whole("ADDRESS"),
+    Column::name("CRATE", 12).or_none(1),
+    Column::extra("SINCE"),
+];
 
 pub(crate) async fn run(find: &Find, asked: &Status, printer: &Printer) -> Result<u8, Failure> {
     let client = Client::find(find)?;
-    let status: StatusView = client.read("/v1/status").await?;
+    if asked.watch {
+        return watch::run(&client, asked, printer).await;
+    }
+    let status = read(&client, asked.topology.as_deref()).await?;
     if asked.json {
-        let text = serde_json::to_string_pretty(&status);
-        printer.data(&text.expect("plain values always serialise"));
+        printer.json(&status, true);
     } else {
-        printer.data(&show(&status, None));
+        printer.data(&show(&status, printer));
     }
     Ok(OK)
 }
 
-/// The table, of one topology or of all.
-pub(crate) fn show(status: &StatusView, only: Option<&str>) -> String {
-    let mut text = Vec::new();
-    for topology in &status.topologies {
-        if only.is_some_and(|only| only != topology.name) {
-            continue;
-        }
-        let ready: u32 = topology.tasks.iter().map(|task| task.ready).sum();
-        let wanted: u32 = topology.tasks.iter().map(|task| task.wanted).sum();
-        text.push(format!(
-            "{}, revision {}: {ready} of {wanted} instances ready",
-            topology.name, topology.revision
-        ));
+/// The status, of one topology or of all. One that is not there is a failure.
+async fn read(client: &Client, only: Option<&str>) -> Result<StatusView, Failure> {
+    let status: StatusView = client.read("/v1/status").await?;
+    let Some(only) = only else { return Ok(status) };
+    let status = of_topology(status, only);
+    if status.topologies.is_empty() && status.instances.is_empty() {
+        let text = format!("there is no topology `{only}`");
+        let hint = "`lathe status` shows all of them";
+        return Err(Failure::new(text).with_code(FAILED).with_hint(hint));
     }
-    if text.is_empty() && only.is_none() {
+    Ok(status)
+}
+
+/// The part of a status that concerns one topology; hosts stay.
+pub(crate) fn of_topology(mut status: StatusView, only: &str) -> StatusView {
+    status.topologies.retain(|topology| topology.name == only);
+    status.instances.retain(|instance| instance.topology == only);
+    status
+}
+
+/// A line for each topology, a table of the instances, and what is waited for.
+pub(crate) fn show(status: &StatusView, printer: &Printer) -> String {
+    let mut text: Vec<String> = summary(status);
+    if text.is_empty() {
         text.push("no topology runs here".to_owned());
     }
-    let rows: Vec<Vec<String>> = status
-        .instances
-        .iter()
-        .filter(|one| only.is_none_or(|only| only == one.topology))
-        .map(row)
-        .collect();
-    if !rows.is_empty() {
+    if !status.instances.is_empty() {
+        let now = now_ms();
+        let rows = status.instances.iter().map(|one| row(one, now)).collect();
         text.push(String::new());
-        text.push(table(&["INSTANCE", "STATE", "HOST", "ADDRESS", "CRATE", ""], &rows));
+        text.push(printer.table(&Table::new(COLUMNS, rows)));
     }
     if let Some(waits) = &status.scheduler.waiting_for {
         text.push(String::new());
-        text.push(format!("the scheduler waits for {waits}"));
+        text.push(wrapped(&format!("the scheduler waits for {waits}"), printer.width(), 2));
     }
     text.join("\n")
 }
 
-fn row(one: &InstanceView) -> Vec<String> {
+fn summary(status: &StatusView) -> Vec<String> {
+    let line = |topology: &lathe_api::rest::TopologyView| {
+        let ready: u32 = topology.tasks.iter().map(|task| task.ready).sum();
+        let wanted: u32 = topology.tasks.iter().map(|task| task.wanted).sum();
+        format!(
+            "{}, revision {}: {ready} of {wanted} instances ready",
+            topology.name, topology.revision
+        )
+    };
+    status.topologies.iter().map(line).collect()
+}
+
+fn address(one: &InstanceView) -> String {
     let address = one.address.as_deref().unwrap_or("-");
     let port = one.ports.get("http").or_else(|| one.ports.values().next());
-    vec![
-        one.incarnation.clone().unwrap_or_else(|| one.instance.clone()),
-        one.state.clone(),
-        one.host.clone().unwrap_or_else(|| "-".to_owned()),
-        port.map_or_else(|| "-".to_owned(), |port| format!("{address}:{port}")),
-        format!("{} {}", one.crate_name, one.version),
-        one.reason.clone().unwrap_or_default(),
-    ]
+    port.map_or_else(|| "-".to_owned(), |port| format!("{address}:{port}"))
+}
+
+fn name(one: &InstanceView) -> &str {
+    one.incarnation.as_deref().unwrap_or(&one.instance)
+}
+
+fn row(one: &InstanceView, now: u64) -> Row {
+    let since = if one.since_ms == 0 { "-".to_owned() } else { ago(one.since_ms, now) };
+    Row::new([
+        name(one).into(),
+        Cell::state(&one.state),
+        one.host.as_deref().unwrap_or("-").into(),
+        address(one).into(),
+        format!("{} {}", one.crate_name, one.version).into(),
+        since.into(),
+    ])
+    .with_note(one.reason.clone().unwrap_or_default())
 }

@@ -8,27 +8,18 @@ use tokio_stream::StreamExt as _;
 use super::plan;
 use super::source::{Source, upload};
 use super::status;
-use crate::args::{Find, Submit};
+use crate::args::{Consent, Find, Submit};
 use crate::client::Client;
 use crate::failure::{BAD_INPUT, FAILED, Failure, NOT_READY, OK, REFUSED};
 use crate::printer::Printer;
 
 pub(crate) async fn run(find: &Find, asked: &Submit, printer: &Printer) -> Result<u8, Failure> {
-    let wait_ms = lathe_topology::parse_duration_ms(&asked.wait).map_err(|error| {
-        Failure::new(format!("--wait `{}`: {error}", asked.wait)).with_code(BAD_INPUT)
-    })?;
+    let order = Order::of(&asked.consent)?;
     let source = Source::read(&asked.file, printer)?;
     let client = Client::find(find)?;
-    let order = Order {
-        yes: asked.yes,
-        wait_ms,
-        max_moves: asked.max_moves,
-        id: asked.submission_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
-        alone: true,
-    };
     let done = submit(&client, &source, &order, printer).await?;
-    let status = client.read("/v1/status").await?;
-    printer.data(&status::show(&status, Some(&source.topology.name)));
+    let now = status::of_topology(client.read("/v1/status").await?, &source.topology.name);
+    printer.data(&status::show(&now, printer));
     Ok(if done.all_ready { OK } else { NOT_READY })
 }
 
@@ -40,6 +31,22 @@ pub(crate) struct Order {
     pub id: String,
     /// Whether Ctrl-C is this submission's own: not where it is a part of something longer.
     pub alone: bool,
+}
+
+impl Order {
+    pub(crate) fn of(consent: &Consent) -> Result<Self, Failure> {
+        let wait_ms = lathe_topology::parse_duration_ms(&consent.wait).map_err(|error| {
+            Failure::new(format!("--wait `{}`: {error}", consent.wait)).with_code(BAD_INPUT)
+        })?;
+        let id = consent.submission_id.clone();
+        Ok(Self {
+            yes: consent.yes,
+            wait_ms,
+            max_moves: consent.max_moves,
+            id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            alone: true,
+        })
+    }
 }
 
 /// What became of a submission that was accepted.

@@ -89,7 +89,7 @@ async fn work(
         code = if done.all_ready { OK } else { NOT_READY };
     }
     let now = settled(&client).await?;
-    printer.data(&status::show(&now, None));
+    printer.data(&status::show(&now, printer));
     if let Some(source) = source {
         for line in live::urls(&now, &source.topology) {
             printer.data(&line);
@@ -100,9 +100,7 @@ async fn work(
     }
     printer.say("Ctrl-C ends everything; `lathe status` in another terminal shows it");
     tokio::select! {
-        () = live::follow(&client, printer) => {
-            Err(Failure::new("the scheduler does not answer any more"))
-        }
+        failure = live::follow(&client, printer) => Err(failure),
         failure = daemons.first_end() => Err(failure),
     }
 }
@@ -149,7 +147,7 @@ async fn start(
     arguments.extend(["--hosts".to_owned(), asked.hosts.to_string()]);
     arguments.extend(asked.host.iter().flat_map(|host| ["--host".to_owned(), host.clone()]));
     arguments.extend(["--token-file".to_owned(), text(&token)]);
-    arguments.extend(["--store-socket".to_owned(), text(&home.run().join("store.sock"))]);
+    arguments.extend(["--store-socket".to_owned(), text(&home.store_socket())]);
     let master = daemons.start(Daemon::Standalone, standalone, &arguments, home).await?;
     let store = master
         .get("store")

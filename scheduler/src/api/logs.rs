@@ -1,5 +1,7 @@
 //! `GET /v1/logs/{instance}`: a piece of a sandbox file, by way of the agent's files API.
 
+use std::ops::Range;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use http::StatusCode;
@@ -11,12 +13,15 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::reads::stopping;
-use crate::mesos_calls::read_sandbox_file;
+use crate::driver::Located;
+use crate::mesos_calls::{endpoints_of, list_agents, read_sandbox_file};
 
 /// Largest piece, in bytes.
 const PIECE_MAX: u64 = 256 * 1024;
 /// Sandbox files that may be read.
 const FILES: [&str; 5] = ["task.out", "task.err", "crash.log", "stderr", "stdout"];
+/// Hosts that are asked for the sandbox of a life that has ended.
+const HOSTS_ASKED_MAX: usize = 64;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -25,6 +30,9 @@ pub(super) struct Asked {
     /// From this byte on; the end of the file without: then nothing but the size comes.
     offset: Option<u64>,
     length: Option<u64>,
+    /// Of the life before the one that is named.
+    #[serde(default)]
+    previous: bool,
 }
 
 pub(super) async fn read(
@@ -37,26 +45,69 @@ pub(super) async fn read(
         let detail = format!("`{file}` is none of {}", FILES.join(", "));
         return Err(Problem::bad_request(detail));
     }
-    let located = shared.handle.locate(instance.clone()).await.map_err(stopping)?;
+    let located = shared.handle.locate(instance.clone(), asked.previous).await.map_err(stopping)?;
     let located = located.ok_or_else(|| {
-        Problem::not_found(format!("there is no instance `{instance}` whose host is known"))
+        let of = if asked.previous { "an earlier life of " } else { "" };
+        Problem::not_found(format!("there is no {of}instance `{instance}` whose host is known"))
     })?;
     let length = asked.length.unwrap_or(PIECE_MAX).min(PIECE_MAX);
     // Past any end: only the size comes.
     let offset = asked.offset.unwrap_or(u64::MAX >> 1);
-    let call = read_sandbox_file(&located, &file, offset..offset.saturating_add(length));
-    let url = Url::parse(&located.endpoint, wire::AGENT_PORT)
-        .map_err(|error| Problem::not_found(error.to_string()))?;
-    let response = shared.operator.agent_call(&url, call).await.map_err(|error| {
-        Problem::new(StatusCode::BAD_GATEWAY, code::BUSY, format!("the host's agent: {error}"))
-    })?;
-    let piece = response.read_file.unwrap_or_default();
+    let piece = offset..offset.saturating_add(length);
+    let (size, data) = read_first(&shared, &located, &file, piece).await?;
     Ok(Json(LogPiece {
         incarnation: located.incarnation,
         file,
-        offset: asked.offset.unwrap_or(piece.size),
-        size: piece.size,
-        length: piece.data.len() as u64,
-        text: String::from_utf8_lossy(&piece.data).into_owned(),
+        offset: asked.offset.unwrap_or(size),
+        size,
+        length: data.len() as u64,
+        text: String::from_utf8_lossy(&data).into_owned(),
     }))
+}
+
+/// The file's size and the piece. Asks the host where it should be; for an ended life then those
+/// that the master lists now, also hosts that the framework has not heard of yet.
+async fn read_first(
+    shared: &Shared,
+    located: &Located,
+    file: &str,
+    piece: Range<u64>,
+) -> Result<(u64, Vec<u8>), Problem> {
+    let mut failure = None;
+    if let Some(endpoint) = &located.endpoint {
+        match read_at(shared, endpoint, located, file, piece.clone()).await {
+            Ok(found) => return Ok(found),
+            Err(problem) => failure = Some(problem),
+        }
+    }
+    if located.ended {
+        let listed = shared.operator.master_call(list_agents()).await;
+        let agents = listed.ok().and_then(|answer| answer.get_agents).unwrap_or_default();
+        let others = endpoints_of(&agents).into_iter();
+        let others = others.filter(|one| Some(one) != located.endpoint.as_ref());
+        for endpoint in others.take(HOSTS_ASKED_MAX) {
+            if let Ok(found) = read_at(shared, &endpoint, located, file, piece.clone()).await {
+                return Ok(found);
+            }
+        }
+    }
+    // What the likeliest host says is the most helpful.
+    Err(failure.unwrap_or_else(|| Problem::not_found("its host is not known")))
+}
+
+async fn read_at(
+    shared: &Shared,
+    endpoint: &str,
+    located: &Located,
+    file: &str,
+    piece: Range<u64>,
+) -> Result<(u64, Vec<u8>), Problem> {
+    let url = Url::parse(endpoint, wire::AGENT_PORT)
+        .map_err(|error| Problem::not_found(error.to_string()))?;
+    let call = read_sandbox_file(located, file, piece);
+    let answer = shared.operator.agent_call(&url, call).await.map_err(|error| {
+        Problem::new(StatusCode::BAD_GATEWAY, code::BUSY, format!("the host's agent: {error}"))
+    })?;
+    let read = answer.read_file.unwrap_or_default();
+    Ok((read.size, read.data.to_vec()))
 }

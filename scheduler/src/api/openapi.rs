@@ -16,9 +16,11 @@ const OPERATIONS: [Operation; 17] = [
     Operation::get("/v1/hosts", "Hosts as the master lists them"),
     Operation::get("/v1/registries", "Addresses of the registries").open(),
     Operation::get("/v1/explain/{instance}", "Why an instance is where it is, host by host"),
-    Operation::get("/v1/events", "What happens; Last-Event-ID resumes").answer("text/event-stream"),
+    Operation::get("/v1/events", "What happens; Last-Event-ID resumes")
+        .query(&["follow"])
+        .answer("text/event-stream"),
     Operation::get("/v1/logs/{instance}", "A piece of a sandbox file")
-        .query(&["file", "offset", "length"]),
+        .query(&["file", "offset", "length", "previous"]),
     Operation::get("/v1/artifacts/{sha256}", "A binary; also by the incarnation's own secret")
         .query(&["incarnation"])
         .answer(BINARY),

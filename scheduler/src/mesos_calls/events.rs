@@ -99,6 +99,17 @@ pub fn hosts_of(agents: &v1::master::response::GetAgents, role: &str) -> Vec<Hos
     agents.agents.iter().filter_map(|agent| host_of(agent, role, &shared)).collect()
 }
 
+/// Where the agents of the master's list have their APIs.
+#[must_use]
+pub fn endpoints_of(agents: &v1::master::response::GetAgents) -> Vec<String> {
+    agents.agents.iter().filter_map(endpoint_of).map(str::to_owned).collect()
+}
+
+/// Of `slave(1)@10.0.0.1:5051`, what is behind the sign.
+fn endpoint_of(agent: &v1::master::response::get_agents::Agent) -> Option<&str> {
+    agent.pid.as_deref()?.split_once('@').map(|(_, at)| at)
+}
+
 fn host_of(
     agent: &v1::master::response::get_agents::Agent,
     role: &str,
@@ -106,8 +117,7 @@ fn host_of(
 ) -> Option<HostInfo> {
     let info = &agent.agent_info;
     let id = info.id.as_ref()?;
-    // `slave(1)@10.0.0.1:5051`
-    let endpoint = agent.pid.as_deref().and_then(|pid| pid.split_once('@')).map(|(_, at)| at)?;
+    let endpoint = endpoint_of(agent)?;
     let (address, port) = endpoint.rsplit_once(':')?;
     let name = if shared(&info.hostname) {
         format!("{}:{port}", info.hostname)

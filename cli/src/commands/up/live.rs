@@ -1,18 +1,13 @@
 //! While `lathe up` runs: signals, the URLs to try, and what happens.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use lathe_api::rest::{EventView, StatusView};
+use lathe_api::rest::StatusView;
 use lathe_topology::Topology;
 use tokio::sync::watch;
 
-use crate::client::Client;
+use super::super::events;
+use crate::client::{Client, Followed};
 use crate::failure::Failure;
-use crate::printer::Printer;
-
-/// So many times in a row the stream of events may break off.
-const BREAKS_MAX: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(500);
+use crate::printer::{Printer, now_ms};
 
 /// Counts of being told to end, by Ctrl-C or SIGTERM.
 pub(crate) struct Signals {
@@ -78,38 +73,20 @@ pub(crate) fn urls(status: &StatusView, topology: &Topology) -> Vec<String> {
 }
 
 /// Prints what happens after now, until the scheduler does not answer any more.
-pub(crate) async fn follow(client: &Client, printer: &Printer) {
-    let mut last = None;
-    let mut breaks = 0;
-    while breaks < BREAKS_MAX {
-        // The first time, what has led here is known already: it only sets the mark.
-        let after = last.unwrap_or(0);
-        let from = now_ms();
-        let known = last.is_some();
-        let followed = client.events(after, |event| {
-            breaks = 0;
-            last = Some(event.id);
-            if known || event.at_ms >= from {
-                printer.say(&line_of(&event));
-            }
-        });
-        let _ = followed.await;
-        breaks += 1;
-        tokio::time::sleep(PAUSE).await;
+pub(crate) async fn follow(client: &Client, printer: &Printer) -> Failure {
+    let from = now_ms();
+    let mut stream = Followed::new(client, "/v1/events", None);
+    loop {
+        let event = match stream.next().await {
+            Ok(Some(event)) => events::read(&event.data),
+            Ok(None) => continue,
+            Err(failure) => Err(failure),
+        };
+        match event {
+            // What has led here is known already.
+            Ok(event) if event.at_ms >= from => printer.say(&events::line_of(&event)),
+            Ok(_) => {}
+            Err(failure) => return failure,
+        }
     }
-}
-
-fn line_of(event: &EventView) -> String {
-    let subject = event.incarnation.as_deref().or(event.topology.as_deref()).unwrap_or("cluster");
-    let host = event.host.as_deref().map(|host| format!(" on {host}")).unwrap_or_default();
-    let message = match event.message.as_str() {
-        "" => String::new(),
-        text => format!(": {text}"),
-    };
-    format!("{subject} {}{host}{message}", event.kind)
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,127 @@
+//! Arguments of the commands that read.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Subcommand};
+
+#[derive(Debug, Group)]
+pub(crate) struct Plan {
+    /// The topology file.
+    pub file: PathBuf,
+    /// How many running instances may be moved.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub max_moves: u32,
+    /// The plan as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Status {
+    /// Only this topology.
+    pub topology: Option<String>,
+    /// Stay, and show what changes.
+    #[arg(long, short)]
+    pub watch: bool,
+    /// The status as JSON; with --watch one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Hosts {
+    #[command(subcommand)]
+    pub action: Option<HostAction>,
+    /// The hosts as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For hosts of `lathe up`: they stand for machines, and this is how one is lost.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum HostAction {
+    /// Kills a host with everything on it.
+    Kill { name: String },
+    /// Freezes a host: it says nothing any more, and its tasks go on.
+    Pause { name: String },
+    /// Starts a killed host, or lets a frozen one go on.
+    Resume { name: String },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Logs {
+    /// An instance such as `http.lb#0`, or one of its incarnations such as `http.lb#0.2`.
+    pub instance: String,
+    /// Go on as more is printed.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// The life before this one.
+    #[arg(long, short, conflicts_with = "follow")]
+    pub previous: bool,
+    /// The standard error in place of the standard output.
+    #[arg(long, conflicts_with = "file")]
+    pub stderr: bool,
+    /// Another file: `crash.log`, or the executor's own `stderr`.
+    #[arg(long, value_name = "NAME")]
+    pub file: Option<String>,
+    /// How many bytes of the end are shown first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16 * 1024)]
+    pub bytes: u64,
+    /// Pieces as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Events {
+    /// Go on as more happens.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many of those that have happened are shown first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub last: usize,
+    /// Only what is younger than this, such as `10m`.
+    #[arg(long, value_name = "DURATION")]
+    pub since: Option<String>,
+    /// Only this topology.
+    #[arg(long, value_name = "NAME")]
+    pub topology: Option<String>,
+    /// Events as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Lookup {
+    /// A task such as `http.lb`, or a tag.
+    pub group: String,
+    /// Only the addresses of those that are ready, one a line.
+    #[arg(long, conflicts_with = "json")]
+    pub url: bool,
+    /// The registry to ask [default: one that the scheduler names].
+    #[arg(long, value_name = "URL", env = "LATHE_REGISTRY")]
+    pub registry: Option<String>,
+    /// The group as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Watch {
+    /// A task such as `http.lb`, or a tag.
+    pub group: String,
+    /// The registry to ask [default: one that the scheduler names].
+    #[arg(long, value_name = "URL", env = "LATHE_REGISTRY")]
+    pub registry: Option<String>,
+    /// The group after each change as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Doctor {
+    /// The findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

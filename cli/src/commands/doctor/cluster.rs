@@ -1,0 +1,174 @@
+//! What is reached from here: scheduler, master, hosts, registries, store, and how instances are.
+
+use std::time::Duration;
+
+use lathe_api::rest::{InstanceView, StatusView};
+use lathe_coordination::{Options, Store};
+use serde_json::Value;
+
+use super::{Findings, Level};
+use crate::client::Client;
+use crate::failure::{Failure, chain};
+use crate::find::Found;
+use crate::home::Home;
+use crate::printer::{ago, now_ms};
+
+/// An instance that is on its way is in trouble after so long.
+const ON_ITS_WAY_MS: u64 = 30_000;
+/// The store is on this machine: it answers at once or not at all.
+const STORE_TIME: Duration = Duration::from_secs(2);
+const STORE_SESSION: Duration = Duration::from_secs(5);
+
+pub(super) async fn look(home: &Home, found: &Found, all: &mut Findings) {
+    let status = scheduler(found, all).await;
+    if let Some(status) = &status {
+        master(status, all);
+        hosts(status, all);
+    }
+    registries(found, all).await;
+    if found.endpoints.is_some() {
+        store(home, all).await;
+    }
+    if let Some(status) = &status {
+        instances(&status.instances, all);
+    }
+}
+
+fn failed(check: &'static str, failure: Failure, all: &mut Findings) {
+    all.bad(check, Level::Fail, failure.text, failure.hint.unwrap_or_default());
+}
+
+async fn scheduler(found: &Found, all: &mut Findings) -> Option<StatusView> {
+    let client = match Client::new(found.scheduler.clone(), found.token_file.as_deref()) {
+        Ok(client) => client,
+        Err(failure) => {
+            failed("scheduler", failure, all);
+            return None;
+        }
+    };
+    match client.read::<StatusView>("/v1/status").await {
+        Ok(status) => {
+            all.ok(
+                "scheduler",
+                format!("{} answers, term {}", client.url(), status.scheduler.term),
+            );
+            version("scheduler", &client, all).await;
+            Some(status)
+        }
+        Err(failure) => {
+            failed("scheduler", failure, all);
+            None
+        }
+    }
+}
+
+/// What a daemon says that it is, beside what we are.
+async fn version(check: &'static str, client: &Client, all: &mut Findings) {
+    let own = env!("CARGO_PKG_VERSION");
+    let Ok(document) = client.read::<Value>("/openapi.json").await else { return };
+    let theirs = document["info"]["version"].as_str().unwrap_or_default();
+    if theirs == own {
+        all.ok("versions", format!("the {check} is {theirs} as well"));
+    } else {
+        let text = format!("the {check} is {theirs}, this command is {own}");
+        all.bad("versions", Level::Warn, text, "use binaries of one version");
+    }
+}
+
+fn master(status: &StatusView, all: &mut Findings) {
+    match (&status.scheduler.master, &status.scheduler.waiting_for) {
+        (Some(master), _) if status.scheduler.connected => {
+            all.ok("master", format!("the scheduler is connected to {master}"));
+        }
+        (_, waits) => {
+            let waits = waits.as_deref().unwrap_or("a master");
+            let text = format!("the scheduler waits for {waits}");
+            let hint = "does the master run? Its log, and the scheduler's, say more";
+            all.bad("master", Level::Fail, text, hint);
+        }
+    }
+}
+
+fn hosts(status: &StatusView, all: &mut Findings) {
+    match status.hosts.len() {
+        0 => {
+            let hint = "`lathe hosts` shows those of `lathe up`; `lathe hosts resume NAME` brings \
+                        one back";
+            all.bad("hosts", Level::Fail, "the master lists no host", hint);
+        }
+        number => all.ok("hosts", format!("{number} listed by the master")),
+    }
+}
+
+async fn registries(found: &Found, all: &mut Findings) {
+    let listed = match Client::new(found.scheduler.clone(), None) {
+        Ok(client) => client.read::<Vec<String>>("/v1/registries").await.ok(),
+        Err(_) => None,
+    };
+    let of_up = found.endpoints.as_ref().map(|up| up.registries.clone());
+    let urls = listed.or(of_up).unwrap_or_default();
+    if urls.is_empty() {
+        let hint = "instances and clients find each other by a registry: start `lathe-registry`";
+        all.bad("registry", Level::Fail, "no registry is known", hint);
+    }
+    for url in urls {
+        let client = match Client::registry(url) {
+            Ok(client) => client,
+            Err(failure) => return failed("registry", failure, all),
+        };
+        match client.look("/readyz").await {
+            Ok(status) if status.is_success() => {
+                all.ok("registry", format!("{} is ready", client.url()));
+                version("registry", &client, all).await;
+            }
+            Ok(status) => {
+                let text = format!("{} answers {status}", client.url());
+                all.bad("registry", Level::Fail, text, "it waits for the store; its log says more");
+            }
+            Err(failure) => failed("registry", failure, all),
+        }
+    }
+}
+
+async fn store(home: &Home, all: &mut Findings) {
+    let socket = home.store_socket();
+    let options = Options { session_timeout: STORE_SESSION, connect_timeout: STORE_TIME };
+    match Store::connect(&format!("local:{}", socket.display()), options).await {
+        Ok(store) => {
+            let history = store.history().await.unwrap_or_default();
+            let _ = store.close().await;
+            all.ok("store", format!("{} answers, history {history}", socket.display()));
+        }
+        Err(error) => {
+            let hint = format!("{} says why", home.logs().join("standalone.log").display());
+            all.bad("store", Level::Fail, chain(&error), hint);
+        }
+    }
+}
+
+/// Those that are not as they should be, each by itself.
+fn instances(instances: &[InstanceView], all: &mut Findings) {
+    let now = now_ms();
+    let mut well = 0;
+    for one in instances {
+        let since = now.saturating_sub(one.since_ms);
+        let level = match one.state.as_str() {
+            "waiting" | "unreachable" => Level::Fail,
+            "launching" | "starting" | "killing" if since > ON_ITS_WAY_MS => Level::Warn,
+            _ => {
+                well += 1;
+                continue;
+            }
+        };
+        let name = one.incarnation.as_deref().unwrap_or(&one.instance);
+        let reason = one.reason.as_deref().unwrap_or("no reason is known");
+        let lasting = match one.since_ms {
+            0 => String::new(),
+            since => format!(" for {}", ago(since, now)),
+        };
+        let text = format!("{name} is {}{lasting}: {reason}", one.state);
+        let hint = format!("lathe logs '{}' --stderr", one.instance);
+        all.bad("instances", level, text, hint);
+    }
+    all.ok("instances", format!("{well} of {} are well", instances.len()));
+}

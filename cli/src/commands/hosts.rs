@@ -1,0 +1,166 @@
+//! `lathe hosts`: the machines of the cluster. Those of `lathe up` can be lost and brought back.
+
+use std::collections::BTreeMap;
+
+use lathe_api::rest::HostView;
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Find, HostAction, Hosts};
+use crate::client::{Client, segment};
+use crate::failure::{Failure, OK, REFUSED};
+use crate::find::Found;
+use crate::printer::{Cell, Column, Printer, Row, Table};
+
+const COLUMNS: [Column; 7] = [
+    Column::name("HOST", 12),
+    Column::whole("STATE"),
+    Column::whole("CPUS"),
+    Column::whole("MEMORY"),
+    Column::whole("DISK").or_none(2),
+    Column::whole("PORTS").or_none(1),
+    Column::whole("INSTANCES"),
+];
+
+/// What standalone says of one of its hosts.
+#[derive(Debug, Deserialize)]
+struct Virtual {
+    name: String,
+    state: String,
+    cpus_milli: u64,
+    mem_bytes: u64,
+    disk_bytes: u64,
+    ports: Vec<(u64, u64)>,
+    attributes: BTreeMap<String, String>,
+}
+
+/// One line.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    host: HostView,
+    /// Of a host of `lathe up`; nothing is known of others beyond that the master lists them.
+    state: Option<String>,
+}
+
+pub(crate) async fn run(find: &Find, asked: &Hosts, printer: &Printer) -> Result<u8, Failure> {
+    let found = Found::of(find)?;
+    match &asked.action {
+        None => list(&found, asked.json, printer).await,
+        Some(action) => act(&found, action, printer).await,
+    }
+}
+
+/// Standalone's master, where this home runs one.
+fn standalone(found: &Found) -> Result<Option<Client>, Failure> {
+    let up = found.endpoints.as_ref();
+    up.map(|up| Client::master(up.master.clone(), found.token_file.as_deref())).transpose()
+}
+
+async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failure> {
+    let client = Client::new(found.scheduler.clone(), found.token_file.as_deref())?;
+    let listed: Vec<HostView> = client.read("/v1/hosts").await?;
+    let mut shown: BTreeMap<String, Shown> =
+        listed.into_iter().map(|host| (host.name.clone(), Shown { host, state: None })).collect();
+    if let Some(master) = standalone(found)? {
+        for one in master.read::<Vec<Virtual>>("/standalone/hosts").await? {
+            let Virtual { name, state, attributes, .. } = one;
+            let unlisted = HostView {
+                name: name.clone(),
+                cpus_milli: one.cpus_milli,
+                mem_bytes: one.mem_bytes,
+                disk_bytes: one.disk_bytes,
+                ports: one.ports.iter().map(|(from, to)| to - from + 1).sum(),
+                attributes,
+                instances: Vec::new(),
+            };
+            shown.entry(name).or_insert(Shown { host: unlisted, state: None }).state = Some(state);
+        }
+    }
+    let shown: Vec<Shown> = shown.into_values().collect();
+    if json {
+        printer.json(&shown, true);
+        return Ok(OK);
+    }
+    if shown.is_empty() {
+        printer.data("the master lists no host");
+        return Ok(OK);
+    }
+    printer.data(&printer.table(&Table::new(COLUMNS, shown.iter().map(row).collect())));
+    Ok(OK)
+}
+
+fn row(shown: &Shown) -> Row {
+    let host = &shown.host;
+    let attributes: Vec<String> =
+        host.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Row::new([
+        host.name.as_str().into(),
+        Cell::state(shown.state.as_deref().unwrap_or("listed")),
+        cpus(host.cpus_milli).into(),
+        bytes(host.mem_bytes).into(),
+        bytes(host.disk_bytes).into(),
+        host.ports.to_string().into(),
+        host.instances.len().to_string().into(),
+    ])
+    .with_note(attributes.join(" "))
+}
+
+fn cpus(milli: u64) -> String {
+    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// In the largest unit that keeps it a whole number, as topologies write it.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut number = bytes;
+    let mut unit = 0;
+    while number >= 1024
+        && (number.is_multiple_of(1024) || number >= 10_240)
+        && unit + 1 < units.len()
+    {
+        number /= 1024;
+        unit += 1;
+    }
+    format!("{number}{}", units[unit])
+}
+
+async fn act(found: &Found, action: &HostAction, printer: &Printer) -> Result<u8, Failure> {
+    let Some(master) = standalone(found)? else {
+        let text = "only the virtual hosts of a `lathe up` on this machine are killed, paused and \
+                    resumed by this command";
+        let hint = format!(
+            "the scheduler at {} belongs to no `lathe up` of this home: its hosts are machines",
+            found.scheduler
+        );
+        return Err(Failure::new(text).with_code(REFUSED).with_hint(hint));
+    };
+    let (name, word) = match action {
+        HostAction::Kill { name } => (name, "kill"),
+        HostAction::Pause { name } => (name, "pause"),
+        HostAction::Resume { name } => (name, "resume"),
+    };
+    let path = format!("/standalone/hosts/{}/{word}", segment(name));
+    let host: Virtual = master.post(&path).await?;
+    let then = match action {
+        HostAction::Kill { .. } => "what it ran is started elsewhere, where that is possible",
+        HostAction::Pause { .. } => "it counts as unreachable after a few seconds",
+        HostAction::Resume { .. } => "it takes work as soon as the master has heard of it",
+    };
+    printer.say(&format!("{name} is {}: {then}", host.state));
+    Ok(OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_short_and_exact_where_they_can_be() {
+        assert_eq!([cpus(4000), cpus(500), cpus(1250)], ["4", "0.5", "1.25"]);
+        assert_eq!(bytes(0), "0B");
+        assert_eq!(bytes(8 << 30), "8GiB");
+        assert_eq!(bytes(1536 << 20), "1536MiB");
+        assert_eq!(bytes(33_000_000), "31MiB");
+    }
+}
