@@ -18,6 +18,8 @@ mod client;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 pub mod local;
 mod path;

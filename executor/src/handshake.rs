@@ -155,7 +155,7 @@ async fn pass_on(mut writing: WriteHalf<'_>, mut wishes: watch::Receiver<bool>) 
 }
 
 /// Is this line the word that the program is ready?
-fn hear(line: &[u8]) -> io::Result<bool> {
+pub(crate) fn hear(line: &[u8]) -> io::Result<bool> {
     if line.last() != Some(&b'\n') {
         return Err(io::Error::other("a line that does not end"));
     }

@@ -19,6 +19,8 @@ pub mod sandbox;
 pub mod talk;
 
 pub mod causes;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod plain_http;
 
 #[cfg(test)]

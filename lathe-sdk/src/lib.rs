@@ -35,6 +35,8 @@ pub mod config;
 mod context;
 mod environment;
 mod forward;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 mod live;
 mod log;

@@ -19,7 +19,8 @@ use crate::client::{Base, ClientError, Reply};
 use crate::context::Context;
 use crate::http::{Body, BodyError, chain};
 use crate::random::below;
-use sse::{Event, Parser, SseError};
+pub(crate) use sse::Parser;
+use sse::{Event, SseError};
 
 /// A registry says something each 10 s; one that is silent for three times that is taken for gone.
 const SILENCE: Duration = Duration::from_secs(30);

@@ -20,6 +20,7 @@ use crate::http::chain;
 use crate::live::Follower;
 use crate::task::{Ports, Runnable, Running, Start, TaskError};
 use handshake::Handshake;
+pub(crate) use handshake::asks_to_drain;
 
 /// The version that hand-shakes and the hidden call tell.
 const SDK: &str = env!("CARGO_PKG_VERSION");

@@ -74,7 +74,7 @@ impl Kept {
         self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step(&self, inputs: impl Iterator<Item = Event>) -> Vec<Command> {
+    pub(crate) fn step(&self, inputs: impl Iterator<Item = Event>) -> Vec<Command> {
         let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
         let mut commands = Vec::new();
         for event in inputs {

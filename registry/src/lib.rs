@@ -14,6 +14,8 @@ mod commits;
 pub mod config;
 pub mod directory;
 pub mod driver;
+#[doc(hidden)]
+pub mod fuzz;
 mod link;
 mod metrics;
 mod openapi;

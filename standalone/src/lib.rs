@@ -9,6 +9,8 @@ pub mod cluster;
 pub mod config;
 pub mod driver;
 mod front;
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod http;
 mod link;

@@ -29,6 +29,12 @@ pub(crate) enum Task {
     },
     /// Run the simulation
     Sim(Sim),
+    /// Spoil inputs of one parser for a while; one that breaks it is kept in the corpus
+    Fuzz {
+        /// The target, then --seconds N and --seed S; --write-seeds alone makes seeds anew
+        #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Measure one area and print a row for each figure
     Bench {
         /// The area, such as `path`

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Task::Fix => runs::fix(&root),
         Task::Test { install } => everything::run(&root, *install),
         Task::Sim(sim) => runs::sim(&root, sim),
+        Task::Fuzz { words } => runs::fuzz(&root, words),
         Task::Bench { name, json } => runs::bench(&root, name, *json),
     });
     match done {

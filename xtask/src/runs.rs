@@ -1,4 +1,4 @@
-//! Tasks that are one or two calls of cargo: `fix`, `sim` and `bench`.
+//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz` and `bench`.
 //!
 //! Owns their command lines. It must not know what the called programs do.
 
@@ -24,6 +24,12 @@ pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
         }
     }
     Ok(command.status()?.success())
+}
+
+/// Spoils inputs. With overflow checks and assertions, as the tests have them.
+pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
+    let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-fuzz", "--bin", "fuzz", "--"]);
+    Ok(command.args(words).status()?.success())
 }
 
 /// Measures one area.

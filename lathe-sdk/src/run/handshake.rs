@@ -74,12 +74,17 @@ impl Handshake {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
                 }
-                if serde_json::from_str::<Word>(&line).is_ok_and(|word| word.drain) {
+                if asks_to_drain(&line) {
                     context.drain();
                 }
             }
         });
     }
+}
+
+/// Is this line the word to take nothing new and to end?
+pub(crate) fn asks_to_drain(line: &str) -> bool {
+    serde_json::from_str::<Word>(line).is_ok_and(|word| word.drain)
 }
 
 fn is_early(error: &io::Error) -> bool {
