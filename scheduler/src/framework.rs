@@ -22,6 +22,7 @@ mod offers;
 mod persist;
 mod planning;
 mod questions;
+mod queued;
 mod reconcile;
 pub mod records;
 mod resources;
@@ -47,6 +48,7 @@ use instances::Instances;
 use jobs::Job;
 use offers::Offers;
 use persist::Batches;
+use queued::Queued;
 use reconcile::Reconciling;
 use records::{Recovered, TopologyRecord};
 use standing::Standings;
@@ -131,6 +133,8 @@ pub struct Framework {
     undo: BTreeMap<String, Option<TopologyRecord>>,
     /// A submission that gives way to a repair.
     parked: Option<Job>,
+    /// Submissions that wait for room.
+    queued: Vec<Queued>,
     batches: Batches,
     reconciling: Reconciling,
     /// When each ending incarnation was last told to end.
@@ -168,6 +172,7 @@ impl Framework {
             watchers: Vec::new(),
             undo: BTreeMap::new(),
             parked: None,
+            queued: Vec::new(),
             batches: Batches::default(),
             reconciling: Reconciling::default(),
             kills: BTreeMap::new(),

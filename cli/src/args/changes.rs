@@ -10,9 +10,9 @@ pub(crate) struct Consent {
     /// Do not ask, even where something would be stopped.
     #[arg(long, short)]
     pub yes: bool,
-    /// How long hosts may be waited for, such as `30s`.
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    pub wait: String,
+    /// How long hosts may be waited for [default: 30s]; where it is said, room is waited for too.
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
     /// How many running instances may be moved.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub max_moves: u32,

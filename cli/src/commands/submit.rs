@@ -27,6 +27,8 @@ pub(crate) async fn run(find: &Find, asked: &Submit, printer: &Printer) -> Resul
 pub(crate) struct Order {
     pub yes: bool,
     pub wait_ms: u64,
+    /// Whether it waits for room too.
+    pub queue: bool,
     pub max_moves: u32,
     pub id: String,
     /// Whether Ctrl-C is this submission's own: not where it is a part of something longer.
@@ -35,13 +37,17 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn of(consent: &Consent) -> Result<Self, Failure> {
-        let wait_ms = lathe_topology::parse_duration_ms(&consent.wait).map_err(|error| {
-            Failure::new(format!("--wait `{}`: {error}", consent.wait)).with_code(BAD_INPUT)
+        // 0 is the scheduler's own default.
+        let wait_ms = consent.wait.as_deref().map_or(Ok(0), |wait| {
+            lathe_topology::parse_duration_ms(wait).map_err(|error| {
+                Failure::new(format!("--wait `{wait}`: {error}")).with_code(BAD_INPUT)
+            })
         })?;
         let id = consent.submission_id.clone();
         Ok(Self {
             yes: consent.yes,
             wait_ms,
+            queue: consent.wait.is_some(),
             max_moves: consent.max_moves,
             id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
             alone: true,
@@ -65,7 +71,8 @@ pub(crate) async fn submit(
     upload(client, &built).await?;
     let edit = v1::Edit { what: Some(What::Submission(source.submission(&built))) };
     let mut may_stop = order.yes;
-    if !order.yes {
+    // What waits for room has no plan yet; where it would stop something, it is refused then.
+    if !order.yes && !order.queue {
         let planned = plan::ask(client, source, edit.clone(), order.max_moves, printer).await?;
         if plan::stops(&planned) {
             printer.say(&plan::show(&source.topology.name, &planned));
@@ -82,6 +89,7 @@ pub(crate) async fn submit(
         wait_ms: order.wait_ms,
         submission_id: order.id.clone(),
         may_stop,
+        queue: order.queue,
     };
     let mut calls = client.calls().await?;
     let stream = calls.submit(request).await.map_err(|status| plan::called(&status))?.into_inner();
@@ -131,6 +139,9 @@ pub(crate) async fn follow(
             Some(Event::Waiting(waiting)) => {
                 progress
                     .step(format!("{name}: waiting for offers of {}", waiting.hosts.join(", ")));
+            }
+            Some(Event::Blocked(blocked)) => {
+                progress.step(format!("{name}: waits for room: {}", blocked.sentence));
             }
             Some(Event::Committed(_)) => {
                 committed = true;

@@ -78,6 +78,7 @@ async fn work(
             // The file is what the user wants on their own machine; the plan is shown by `plan`.
             yes: true,
             wait_ms: 0,
+            queue: false,
             max_moves: 0,
             id: uuid::Uuid::new_v4().to_string(),
             alone: false,

@@ -75,6 +75,7 @@ impl v1::scheduler_server::Scheduler for Service {
                 wait_ms: request.wait_ms,
                 id: request.submission_id,
                 may_stop: request.may_stop,
+                queues: request.queue,
             },
         )
         .await
@@ -104,6 +105,7 @@ async fn last_word(answers: &mut mpsc::Receiver<Answer>) -> Result<Outcome, Stat
                 return Ok(Outcome::Refused(refused_to_wire(&refused.verdict, &refused.refusal)));
             }
             Answer::Waiting { .. }
+            | Answer::Blocked { .. }
             | Answer::Committed { .. }
             | Answer::Instance { .. }
             | Answer::Done { .. } => {}
@@ -159,6 +161,7 @@ fn progress_of(answer: Answer) -> progress::Event {
     match answer {
         Answer::Planned(view) => progress::Event::Planned(plan_of(view)),
         Answer::Waiting { hosts } => progress::Event::Waiting(v1::Waiting { hosts }),
+        Answer::Blocked { sentence } => progress::Event::Blocked(v1::Blocked { sentence }),
         Answer::Committed { revision } => progress::Event::Committed(v1::Committed { revision }),
         Answer::Instance { instance, incarnation, host, state, message } => {
             progress::Event::Instance(v1::InstanceChanged {

@@ -56,7 +56,14 @@ fn submit() -> Question {
     let submission =
         Submission { name: "shop".to_owned(), source: String::new(), artifacts: Vec::new() };
     let edit = Edit::Source(submission);
-    Question::Submit { edit, max_moves: 0, wait_ms: 0, id: String::new(), may_stop: false }
+    Question::Submit {
+        edit,
+        max_moves: 0,
+        wait_ms: 0,
+        queues: false,
+        id: String::new(),
+        may_stop: false,
+    }
 }
 
 fn refused(verdict: &str) -> Answer {

@@ -101,10 +101,28 @@ pub struct PlanInput {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Planned(PlanView),
-    Waiting { hosts: Vec<String> },
-    Committed { revision: u64 },
-    Instance { instance: String, incarnation: String, host: String, state: String, message: String },
-    Done { revision: u64, changed: bool, ready: u32 },
+    Waiting {
+        hosts: Vec<String>,
+    },
+    /// It waits for room.
+    Blocked {
+        sentence: String,
+    },
+    Committed {
+        revision: u64,
+    },
+    Instance {
+        instance: String,
+        incarnation: String,
+        host: String,
+        state: String,
+        message: String,
+    },
+    Done {
+        revision: u64,
+        changed: bool,
+        ready: u32,
+    },
     Refused(Refused),
 }
 

@@ -151,6 +151,7 @@ impl Framework {
             self.hosts_due().filter(|_| self.connected()),
             self.repair_deadline(),
             self.standings.next(),
+            self.next_queued().filter(|_| self.job.is_none()),
         ]
         .into_iter()
         .flatten()

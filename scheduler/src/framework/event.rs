@@ -63,9 +63,23 @@ pub enum Event {
 /// What a caller wants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
-    Plan { edit: Edit, max_moves: u32 },
-    Submit { edit: Edit, max_moves: u32, wait_ms: u64, id: String, may_stop: bool },
-    Remove { name: String, id: String },
+    Plan {
+        edit: Edit,
+        max_moves: u32,
+    },
+    Submit {
+        edit: Edit,
+        max_moves: u32,
+        wait_ms: u64,
+        id: String,
+        may_stop: bool,
+        /// Whether it waits for room, as long as it waits for hosts.
+        queues: bool,
+    },
+    Remove {
+        name: String,
+        id: String,
+    },
 }
 
 /// What should be otherwise.

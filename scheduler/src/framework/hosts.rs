@@ -27,6 +27,7 @@ impl Framework {
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
         if self.hosts.len() != known {
             self.repair_not_before_ms = now;
+            self.room_may_have_come(now);
         }
         self.hosts_listed_ms = Some(now);
         self.job_hosts_listed(now, out);

@@ -29,23 +29,21 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// Only to say what would happen.
-    Plan {
-        ask: AskId,
-        target: Accepted,
-        max_moves: u32,
-    },
+    Plan { ask: AskId, target: Accepted, max_moves: u32 },
     Submit {
         ask: AskId,
         target: Accepted,
         max_moves: u32,
         may_stop: bool,
+        /// Whether it waits for room where there is none.
+        queues: bool,
     },
     /// What is wanted and does not run.
     Repair,
 }
 
 impl Purpose {
-    fn ask(&self) -> Option<AskId> {
+    pub(super) fn ask(&self) -> Option<AskId> {
         match self {
             Self::Plan { ask, .. } | Self::Submit { ask, .. } => Some(*ask),
             Self::Repair => None,
@@ -97,6 +95,7 @@ impl Framework {
         if self.job.is_none() {
             self.unpark(now, out);
         }
+        self.tend_queued(now, out);
         if self.repair_trouble.is_some() && self.job.is_none() && !self.is_anything_missing(now) {
             self.repair_trouble = None;
         }
@@ -158,13 +157,17 @@ impl Framework {
         else {
             return;
         };
+        let asker = job.purpose.ask();
         let (word, refusal) = match verdict {
             Verdict::Placed(plan) => return self.carry_out(now, job, &plan, out),
-            Verdict::Blocked(refusal) => ("blocked", refusal),
+            Verdict::Blocked(refusal) => match self.queue(now, job, refusal, out) {
+                Some(refusal) => ("blocked", refusal),
+                None => return,
+            },
             Verdict::Impossible(refusal) => ("impossible", refusal),
             Verdict::Unknown { refusal, .. } => ("unknown", refusal),
         };
-        match job.purpose.ask() {
+        match asker {
             Some(ask) => refuse(ask, word, refusal, out),
             None => {
                 self.repair_trouble = Some(format!("{word}: {}", refusal.sentence));

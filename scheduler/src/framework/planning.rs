@@ -141,7 +141,7 @@ impl Framework {
                 let view = self.view_of(&target, plan);
                 out.push(Command::Answer { ask, answer: Answer::Planned(view) });
             }
-            Purpose::Submit { ask, mut target, max_moves, may_stop } => {
+            Purpose::Submit { ask, mut target, max_moves, may_stop, queues } => {
                 let view = self.view_of(&target, plan);
                 if self.says_nothing_new(&target, &view) {
                     // It may still be on its way: the caller waits for it like the one before.
@@ -161,7 +161,7 @@ impl Framework {
                 }
                 out.push(Command::Answer { ask, answer: Answer::Planned(view.clone()) });
                 target.record.slots = slots_of(plan);
-                let purpose = Purpose::Submit { ask, target, max_moves, may_stop };
+                let purpose = Purpose::Submit { ask, target, max_moves, may_stop, queues };
                 let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
                 let stops = stops_something(&view);
                 self.begin(now, job, plan, stops, out);

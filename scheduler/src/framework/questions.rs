@@ -61,10 +61,10 @@ impl Framework {
                 }
                 Err(refusal) => refuse(ask, "refused", refusal, out),
             },
-            Question::Submit { edit, max_moves, wait_ms, id, may_stop } => {
+            Question::Submit { edit, max_moves, wait_ms, id, may_stop, queues } => {
                 let wait_ms = if wait_ms == 0 { self.config.wait_ms } else { wait_ms };
                 let deadline_ms = asked_ms + wait_ms.min(WAIT_MS_MAX);
-                let asker = Asker { ask, id, may_stop };
+                let asker = Asker { ask, id, may_stop, queues };
                 self.take_edit(now, &edit, &asker, (max_moves, deadline_ms), out);
             }
         }
@@ -91,8 +91,8 @@ impl Framework {
                     Ok(mut target) => {
                         target.record.submission_id.clone_from(&asker.id);
                         target.record.submitted_ms = now;
-                        let Asker { ask, may_stop, .. } = *asker;
-                        let purpose = Purpose::Submit { ask, target, max_moves, may_stop };
+                        let Asker { ask, may_stop, queues, .. } = *asker;
+                        let purpose = Purpose::Submit { ask, target, max_moves, may_stop, queues };
                         self.begin_job(now, purpose, deadline_ms, out);
                     }
                     Err(refusal) => refuse(asker.ask, "refused", refusal, out),

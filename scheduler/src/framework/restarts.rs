@@ -32,12 +32,13 @@ pub(super) struct Marking {
     waits: bool,
 }
 
-/// Who asks, under which id, and whether something may be stopped.
+/// Who asks, under which id, whether something may be stopped, and whether it waits for room.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub(super) ask: AskId,
     pub(super) id: String,
     pub(super) may_stop: bool,
+    pub(super) queues: bool,
 }
 
 impl Framework {

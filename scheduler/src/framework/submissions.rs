@@ -222,6 +222,7 @@ impl Framework {
         };
         self.job_ended(job);
         self.repair_not_before_ms = now;
+        self.room_may_have_come(now);
         if let Some(refusal) = reverting {
             return refuse(ask, "reverted", refusal, out);
         }

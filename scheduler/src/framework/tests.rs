@@ -168,6 +168,7 @@ fn a_task_of_another_topology_is_refused_by_name() {
         edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms: 0,
+        queues: false,
         id: String::new(),
         may_stop: true,
     });
@@ -309,6 +310,7 @@ fn the_same_submission_again_joins_and_undoes_nothing() {
         edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms: 0,
+        queues: false,
         id: "x".to_owned(),
         may_stop: true,
     };
@@ -360,6 +362,7 @@ fn an_absurd_wait_is_cut_and_hurts_nobody() {
         edit: Edit::Source(submission),
         max_moves: 0,
         wait_ms,
+        queues: false,
         id: String::new(),
         may_stop: true,
     });

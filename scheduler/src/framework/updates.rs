@@ -151,6 +151,7 @@ impl Framework {
         }
         self.kills.remove(incarnation);
         self.repair_not_before_ms = now;
+        self.room_may_have_come(now);
         let draft = EventDraft::new("ended", end_text(status));
         self.publish(now, draft.of_life(&topology, &life), out);
     }

@@ -65,6 +65,7 @@ impl Framework {
         self.questions.retain(|(asked, _, _)| *asked != ask);
         self.watchers.retain(|watcher| watcher.ask != ask);
         self.job_asker_left(ask);
+        self.queued_asker_left(ask);
     }
 
     /// Tells callers whose topology has become what they wanted, or will not soon.

@@ -96,6 +96,7 @@ impl Scheduler {
             }),
             max_moves: 0,
             wait_ms: 0,
+            queue: false,
             submission_id: format!("bench-submit-{round}"),
             may_stop: false,
         };

@@ -316,3 +316,41 @@ fn a_slot_of_a_bad_version_that_is_lost_with_its_host_is_tried_again() {
     rig.settle();
     assert_eq!(rig.instances()[0].incarnation.as_deref(), Some("page#0.6"));
 }
+
+fn queued(rig: &mut Rig, name: &str, source: &str, wait_ms: u64) {
+    let edit = Edit::Source(rig.submission_named(name, source));
+    let id = String::new();
+    let queues = true;
+    rig.ask(Question::Submit { edit, max_moves: 0, wait_ms, id, may_stop: true, queues });
+}
+
+/// A host of four processors is full of one of these.
+fn wide(name: &str, count: u32) -> String {
+    page(count).replace("page", name).replace("first", name) + "resources = { cpus = 3.0 }\n"
+}
+
+#[test]
+fn a_blocked_submission_waits_for_room_where_it_asks_to() {
+    let mut rig = Rig::connected(2);
+    rig.submit_named("old", &wide("old", 2));
+    rig.settle();
+    rig.answers.clear();
+    queued(&mut rig, "new", &wide("new", 1), 60_000);
+    assert!(matches!(rig.answers.last(), Some(Answer::Blocked { .. })), "{:?}", rig.answers);
+    rig.ask(Question::Remove { name: "old".to_owned(), id: String::new() });
+    rig.settle();
+    assert_eq!(ids(&rig), ["new#0.1"]);
+}
+
+#[test]
+fn a_blocked_submission_is_refused_with_what_is_missing_when_its_time_is_over() {
+    let mut rig = Rig::connected(1);
+    rig.submit_named("old", &wide("old", 1));
+    rig.settle();
+    let before = rig.writes_seen;
+    queued(&mut rig, "new", &wide("new", 1), 3_000);
+    rig.settle();
+    let (code, text) = refusal(&rig);
+    assert!(code == "LT0202" || text.contains("cpus"), "{code} {text}");
+    assert_eq!(rig.writes_seen, before);
+}

@@ -145,6 +145,10 @@ impl Rig {
     }
 
     pub(super) fn submission(&self, source: &str) -> Submission {
+        self.submission_named("first", source)
+    }
+
+    pub(super) fn submission_named(&self, name: &str, source: &str) -> Submission {
         let artifacts = ["1.0.0", "1.1.0"].map(|version| ArtifactRecord {
             crate_name: "app".to_owned(),
             version: version.to_owned(),
@@ -155,10 +159,15 @@ impl Rig {
             sdk: true,
         });
         Submission {
-            name: "first".to_owned(),
+            name: name.to_owned(),
             source: source.to_owned(),
             artifacts: artifacts.to_vec(),
         }
+    }
+
+    pub(super) fn submit_named(&mut self, name: &str, source: &str) {
+        let edit = Edit::Source(self.submission_named(name, source));
+        self.edit(edit);
     }
 
     pub(super) fn submit(&mut self, source: &str) {
@@ -172,6 +181,7 @@ impl Rig {
             edit: Edit::Source(submission),
             max_moves: 0,
             wait_ms: 0,
+            queues: false,
             id,
             may_stop,
         });
@@ -184,6 +194,7 @@ impl Rig {
             edit: Edit::Source(submission),
             max_moves,
             wait_ms: 0,
+            queues: false,
             id,
             may_stop: true,
         });
@@ -195,7 +206,7 @@ impl Rig {
 
     pub(super) fn edit_as(&mut self, edit: Edit, may_stop: bool, id: &str) {
         let id = id.to_owned();
-        self.ask(Question::Submit { edit, max_moves: 0, wait_ms: 0, id, may_stop });
+        self.ask(Question::Submit { edit, max_moves: 0, wait_ms: 0, queues: false, id, may_stop });
     }
 
     pub(super) fn ask(&mut self, question: Question) {

@@ -92,6 +92,7 @@ pub(super) fn events(bytes: &[u8]) {
         wait_ms: 0,
         id: String::new(),
         may_stop: false,
+        queues: false,
     };
     rig.step(Event::Asked { ask: AskId(1), question });
     for record in records(bytes).into_iter().take(64) {

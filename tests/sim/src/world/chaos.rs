@@ -145,6 +145,7 @@ impl World {
                 edit: Edit::Source(impossible()),
                 max_moves: 0,
                 wait_ms: 0,
+                queues: false,
                 id: id.clone(),
                 may_stop: true,
             },
@@ -158,6 +159,7 @@ impl World {
                     edit: Edit::Source(submission(&mut self.users, name)),
                     max_moves: 0,
                     wait_ms: 0,
+                    queues: false,
                     id: id.clone(),
                     may_stop: true,
                 }

@@ -55,6 +55,7 @@ impl World {
             }
             Answer::Planned(_)
             | Answer::Waiting { .. }
+            | Answer::Blocked { .. }
             | Answer::Instance { .. }
             | Answer::Done { .. } => {}
         }
