@@ -6,6 +6,7 @@
 //! trace, byte for byte.
 
 pub mod draw;
+pub mod drill;
 pub mod executors;
 pub mod oracle;
 pub mod spec;

@@ -9,6 +9,10 @@ mod outcome;
 
 use case::Case;
 
+pub(crate) use blocks::hosts;
+pub(crate) use case::Source;
+pub(crate) use outcome::{findings, reason, weighed};
+
 /// The page with its outcome blocks as they come out now.
 ///
 /// # Errors

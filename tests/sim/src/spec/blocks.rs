@@ -41,7 +41,7 @@ pub(super) struct Ask {
 
 /// `h1 @rack=r1 cpus=4`, or `h1..h9 …` for several alike. What is not said is 4 cpus, 8 GiB of
 /// memory, 16 GiB of disk and a thousand ports.
-pub(super) fn hosts(body: &[&str]) -> Result<Vec<Host>, String> {
+pub(crate) fn hosts(body: &[&str]) -> Result<Vec<Host>, String> {
     let mut hosts = Vec::new();
     for line in body {
         let mut words = line.split_whitespace();

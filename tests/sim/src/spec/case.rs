@@ -20,12 +20,23 @@ const UNNAMED: &str = "page";
 const PRELUDE: &str = "defaults = { version = \"1.0.0\", task = \"my::Task\" }\n";
 
 /// What one text of a topology came to.
-pub(super) struct Source {
-    pub(super) name: String,
+pub(crate) struct Source {
+    pub(crate) name: String,
     /// What the block's first line counts as: 0 where a line stands before it.
     pub(super) first_line: usize,
-    pub(super) text: String,
-    pub(super) read: Result<Checked, Vec<Diagnostic>>,
+    pub(crate) text: String,
+    pub(crate) read: Result<Checked, Vec<Diagnostic>>,
+}
+
+impl Source {
+    /// Reads a topology that may go without `[defaults]`.
+    pub(crate) fn new(name: &str, lines: &[&str]) -> Self {
+        let bare = lines.join("\n") + "\n";
+        let whole = lines.iter().any(|line| line.trim() == "[defaults]");
+        let text = if whole { bare } else { format!("{PRELUDE}{bare}") };
+        let read = parse(name, &text);
+        Self { name: name.to_owned(), first_line: usize::from(whole), text, read }
+    }
 }
 
 /// The blocks that hold now.
@@ -65,11 +76,7 @@ impl Case {
     }
 
     fn topology(&mut self, name: &str, body: &[&str], before: bool) {
-        let bare = body.join("\n") + "\n";
-        let whole = body.iter().any(|line| line.trim() == "[defaults]");
-        let text = if whole { bare } else { format!("{PRELUDE}{bare}") };
-        let read = parse(name, &text);
-        let source = Source { name: name.to_owned(), first_line: usize::from(whole), text, read };
+        let source = Source::new(name, body);
         let place = if before { &mut self.before } else { &mut self.wanted };
         place.insert(name.to_owned(), source);
     }

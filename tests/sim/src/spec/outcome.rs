@@ -12,7 +12,7 @@ use lathe_topology::{
 use super::case::Source;
 
 /// What is said of a topology's text, one line a finding.
-pub(super) fn findings(source: &Source) -> Vec<String> {
+pub(crate) fn findings(source: &Source) -> Vec<String> {
     let (said, refused) = match &source.read {
         Ok(checked) => (&checked.warnings, false),
         Err(findings) => (findings, true),
@@ -181,7 +181,8 @@ fn refused(word: &str, refusal: &Refusal, sources: &[&Source]) -> Vec<String> {
     lines
 }
 
-fn reason(reason: &Reason, sources: &[&Source]) -> String {
+/// A reason of a refusal, with its line where its topology is given.
+pub(crate) fn reason(reason: &Reason, sources: &[&Source]) -> String {
     let place = reason.span.as_ref().zip(reason.topology.as_ref()).and_then(|(span, name)| {
         let source = sources.iter().find(|source| source.name == *name)?;
         Some(format!(" (line {})", line_of(source, span.start)))
@@ -191,7 +192,7 @@ fn reason(reason: &Reason, sources: &[&Source]) -> String {
 }
 
 /// Every host with what keeps the instance away, or its points rule by rule.
-pub(super) fn weighed(all: &[Weighed]) -> Vec<String> {
+pub(crate) fn weighed(all: &[Weighed]) -> Vec<String> {
     let mut lines = Vec::new();
     for one in all {
         let here = if one.here { ", where it runs" } else { "" };
