@@ -10,8 +10,10 @@ use clap_complete::Shell;
 
 use crate::printer::Colour;
 
-pub(crate) use changes::{Consent, Remove, Submit};
-pub(crate) use reads::{Doctor, Events, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch};
+pub(crate) use changes::{Consent, Pause, Remove, Restart, Rollback, Scale, Set, Submit};
+pub(crate) use reads::{
+    Doctor, Events, Explain, History, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch,
+};
 
 /// Runs services and data tasks on a cluster, as one topology file describes them.
 #[derive(Debug, Parser)]
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Submit(Submit),
     /// Shows what runs where.
     Status(Status),
+    /// Says why an instance is where it is, or why it waits.
+    Explain(Explain),
     /// Shows the hosts; can lose, freeze and bring back those of `lathe up`.
     Hosts(Hosts),
     /// Shows what an instance has printed.
@@ -69,6 +73,20 @@ pub(crate) enum Command {
     Lookup(Lookup),
     /// Follows who belongs to a task or a tag.
     Watch(Watch),
+    /// Changes how many instances of a task there are.
+    Scale(Scale),
+    /// Changes one of the author's own keys, which reaches running instances without a restart.
+    Set(Set),
+    /// Starts an instance anew, or those of a task or a topology one after another.
+    Restart(Restart),
+    /// Lets nothing of a topology be replaced by other contents; what ends is still healed.
+    Pause(Pause),
+    /// Lets a paused topology go on.
+    Resume(Pause),
+    /// Shows what a topology said before.
+    History(History),
+    /// Goes back to what a topology said before.
+    Rollback(Rollback),
     /// Ends all instances of a topology and forgets it.
     Remove(Remove),
     /// Looks at everything that this command needs, and says what is wrong.

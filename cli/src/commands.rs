@@ -1,19 +1,27 @@
 //! One file for each command.
 
+mod carry;
 mod check;
 mod doctor;
 mod events;
+mod history;
 mod hosts;
 mod logs;
 mod manual;
 mod new;
+mod pause;
 mod plan;
 mod registry;
 mod remove;
+mod restart;
+mod rollback;
+mod scale;
+mod set;
 mod source;
 mod status;
 mod submit;
 mod up;
+mod why;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
@@ -29,11 +37,19 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::Plan(plan) => plan::run(&find, &plan, printer).await,
         Command::Submit(submit) => submit::run(&find, &submit, printer).await,
         Command::Status(status) => status::run(&find, &status, printer).await,
+        Command::Explain(asked) => why::run(&find, &asked.what, asked.json, printer).await,
         Command::Hosts(hosts) => hosts::run(&find, &hosts, printer).await,
         Command::Logs(logs) => logs::run(&find, &logs, printer).await,
         Command::Events(events) => events::run(&find, &events, printer).await,
         Command::Lookup(lookup) => registry::lookup(&find, &lookup, printer).await,
         Command::Watch(watch) => registry::watch(&find, &watch, printer).await,
+        Command::Scale(scale) => scale::run(&find, &scale, printer).await,
+        Command::Set(set) => set::run(&find, &set, printer).await,
+        Command::Restart(restart) => restart::run(&find, &restart, printer).await,
+        Command::Pause(pause) => pause::run(&find, &pause, true, printer).await,
+        Command::Resume(pause) => pause::run(&find, &pause, false, printer).await,
+        Command::History(history) => history::run(&find, &history, printer).await,
+        Command::Rollback(rollback) => rollback::run(&find, &rollback, printer).await,
         Command::Remove(remove) => remove::run(&find, &remove, printer).await,
         Command::Doctor(doctor) => doctor::run(&find, &doctor, printer).await,
         Command::Completions { shell } => Ok(manual::completions(shell, printer)),

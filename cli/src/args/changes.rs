@@ -10,6 +10,9 @@ pub(crate) struct Consent {
     /// Do not ask, even where something would be stopped.
     #[arg(long, short)]
     pub yes: bool,
+    /// Show the plan, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// How long hosts may be waited for [default: 30s]; where it is said, room is waited for too.
     #[arg(long, value_name = "DURATION")]
     pub wait: Option<String>,
@@ -25,6 +28,59 @@ pub(crate) struct Consent {
 pub(crate) struct Submit {
     /// The topology file.
     pub file: PathBuf,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Scale {
+    /// The task, such as `http.lb`.
+    pub task: String,
+    /// How many instances of it there are to be.
+    pub number: u32,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Set {
+    /// The task, such as `http.lb`.
+    pub task: String,
+    /// One of the author's own keys.
+    pub key: String,
+    /// Its value, as TOML or JSON has it: `7`, `true`, `"text"`, `[90, 10]`.
+    #[arg(required_unless_present = "unset", allow_hyphen_values = true)]
+    pub value: Option<String>,
+    /// Take the key away.
+    #[arg(long, conflicts_with = "value")]
+    pub unset: bool,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Rollback {
+    /// Name of the topology.
+    pub topology: String,
+    /// The revision to go back to [default: the one before the present one].
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Restart {
+    /// An instance such as `http.lb#2`, a task such as `http.lb`, or a topology.
+    pub what: String,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Pause {
+    /// Name of the topology.
+    pub topology: String,
     #[command(flatten)]
     pub consent: Consent,
 }

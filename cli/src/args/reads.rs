@@ -11,6 +11,9 @@ pub(crate) struct Plan {
     /// How many running instances may be moved.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub max_moves: u32,
+    /// Name what stays, too.
+    #[arg(long, conflicts_with = "json")]
+    pub all: bool,
     /// The plan as JSON.
     #[arg(long)]
     pub json: bool,
@@ -115,6 +118,24 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "URL", env = "LATHE_REGISTRY")]
     pub registry: Option<String>,
     /// The group after each change as JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Explain {
+    /// An instance such as `http.lb#2`.
+    pub what: String,
+    /// What is known of it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct History {
+    /// Name of the topology.
+    pub topology: String,
+    /// The revisions as JSON.
     #[arg(long)]
     pub json: bool,
 }

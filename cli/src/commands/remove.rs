@@ -3,7 +3,8 @@
 use lathe_api::rest::StatusView;
 use lathe_api::v1;
 
-use super::{plan, submit};
+use super::carry::{End, follow};
+use super::plan;
 use crate::args::{Find, Remove};
 use crate::client::Client;
 use crate::failure::{Failure, OK, REFUSED};
@@ -32,6 +33,13 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
     };
     let mut calls = client.calls().await?;
     let stream = calls.remove(request).await.map_err(|status| plan::called(&status))?.into_inner();
-    submit::follow(stream, None, &asked.topology, true, printer).await?;
-    Ok(OK)
+    match follow(stream, &asked.topology, "removing", true, printer).await? {
+        End::Done(_) => {
+            printer.say(&format!("{}: removed", asked.topology));
+            Ok(OK)
+        }
+        End::Refused(refused) => {
+            Err(Failure::new(refused.sentence).with_code(REFUSED).with_hint(refused.hint))
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lathe_api::door::{Key, Tokens};
 use lathe_api::rest::{Endpoints, StatusView};
 
+use super::carry::Order;
 use super::source::Source;
 use super::{status, submit};
 use crate::args::{Find, Up};
@@ -74,9 +75,10 @@ async fn work(
     printer.say(&format!("cluster: {hosts} virtual hosts, scheduler {}", endpoints.scheduler));
     let mut code = OK;
     if let Some(source) = source {
-        let order = submit::Order {
+        let order = Order {
             // The file is what the user wants on their own machine; the plan is shown by `plan`.
             yes: true,
+            dry_run: false,
             wait_ms: 0,
             queue: false,
             max_moves: 0,
