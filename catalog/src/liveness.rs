@@ -82,6 +82,8 @@ struct Pulse {
     heard_ms: Option<u64>,
     /// What the last beat said of itself.
     said: State,
+    /// Whether it was heard here since the catalog shows its state.
+    heard_since: bool,
 }
 
 impl Pulse {
@@ -116,7 +118,15 @@ impl Liveness {
             before: None,
             heard_ms: None,
             said: entry.state,
+            heard_since: false,
         });
+        // Another registry has heard a suspect: it beats there now, and the silence here says
+        // nothing any more.
+        let back = pulse.shown == State::Suspect && entry.state != State::Suspect;
+        if back && !pulse.heard_since {
+            pulse.heard_ms = None;
+        }
+        pulse.heard_since &= pulse.shown == entry.state;
         pulse.shown = entry.state;
         if entry.state != State::Suspect {
             pulse.before = Some((entry.state, entry.reason.clone()));
@@ -139,6 +149,7 @@ impl Liveness {
         let pulse = self.pulses.get_mut(incarnation)?;
         pulse.heard_ms = Some(pulse.heard_ms.map_or(now_ms, |heard| heard.max(now_ms)));
         pulse.said = said;
+        pulse.heard_since = true;
         (pulse.shown == State::Suspect).then(|| pulse.back(incarnation))
     }
 

@@ -55,6 +55,29 @@ fn a_beat_gives_back_the_state_from_before_with_its_reason() {
 }
 
 #[test]
+fn who_is_brought_back_by_another_registry_is_not_suspected_here_again() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", State::Ready);
+    assert_eq!(suspects(&liveness.findings(3000)), ["a#0.1"]);
+    liveness.observe(&entry("a#0.1", State::Suspect));
+    liveness.observe(&entry("a#0.1", State::Ready));
+    assert!(liveness.findings(9000).wanted.is_empty());
+    // Heard here again, its silence counts here again.
+    liveness.beat(10_000, "a#0.1", State::Ready);
+    assert_eq!(suspects(&liveness.findings(13_000)), ["a#0.1"]);
+}
+
+#[test]
+fn who_is_heard_here_and_falls_silent_at_once_is_suspect_again() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.observe(&entry("a#0.1", State::Suspect));
+    assert!(liveness.beat(4000, "a#0.1", State::Ready).is_some());
+    liveness.observe(&entry("a#0.1", State::Ready));
+    assert_eq!(suspects(&liveness.findings(7000)), ["a#0.1"]);
+}
+
+#[test]
 fn a_suspect_of_an_earlier_registry_comes_back_as_it_says() {
     let mut liveness = liveness(0);
     liveness.observe(&entry("a#0.1", State::Suspect));
