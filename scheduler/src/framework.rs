@@ -296,7 +296,9 @@ impl Framework {
         if was_up {
             self.publish(now, EventDraft::new("disconnected", reason), out);
         }
-        out.push(Command::Subscribe { framework_id: self.framework_id.clone() });
+        // A leader of the past would take the subscription away from its successor.
+        let subscribe = Command::Subscribe { framework_id: self.framework_id.clone() };
+        self.once_leading(vec![subscribe], out);
     }
 
     fn refused(&mut self, message: &str, removed: bool, out: &mut Vec<Command>) {

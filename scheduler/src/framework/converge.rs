@@ -126,9 +126,10 @@ impl Framework {
             grace_ms: life.grace_ms,
         });
         self.kills.insert(incarnation.clone(), now);
-        // Nothing changes where it is told again, or where nobody may hear it.
+        // Nothing changes where it is told again, or where nobody may hear it; but its record may
+        // still be on its way, and another may lead by now.
         if matches!(life.phase, Phase::Killing | Phase::Unreachable) {
-            out.push(call);
+            self.once_leading(vec![call], out);
             return;
         }
         life.phase = Phase::Killing;

@@ -74,6 +74,12 @@ impl Framework {
         }
     }
 
+    /// Commands that are the leader's alone, and that no record of their own goes before: they leave
+    /// once the store has said, to a write of nothing under the term, that this one still leads.
+    pub(super) fn once_leading(&mut self, commands: Vec<Command>, out: &mut Vec<Command>) {
+        self.persist(Vec::new(), Then::Do(commands), out);
+    }
+
     /// The writes that bring the store's picture of one instance up to date: its record, the
     /// catalog's entry of `incarnation`, and the task's record that carries the group's version.
     pub(super) fn instance_writes(&mut self, id: &InstanceId, incarnation: &str) -> Vec<Write> {

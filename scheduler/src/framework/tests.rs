@@ -226,7 +226,37 @@ fn a_task_that_the_store_does_not_list_is_ended() {
     let mut rig = Rig::running(&page(1));
     rig.step(Event::StatusArrived(rig.status("page#0.77", TaskState::Running, Some(3))));
     let stray = |command: &Command| matches!(command, Command::Call(Call::KillStray { task_id, .. }) if task_id == "page#0.77");
+    // It may be a successor's: first the store says that this one still leads.
+    assert!(!rig.seen.iter().any(stray));
+    rig.write_all();
     assert!(rig.seen.iter().any(stray));
+}
+
+#[test]
+fn a_leader_of_the_past_does_not_take_the_subscription_back() {
+    let mut rig = Rig::running(&page(1));
+    rig.seen.clear();
+    rig.step(Event::Disconnected { reason: "gone".to_owned() });
+    let subscribes = |command: &Command| matches!(command, Command::Subscribe { .. });
+    assert!(!rig.seen.iter().any(subscribes));
+    rig.step(Event::TermLost { reason: "another leads".to_owned() });
+    assert!(!rig.seen.iter().any(subscribes));
+    assert!(rig.seen.iter().any(|command| matches!(command, Command::Stop { .. })));
+}
+
+#[test]
+fn a_kill_that_is_repeated_does_not_overtake_its_record() {
+    let mut rig = Rig::running(&page(1));
+    rig.ask(Question::Remove { name: "first".to_owned(), id: String::new() });
+    let (batch, _) = rig.writes.pop_front().expect("the removal is written");
+    rig.step(Event::Persisted(batch));
+    // The store falls silent with the record of the kill on its way.
+    rig.to_end.clear();
+    rig.now += 20_000;
+    rig.step(Event::TimePassed);
+    assert!(rig.to_end.is_empty(), "{:?}", rig.to_end);
+    rig.write_all();
+    assert!(rig.to_end.contains(&"page#0.1".to_owned()), "{:?}", rig.to_end);
 }
 
 #[test]

@@ -50,17 +50,21 @@ impl Framework {
         }
     }
 
-    /// A task that the store does not list. While it is not recovered nothing is a stray; `step`
-    /// sees to that by not subscribing before.
+    /// A task that the store did not list and that was not launched since. While it is not
+    /// recovered nothing is a stray; `step` sees to that by not subscribing before. A leader of the
+    /// past must not take its successor's tasks for strays.
     fn stray(&mut self, status: &Status, out: &mut Vec<Command>) {
-        self.once_durable(acknowledgement(status).into_iter().collect(), out);
+        let mut commands: Vec<Command> = acknowledgement(status).into_iter().collect();
         let lives =
             matches!(status.state, TaskState::Staging | TaskState::Starting | TaskState::Running);
         if lives && self.recovered {
-            out.push(Command::Call(Call::KillStray {
+            commands.push(Command::Call(Call::KillStray {
                 task_id: status.task_id.clone(),
                 agent: status.agent.clone(),
             }));
+        }
+        if !commands.is_empty() {
+            self.once_leading(commands, out);
         }
     }
 

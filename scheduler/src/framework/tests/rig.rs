@@ -28,7 +28,7 @@ pub(super) struct Rig {
     pub(super) seen: Vec<Command>,
     pub(super) answers: Vec<Answer>,
     pub(super) writes_seen: usize,
-    writes: VecDeque<(BatchId, Vec<Write>)>,
+    pub(super) writes: VecDeque<(BatchId, Vec<Write>)>,
     /// Launched incarnations that were told nothing yet, and to be ended.
     launched: Vec<String>,
     pub(super) to_end: Vec<String>,
