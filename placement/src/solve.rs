@@ -61,7 +61,8 @@ pub(crate) fn polish(state: &mut State<'_>, budget: &mut Budget) {
     budget.give(&share);
 }
 
-/// No plan has more points than this: every `prefer` met, no cost that can be avoided.
+/// No plan has more points than this: every `prefer` met that has a carrier beside its holder at all,
+/// every instance on the best host for it, no cost that can be avoided.
 pub(crate) fn bound(model: &Model) -> i64 {
     use crate::model::Says;
     let held = |holder: usize| -> i64 {
@@ -71,18 +72,29 @@ pub(crate) fn bound(model: &Model) -> i64 {
             |group| group.at.iter().map(|(_, count)| i64::from(*count)).sum(),
         )
     };
+    let live = |profile: usize| {
+        let ending = profile.checked_sub(model.kinds.len()).map(|at| model.fixed[at].ending);
+        if ending == Some(true) { 0 } else { held(profile) }
+    };
     let rules: i64 = model
         .rules
         .iter()
         .map(|rule| match rule.says {
-            Says::Prefer(weight) => weight * held(rule.holder),
+            Says::Prefer(weight) => {
+                let carriers: i64 = model.tags[rule.tag].profiles.iter().map(|&at| live(at)).sum();
+                if carriers > i64::from(rule.own) { weight * held(rule.holder) } else { 0 }
+            }
             _ => 0,
         })
         .sum();
     let points: i64 = model
         .kinds
         .iter()
-        .map(|kind| kind.points.iter().max().copied().unwrap_or(0) * i64::from(kind.most))
+        .map(|kind| {
+            let places = kind.points.iter().zip(kind.allowed.iter().zip(&kind.runs));
+            let open = places.filter(|(_, (allowed, runs))| **allowed || **runs > 0);
+            open.map(|(points, _)| *points).max().unwrap_or(0) * i64::from(kind.most)
+        })
         .sum();
     rules + points + model.base_score
 }

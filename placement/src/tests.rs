@@ -290,3 +290,21 @@ fn options_survive_json() {
     let text = serde_json::to_string(&options).unwrap();
     assert_eq!(serde_json::from_str::<crate::Options>(&text).unwrap(), options);
 }
+
+#[test]
+fn what_can_never_be_gained_is_not_in_the_bound() {
+    let bound = |case: &Case| case.placed().bound;
+    let dangling = Case::new(cluster(2), &[task("a", 3, &[], &["prefer nobody"])]);
+    assert_eq!(bound(&dangling), Some(0));
+    let alone = Case::new(cluster(2), &[task("a", 1, &[], &["prefer a"])]);
+    assert_eq!(bound(&alone), Some(0), "it is no carrier for itself");
+    let two = Case::new(cluster(2), &[task("a", 2, &[], &["prefer a"])]);
+    assert_eq!(bound(&two), Some(100));
+    let disks = with_attribute(cluster(2), "disk", &["ssd", "hdd"]);
+    let away = task("a", 1, &[], &["prefer @disk=ssd", "always @disk=hdd"]);
+    assert_eq!(bound(&Case::new(disks, &[away])), Some(0), "no such host is open to it");
+    let mut ending = runs("o", &task("b", 1, &[], &[]), 0, "h1");
+    ending.keep = false;
+    let gone = Case::new(cluster(2), &[task("a", 1, &[], &["prefer b"])]).running(&[ending]);
+    assert_eq!(bound(&gone), Some(0));
+}

@@ -45,7 +45,10 @@ impl Framework {
 
     fn scheduler_view(&self) -> SchedulerView {
         let (master, waiting_for) = match &self.connection {
-            Connection::Up { master } => (Some(master.clone()), self.repair_trouble.clone()),
+            Connection::Up { master } => {
+                let place = |why: &String| format!("a place for what is missing ({why})");
+                (Some(master.clone()), self.repair_trouble.as_ref().map(place))
+            }
             Connection::Down { reason } => (None, Some(format!("a master: {reason}"))),
         };
         SchedulerView {

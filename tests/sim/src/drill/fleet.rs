@@ -4,22 +4,23 @@
 //! Owns the clock. Everything on its way takes a millisecond and a write takes two, so nothing is
 //! left to chance. Must not know commands or how anything is shown.
 
+mod wire;
+
 use std::collections::BTreeMap;
 
-use lathe_api::door::Key;
 use lathe_api::rest::{EventView, StatusView};
-use lathe_mesos::v1::scheduler::call;
 use lathe_placement::Host as Described;
-use lathe_scheduler::framework::command::{Answer, Call, Command};
+use lathe_scheduler::framework::command::{Answer, Command};
 use lathe_scheduler::framework::event::{Event, Question};
-use lathe_scheduler::framework::ids::{AskId, BatchId, FrameworkId};
+use lathe_scheduler::framework::ids::{AskId, BatchId};
 use lathe_scheduler::framework::records::{Phase, Write};
 use lathe_scheduler::framework::{Config, Framework};
-use lathe_scheduler::mesos_calls::{Identity, event_of, hosts_of};
-use lathe_standalone::cluster::{self, Cluster, HostName, RequestId, StreamId};
+use lathe_scheduler::mesos_calls::{Identity, hosts_of};
+use lathe_standalone::cluster::{self, Cluster, StreamId};
 
 use super::hosts::{Fault, Hosts, Later};
 use crate::store::Store;
+use wire::identity;
 
 /// The drills' moment 0, in milliseconds.
 const BEGIN_MS: u64 = 1_000_000;
@@ -222,86 +223,6 @@ impl Fleet {
         }
     }
 
-    fn subscribe(&mut self, id: Option<&FrameworkId>) {
-        self.close_stream();
-        let mut made = self
-            .identity
-            .call_of(&id.cloned().unwrap_or(FrameworkId(String::new())), Call::ReconcileAll);
-        made.reconcile = None;
-        made.framework_id = id.map(|id| lathe_mesos::v1::FrameworkId { value: id.0.clone() });
-        made.r#type = Some(call::Type::Subscribe.into());
-        made.subscribe = Some(call::Subscribe {
-            framework_info: self.identity.framework_info(id),
-            ..call::Subscribe::default()
-        });
-        let event = self.called(None, made);
-        self.schedule(1, Coming::Connects { life: self.life, event: Box::new(event) });
-    }
-
-    fn called(
-        &mut self,
-        stream: Option<StreamId>,
-        call: lathe_mesos::v1::scheduler::Call,
-    ) -> cluster::Event {
-        self.made += 1;
-        let request = RequestId(self.made);
-        cluster::Event::SchedulerCalled { request, principal: None, stream, call: Box::new(call) }
-    }
-
-    fn close_stream(&mut self) {
-        if let Some(stream) = self.stream.take() {
-            self.step_master(cluster::Event::StreamClosed { stream });
-        }
-    }
-
-    fn call(&mut self, call: Call) {
-        let id = self.framework.as_ref().and_then(|f| f.status().scheduler.framework_id);
-        let (Some(stream), Some(id)) = (self.stream.clone(), id) else { return };
-        let made = self.identity.call_of(&FrameworkId(id), call);
-        let event = self.called(Some(stream), made);
-        self.schedule(1, Coming::Master(Box::new(event)));
-    }
-
-    fn step_master(&mut self, event: cluster::Event) {
-        let mut commands = Vec::new();
-        self.master.step(self.now, event, &mut commands);
-        for command in commands {
-            self.master_says(command);
-        }
-    }
-
-    fn master_says(&mut self, command: cluster::Command) {
-        match command {
-            cluster::Command::Answer { answer, .. } => {
-                if let cluster::Answer::Subscribed { stream } = answer {
-                    self.stream = Some(stream);
-                }
-            }
-            cluster::Command::Send { stream, event } if self.stream.as_ref() == Some(&stream) => {
-                if let Some(event) = event_of(*event, &self.identity.role, "master") {
-                    self.tell(event);
-                }
-            }
-            cluster::Command::Close { stream } if self.stream.as_ref() == Some(&stream) => {
-                self.stream = None;
-                let reason = "the master closed the stream".to_owned();
-                self.tell(Event::Disconnected { reason });
-            }
-            cluster::Command::Send { .. } | cluster::Command::Close { .. } => {}
-            cluster::Command::Host { host, command } => self.host_told(&host, command),
-        }
-    }
-
-    fn host_told(&mut self, host: &HostName, command: cluster::HostCommand) {
-        let Some(at) = self.hosts.find(&host.0).filter(|at| self.hosts.all[*at].up) else { return };
-        let fault = match &command {
-            cluster::HostCommand::Deliver { executor, .. } => self.fault_of(&executor.executor_id),
-            _ => None,
-        };
-        let steps = self.hosts.told(at, command, fault);
-        self.later(steps);
-    }
-
     fn fault_of(&self, incarnation: &str) -> Option<Fault> {
         let record = self.store.instance_of(incarnation)?;
         let mut lives = record.lives.iter();
@@ -387,18 +308,5 @@ impl Fleet {
     /// How many writes were made so far.
     pub(super) fn writes(&self) -> u64 {
         self.store.commits
-    }
-}
-
-fn identity() -> Identity {
-    Identity {
-        name: "lathe".to_owned(),
-        role: "lathe".to_owned(),
-        user: "root".to_owned(),
-        hostname: "drill".to_owned(),
-        principal: None,
-        webui_url: None,
-        executor_url: "http://127.0.0.1:2/executor".to_owned(),
-        key: Key::from_bytes(b"a key for drills only"),
     }
 }
