@@ -1,7 +1,11 @@
 //! The one place where wire messages and domain values meet.
 
-use lathe_placement::Refusal;
+use std::collections::BTreeMap;
 
+use lathe_placement::Refusal;
+use lathe_topology::{Health, Probe};
+
+use crate::rest::{HealthSpec, ProbeSpec};
 use crate::v1;
 
 /// A refusal as it crosses the wire.
@@ -22,5 +26,31 @@ pub fn refused_to_wire(verdict: &str, refusal: &Refusal) -> v1::Refusal {
         sentence: refusal.sentence.clone(),
         hint: refusal.hint.clone(),
         reasons: reasons.collect(),
+    }
+}
+
+/// A health check for one instance, whose ports have numbers.
+#[must_use]
+pub fn health_to_wire(health: &Health, ports: &BTreeMap<String, u16>) -> HealthSpec {
+    // A checked topology names ports of the task only.
+    let number = |name: &str| ports.get(name).copied().unwrap_or_default();
+    match health {
+        Health::None => HealthSpec::None,
+        Health::Beat { interval_ms, timeout_ms } => {
+            HealthSpec::Beat { interval_ms: *interval_ms, timeout_ms: *timeout_ms }
+        }
+        Health::Probe { probe, interval_ms, timeout_ms, failures, grace_ms } => HealthSpec::Probe {
+            probe: match probe {
+                Probe::Http { port, path } => {
+                    ProbeSpec::Http { port: number(port), path: path.clone() }
+                }
+                Probe::Tcp { port } => ProbeSpec::Tcp { port: number(port) },
+                Probe::Command { command } => ProbeSpec::Command { command: command.clone() },
+            },
+            interval_ms: *interval_ms,
+            timeout_ms: *timeout_ms,
+            failures: *failures,
+            grace_ms: *grace_ms,
+        },
     }
 }

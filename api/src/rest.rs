@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 pub use lathe_catalog::{Entry, GroupView};
+use lathe_topology::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,55 @@ pub struct LaunchSpec {
     pub sdk: bool,
     /// Whether answers name the instance that served them.
     pub served_by: bool,
+    /// How it is found out that it hangs. Schedulers of before say nothing: `HealthSpec::usual`.
+    #[serde(default)]
+    pub health: Option<HealthSpec>,
+}
+
+impl LaunchSpec {
+    /// What was said of its health, or what usually holds.
+    #[must_use]
+    pub fn health(&self) -> HealthSpec {
+        self.health.clone().unwrap_or_else(|| HealthSpec::usual(self.sdk))
+    }
+}
+
+/// How an executor finds out that its instance does not do its work any more. Times are
+/// milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthSpec {
+    /// Not at all.
+    None,
+    /// The program says each `interval_ms` that it lives, and hangs after `timeout_ms` of silence.
+    Beat { interval_ms: u64, timeout_ms: u64 },
+    /// It is asked each `interval_ms`. When `failures` in a row fail it is ended; in the first
+    /// `grace_ms` none of them counts.
+    Probe { probe: ProbeSpec, interval_ms: u64, timeout_ms: u64, failures: u32, grace_ms: u64 },
+}
+
+impl HealthSpec {
+    /// What holds where nothing is said: the SDK beats, of others nothing is known.
+    #[must_use]
+    pub fn usual(sdk: bool) -> Self {
+        if sdk {
+            Self::Beat { interval_ms: BEAT_INTERVAL_MS, timeout_ms: BEAT_TIMEOUT_MS }
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// How an instance is asked, on the address that it binds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeSpec {
+    /// `GET path`, answered with 200 to 399.
+    Http { port: u16, path: String },
+    /// A connection.
+    Tcp { port: u16 },
+    /// A program and its arguments, ended with 0.
+    Command { command: Vec<String> },
 }
 
 /// A binary by its digest, and where to get it.

@@ -81,6 +81,7 @@ pub(crate) fn task(path: &str, count: u32, tags: &[&str], biases: &[&str]) -> Ta
         user: None,
         grace_ms: 5000,
         restart: Restart::Always,
+        health: None,
         own: Map::new(),
         span: 0..1,
     }

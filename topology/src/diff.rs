@@ -150,6 +150,7 @@ fn changed(old: &TaskSpec, new: &TaskSpec) -> Option<Change> {
         ("env", old.env != new.env),
         ("args", old.args != new.args),
         ("user", old.user != new.user),
+        ("health", old.health != new.health),
     ];
     let said = |task: &TaskSpec| {
         let of = task.biases.iter();

@@ -6,6 +6,7 @@
 mod bias;
 mod check;
 mod findings;
+mod health;
 mod keys;
 mod own;
 mod resources;

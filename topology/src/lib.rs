@@ -21,8 +21,8 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Position, Severity, position, render};
 pub use file::{Checked, is_known_key, parse};
 pub use model::{
-    Bias, CrateSource, DEFAULT_GRACE_MS, DEFAULT_WEIGHT, Port, Resources, Restart, Target,
-    TaskSpec, Topology, Word,
+    BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Bias, CrateSource, DEFAULT_GRACE_MS, DEFAULT_WEIGHT, Health,
+    Port, Probe, Resources, Restart, Target, TaskSpec, Topology, Word,
 };
 pub use names::{NameError, Tag, TaskPath};
 pub use print::print;

@@ -3,6 +3,8 @@
 //! Owns the shapes that every other crate reads. It must not know TOML: `file` makes these values
 //! from text and `print` turns them into text again.
 
+mod health;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::names::{Tag, TaskPath};
+
+pub use health::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Health, Probe};
+pub(crate) use health::{PROBE_FAILURES, PROBE_GRACE_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS};
 
 /// The weight of a soft bias that names none.
 pub const DEFAULT_WEIGHT: u8 = 50;
@@ -80,6 +85,8 @@ pub struct TaskSpec {
     pub grace_ms: u64,
     /// When an instance that ended is replaced.
     pub restart: Restart,
+    /// How a hung instance is found; `None` is the SDK's beat where there is an SDK.
+    pub health: Option<Health>,
     /// The author's own keys, typed as written (dates as text).
     pub own: Map<String, Value>,
     /// The table's header in the file, in bytes.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Bias, Port, Resources, Restart, TaskSpec, Topology};
+use crate::model::{Bias, Health, Port, Probe, Resources, Restart, TaskSpec, Topology};
 use crate::names::is_part_character;
 use crate::units::{format_bytes, format_cpus};
 
@@ -69,6 +69,9 @@ fn print_task(out: &mut String, task: &TaskSpec) {
     if task.restart != Restart::Always {
         line(out, "restart", &text(task.restart.as_str()));
     }
+    if let Some(check) = &task.health {
+        line(out, "health", &health(check));
+    }
     for (name, value) in &task.own {
         line(out, &key(name), &own(value));
     }
@@ -85,6 +88,33 @@ fn bias(bias: &Bias) -> String {
     }
     parts.extend(bias.domain.as_deref().map(text));
     list(&parts)
+}
+
+fn health(health: &Health) -> String {
+    let span = |ms: &u64| format!("\"{ms}ms\"");
+    let mut said = Vec::new();
+    match health {
+        Health::None => said.push(("kind", text("none"))),
+        Health::Beat { interval_ms, timeout_ms } => {
+            said.push(("kind", text("beat")));
+            said.extend([("interval", span(interval_ms)), ("timeout", span(timeout_ms))]);
+        }
+        Health::Probe { probe, interval_ms, timeout_ms, failures, grace_ms } => {
+            match probe {
+                Probe::Http { port, path } => {
+                    said.extend([("kind", text("http")), ("path", text(path))]);
+                    said.push(("port", text(port)));
+                }
+                Probe::Tcp { port } => said.extend([("kind", text("tcp")), ("port", text(port))]),
+                Probe::Command { command } => {
+                    said.extend([("kind", text("command")), ("command", texts(command))]);
+                }
+            }
+            said.extend([("interval", span(interval_ms)), ("timeout", span(timeout_ms))]);
+            said.extend([("failures", failures.to_string()), ("grace", span(grace_ms))]);
+        }
+    }
+    table(said.into_iter().map(|(name, value)| (name.to_owned(), value)))
 }
 
 fn resources(resources: &Resources) -> String {

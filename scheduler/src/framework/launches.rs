@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lathe_api::convert::health_to_wire;
 use lathe_api::rest::{ArtifactRef, LaunchSpec};
 use lathe_catalog::ConfigView;
 use lathe_topology::TaskSpec;
@@ -194,6 +195,7 @@ impl Framework {
             secret: String::new(),
             sdk: artifact.is_some_and(|built| built.sdk),
             served_by: self.config.served_by,
+            health: task.health.as_ref().map(|health| health_to_wire(health, &life.ports)),
         };
         let mut resources = Free::scalars(&task.resources);
         resources.ports = life.ports.values().map(|port| (*port, *port)).collect();

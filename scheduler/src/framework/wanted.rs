@@ -89,7 +89,12 @@ pub fn identity(task: &TaskSpec, artifact: Option<&ArtifactRecord>) -> String {
         &task.resources,
         task.grace_ms,
     );
-    serde_json::to_string(&parts).expect("plain values always serialise")
+    // Without a check it is what it was before there were any.
+    let text = match &task.health {
+        None => serde_json::to_string(&parts),
+        Some(health) => serde_json::to_string(&(parts, health)),
+    };
+    text.expect("plain values always serialise")
 }
 
 /// All accepted topologies by name.

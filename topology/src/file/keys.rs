@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::bias;
 use super::check::{complaint, integer, list, table, text, texts, unfit, wrong_type};
 use super::findings::Findings;
+use super::health;
 use super::resources::{self, Wanted};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -50,17 +51,8 @@ pub(super) const KNOWN: [&str; 26] = [
 ];
 
 /// Known, but nothing carries them out yet.
-const NOT_YET: [&str; 9] = [
-    "health",
-    "update",
-    "unreachable",
-    "connections",
-    "state",
-    "cache",
-    "stream",
-    "engine",
-    "drivers",
-];
+const NOT_YET: [&str; 8] =
+    ["update", "unreachable", "connections", "state", "cache", "stream", "engine", "drivers"];
 
 /// What every task must have, itself or by the defaults.
 pub(super) const REQUIRED: [&str; 4] = ["crate", "version", "task", "tasks"];
@@ -83,6 +75,7 @@ pub(super) struct Keys {
     pub(super) user: Option<String>,
     pub(super) grace_ms: Option<u64>,
     pub(super) restart: Option<Restart>,
+    pub(super) health: Option<health::Written>,
     pub(super) path: Option<String>,
     pub(super) git: Option<String>,
     pub(super) rev: Option<String>,
@@ -130,6 +123,7 @@ fn read_key(key: &str, item: &Item, owner: &str, keys: &mut Keys, findings: &mut
         "user" => keys.user = plain_name(key, item, owner, findings),
         "grace" => keys.grace_ms = grace(item, owner, findings),
         "restart" => keys.restart = restart(item, owner, findings),
+        "health" => keys.health = health::read(item, owner, findings),
         "path" => keys.path = text(key, owner, item, findings),
         "git" => keys.git = text(key, owner, item, findings),
         "rev" => keys.rev = plain_name(key, item, owner, findings),

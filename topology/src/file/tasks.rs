@@ -9,11 +9,11 @@ use serde_json::Map;
 
 use super::findings::Findings;
 use super::keys::{self, KNOWN, Keys, REQUIRED};
-use super::{own, source};
+use super::{health, own, source};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::limits::{EXPANDED_BYTES, INSTANCES, TASKS};
-use crate::model::{DEFAULT_GRACE_MS, Restart, TaskSpec};
+use crate::model::{DEFAULT_GRACE_MS, Health, Probe, Restart, TaskSpec};
 use crate::names::{TaskPath, check_part};
 use crate::near;
 use crate::tree::{Entry, Node, Table};
@@ -184,6 +184,11 @@ impl Walk<'_> {
         let text = |own: &Option<String>, usual: &Option<String>| {
             own.clone().or_else(|| usual.clone()).unwrap_or_default()
         };
+        let resources = keys.resources.or(&from.resources);
+        let health =
+            keys.health.as_ref().or(from.health.as_ref()).and_then(|written| {
+                health::settle(written, &resources.ports, &owner, self.findings)
+            });
         TaskSpec {
             path,
             crate_name: text(&keys.crate_name, &from.crate_name),
@@ -192,13 +197,14 @@ impl Walk<'_> {
             count: keys.count.or(from.count).unwrap_or(1),
             tags: keys.tags.clone().or_else(|| from.tags.clone()).unwrap_or_default(),
             biases: keys.biases.clone().or_else(|| from.biases.clone()).unwrap_or_default(),
-            resources: keys.resources.or(&from.resources),
+            resources,
             source: source::merge(keys, from, &owner, self.findings),
             env,
             args: list(&keys.args, &from.args),
             user: keys.user.clone().or_else(|| from.user.clone()),
             grace_ms: keys.grace_ms.or(from.grace_ms).unwrap_or(DEFAULT_GRACE_MS),
             restart: keys.restart.or(from.restart).unwrap_or(Restart::Always),
+            health,
             own,
             span: span.clone(),
         }
@@ -208,7 +214,14 @@ impl Walk<'_> {
     fn admit(&mut self, task: TaskSpec) {
         let texts = task.args.iter().map(String::len).sum::<usize>()
             + task.env.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
-            + task.source.features.iter().map(String::len).sum::<usize>();
+            + task.source.features.iter().map(String::len).sum::<usize>()
+            + match &task.health {
+                Some(Health::Probe { probe: Probe::Http { path, .. }, .. }) => path.len(),
+                Some(Health::Probe { probe: Probe::Command { command }, .. }) => {
+                    command.iter().map(String::len).sum()
+                }
+                _ => 0,
+            };
         let lists = task.tags.len() + task.biases.len() + task.resources.ports.len();
         self.expanded += texts + lists * 128;
         if self.expanded > EXPANDED_BYTES {

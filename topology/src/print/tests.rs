@@ -50,7 +50,7 @@ prop_compose! {
         cpus_milli in 0u64..=10_000_000,
         mem_bytes in (1u64 << 20)..=(1 << 50),
         disk_bytes in 0u64..=(1 << 60),
-        ports in prop::collection::btree_map("[a-z]{1,8}", prop::option::of(1u16..), 0..5),
+        ports in prop::collection::btree_map("[a-z]{1,2}", prop::option::of(1u16..), 0..5),
     ) -> Resources {
         let mut seen = BTreeSet::new();
         let ports = ports
@@ -58,6 +58,38 @@ prop_compose! {
             .map(|(name, fixed)| Port { name, fixed: fixed.filter(|number| seen.insert(*number)) })
             .collect();
         Resources { cpus_milli, mem_bytes, disk_bytes, ports }
+    }
+}
+
+fn health() -> impl Strategy<Value = Health> {
+    let probe = prop_oneof![
+        ("[a-z]", "/[a-z0-9?&=%:@._~-]{0,20}").prop_map(|(port, path)| Probe::Http { port, path }),
+        "[a-z]".prop_map(|port| Probe::Tcp { port }),
+        prop::collection::vec("[^\0]{1,20}", 1..4).prop_map(|command| Probe::Command { command }),
+    ];
+    let span = 100..=3_600_000_u64;
+    let probes = (probe, span.clone(), span, 1..=100_u32, 0..=86_400_000_u64).prop_map(
+        |(probe, interval_ms, timeout_ms, failures, grace_ms)| Health::Probe {
+            probe,
+            interval_ms,
+            timeout_ms,
+            failures,
+            grace_ms,
+        },
+    );
+    let beats = (100..=1_800_000_u64, 2..=2_u64).prop_map(|(interval_ms, times)| Health::Beat {
+        interval_ms,
+        timeout_ms: interval_ms * times,
+    });
+    prop_oneof![Just(Health::None), beats, probes]
+}
+
+fn asks_only_for_ports_of(health: &Health, resources: &Resources) -> bool {
+    match health {
+        Health::Probe { probe: Probe::Http { port, .. } | Probe::Tcp { port }, .. } => {
+            resources.ports.iter().any(|one| one.name == *port)
+        }
+        _ => true,
     }
 }
 
@@ -73,8 +105,10 @@ prop_compose! {
         features in prop::collection::vec("[a-z]{1,6}", 0..3),
         grace_ms in 0u64..86_400_000,
         restart in prop::sample::select(vec![Restart::Always, Restart::OnFailure, Restart::Never]),
+        health in prop::option::of(health()),
         own in prop::collection::btree_map("own_[a-z \"é.]{0,6}", value(), 0..4),
     ) -> TaskSpec {
+        let health = health.filter(|health| asks_only_for_ports_of(health, &resources));
         TaskSpec {
             path: "to.be.named".parse().unwrap(),
             crate_name: "web".to_owned(),
@@ -90,6 +124,7 @@ prop_compose! {
             user: None,
             grace_ms,
             restart,
+            health,
             own: own.into_iter().collect(),
             span: 0..0,
         }
