@@ -50,9 +50,9 @@ impl Beats {
         let sending = tokio::spawn(async move {
             let mut sender = Sender::new(beating);
             while wishes.changed().await.is_ok() {
-                let life = *wishes.borrow_and_update();
+                let life = wishes.borrow_and_update().clone();
                 if let Some(life) = life {
-                    sender.beat(life).await;
+                    sender.beat(&life).await;
                 }
             }
         });
@@ -98,7 +98,7 @@ impl Sender {
         Self { beating, current: 0, connection: None, heard: true, asked: None }
     }
 
-    async fn beat(&mut self, life: Life) {
+    async fn beat(&mut self, life: &Life) {
         for _ in 0..self.beating.registries.len() {
             self.current %= self.beating.registries.len();
             let url = self.beating.registries[self.current].clone();
@@ -124,13 +124,13 @@ impl Sender {
         self.find_registries().await;
     }
 
-    async fn beat_to(&mut self, registry: &str, life: Life) -> Result<(), BeatError> {
+    async fn beat_to(&mut self, registry: &str, life: &Life) -> Result<(), BeatError> {
         let incarnation = path_segment(&self.beating.incarnation);
         let address = joined(registry, &format!("/v1/instances/{incarnation}/beat"))?;
         let request = Request::post("/")
             .header(header::AUTHORIZATION, bearer(&self.beating.secret))
             .header(header::CONTENT_TYPE, "application/json");
-        let body = format!("{{\"state\":\"{}\"}}", state_word(life));
+        let body = body(life);
         let mut connection = match self.connection.take() {
             Some(connection) if connection.serves(&address) => connection,
             _ => Connection::open(&address, CONNECT_LIMIT).await?,
@@ -183,13 +183,15 @@ fn joined(base: &str, path: &str) -> Result<Address, RequestError> {
     Address::parse(&format!("{}{path}", base.trim_end_matches('/')))
 }
 
-/// The word of the registry's REST interface.
-fn state_word(life: Life) -> &'static str {
-    match life {
-        Life::Starting => "starting",
-        Life::Ready => "ready",
-        Life::Draining => "draining",
-    }
+/// In the words of the registry's REST interface.
+fn body(life: &Life) -> String {
+    let value = match life {
+        Life::Starting => serde_json::json!({ "state": "starting" }),
+        Life::Ready => serde_json::json!({ "state": "ready" }),
+        Life::Ailing(why) => serde_json::json!({ "state": "ready", "failing": why }),
+        Life::Draining => serde_json::json!({ "state": "draining" }),
+    };
+    value.to_string()
 }
 
 /// `http.lb#2.7` as one segment of a path: everything that may mean something else is encoded.

@@ -18,6 +18,7 @@ use crate::beats::{Beating, Beats};
 use crate::config::Settings;
 use crate::handshake::Handshake;
 use crate::mesos_calls::{Heard, Translator};
+use crate::probe::Prober;
 use crate::process::Process;
 use crate::sandbox;
 use crate::supervisor::Supervisor;
@@ -105,6 +106,7 @@ struct Driver {
     process: Option<Process>,
     handshake: Option<Handshake>,
     beats: Option<Beats>,
+    prober: Option<Prober>,
     exit: Option<u8>,
 }
 
@@ -129,6 +131,7 @@ impl Driver {
             process: None,
             handshake: None,
             beats: None,
+            prober: None,
             exit: None,
         }
     }
@@ -220,6 +223,16 @@ impl Driver {
                     process.kill();
                 }
             }
+            Command::Probe => {
+                if let Some(prober) = &mut self.prober {
+                    prober.ask();
+                }
+            }
+            Command::CancelProbe => {
+                if let Some(prober) = &mut self.prober {
+                    prober.cancel();
+                }
+            }
             Command::WriteCrashLog { exit } => {
                 if let Some(process) = &self.process {
                     process.write_crash_log(&self.sandbox, exit);
@@ -261,6 +274,7 @@ impl Driver {
         }
         let path = self.settings.path.as_deref();
         self.process = Some(Process::start(&self.sandbox, spec, path, self.events.clone())?);
+        self.prober = Prober::of(&self.sandbox, spec, path, self.events.clone());
         self.beats = Some(Beats::start(Beating {
             incarnation: spec.incarnation.clone(),
             secret: spec.secret.clone(),

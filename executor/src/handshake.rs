@@ -1,5 +1,5 @@
-//! The hand-shake socket of a task: one line says that it is ready, one line asks it to drain.
-//! Must not know what follows from either.
+//! The hand-shake socket of a task: one line says that it is ready, further ones that it lives, one
+//! line asks it to drain. Must not know what follows from any of them.
 
 use std::fs::{self, File};
 use std::io;
@@ -27,11 +27,16 @@ const DRAIN: &[u8] = b"{\"drain\":true}\n";
 
 /// What a program says of itself; keys that a later SDK adds are passed over.
 #[derive(Debug, Deserialize)]
-struct Word {
+pub(crate) struct Word {
     /// The version of the SDK.
     lathe: String,
     #[serde(default)]
     ready: bool,
+    /// With `ready`: it will say that it lives as often as it was told to.
+    #[serde(default)]
+    beats: bool,
+    #[serde(default)]
+    beat: bool,
 }
 
 /// The socket, served until dropped.
@@ -43,7 +48,8 @@ pub struct Handshake {
 
 impl Handshake {
     /// Binds the socket in the sandbox and serves it. The first good word becomes
-    /// [`Event::ReadyHeard`]. Must be called within a runtime.
+    /// [`Event::ReadyHeard`], each beat after it [`Event::BeatHeard`]. Must be called within a
+    /// runtime.
     ///
     /// # Errors
     /// The socket cannot be made, or cannot be given to the task's user.
@@ -137,11 +143,16 @@ async fn listen(reading: ReadHalf<'_>, events: &mpsc::Sender<Event>) -> io::Resu
         if limited.read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }
-        if waits_for_word && hear(&line)? {
-            waits_for_word = false;
-            // Only the end of the driver closes this.
-            let _ = events.send(Event::ReadyHeard).await;
-        }
+        let event = match hear(&line)? {
+            Word { ready: true, beats, .. } if waits_for_word => {
+                waits_for_word = false;
+                Event::ReadyHeard { beats }
+            }
+            Word { beat: true, .. } if !waits_for_word => Event::BeatHeard,
+            _ => continue,
+        };
+        // Only the end of the driver closes this.
+        let _ = events.send(event).await;
     }
 }
 
@@ -154,14 +165,16 @@ async fn pass_on(mut writing: WriteHalf<'_>, mut wishes: watch::Receiver<bool>) 
     std::future::pending().await
 }
 
-/// Is this line the word that the program is ready?
-pub(crate) fn hear(line: &[u8]) -> io::Result<bool> {
+/// What the program says with this line.
+pub(crate) fn hear(line: &[u8]) -> io::Result<Word> {
     if line.last() != Some(&b'\n') {
         return Err(io::Error::other("a line that does not end"));
     }
     let word: Word = serde_json::from_slice(line).map_err(io::Error::other)?;
-    tracing::info!(sdk = word.lathe, ready = word.ready, "the program speaks");
-    Ok(word.ready)
+    if !word.beat {
+        tracing::info!(sdk = word.lathe, ready = word.ready, "the program speaks");
+    }
+    Ok(word)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod beats;
 pub mod handshake;
 pub mod logs;
 pub mod memory;
+pub mod probe;
 pub mod process;
 pub mod sandbox;
 pub mod talk;

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use lathe_api::rest::LaunchSpec;
+use lathe_api::rest::{HealthSpec, LaunchSpec};
 use lathe_mesos::executor::Environment;
 use lathe_mesos::v1;
 use lathe_mesos::v1::executor::{Call, Event as AgentEvent, call, event};
 
 use crate::supervisor::command::{Cause, TaskState, Update};
-use crate::supervisor::event::{Event, Launch, ReadyBy, TaskId, UpdateId};
+use crate::supervisor::event::{Event, Health, Launch, ReadyBy, TaskId, UpdateId};
 
 /// A larger specification is not read, bytes.
 const SPECIFICATION_BYTES_MAX: usize = 1 << 20;
@@ -77,6 +77,12 @@ impl Translator {
         self.remember(&id, task);
         match read {
             Ok(specification) => {
+                let health = match health(&specification) {
+                    Ok(health) => health,
+                    Err(problem) => {
+                        return Event::LaunchArrived { task: id, launch: Err(problem) }.into();
+                    }
+                };
                 let launch = Launch {
                     ready_by: if specification.sdk {
                         ReadyBy::Handshake { timeout_ms: self.ready_timeout_ms }
@@ -84,11 +90,15 @@ impl Translator {
                         ReadyBy::Exec
                     },
                     grace_ms: specification.grace_ms,
+                    health,
                 };
                 let event = Event::LaunchArrived { task: id, launch: Ok(launch) };
                 Heard { event, specification: Some(specification) }
             }
-            Err(problem) => Event::LaunchArrived { task: id, launch: Err(problem) }.into(),
+            Err(problem) => {
+                let problem = format!("the launch specification cannot be read: {problem}");
+                Event::LaunchArrived { task: id, launch: Err(problem) }.into()
+            }
         }
     }
 
@@ -123,6 +133,7 @@ impl Translator {
             executor_id: Some(v1::ExecutorId { value: self.environment.executor_id.clone() }),
             source: Some(v1::task_status::Source::Executor.into()),
             reason: update.cause.and_then(reason).map(Into::into),
+            healthy: (update.cause == Some(Cause::Unhealthy)).then_some(false),
             uuid: Some(Bytes::copy_from_slice(&update.id.0)),
             ..v1::TaskStatus::default()
         };
@@ -167,6 +178,21 @@ fn read_specification(data: Option<&[u8]>) -> Result<Box<LaunchSpec>, String> {
     serde_json::from_slice(data).map_err(|error| error.to_string())
 }
 
+fn health(specification: &LaunchSpec) -> Result<Health, String> {
+    Ok(match specification.health() {
+        HealthSpec::None => Health::None,
+        HealthSpec::Beat { .. } if !specification.sdk => {
+            return Err(
+                "its health is to be told by the SDK's beat, and the program has no SDK".to_owned()
+            );
+        }
+        HealthSpec::Beat { interval_ms, timeout_ms } => Health::Beat { interval_ms, timeout_ms },
+        HealthSpec::Probe { interval_ms, failures, grace_ms, .. } => {
+            Health::Probe { interval_ms, failures, grace_ms }
+        }
+    })
+}
+
 fn state(state: TaskState) -> v1::TaskState {
     match state {
         TaskState::Starting => v1::TaskState::TaskStarting,
@@ -188,6 +214,7 @@ fn reason(cause: Cause) -> Option<v1::task_status::Reason> {
         Cause::KilledDuringLaunch => Some(Reason::TaskKilledDuringLaunch),
         Cause::OutOfMemory => Some(Reason::ContainerLimitationMemory),
         Cause::ShutDown => Some(Reason::ExecutorTerminated),
+        Cause::Unhealthy => Some(Reason::TaskHealthCheckStatusUpdated),
         Cause::NotReady | Cause::Ended => None,
     }
 }

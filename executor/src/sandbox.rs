@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use lathe_api::rest::LaunchSpec;
+use lathe_api::rest::{HealthSpec, LaunchSpec};
 use lathe_child::User;
 
 use crate::causes::with_causes;
@@ -124,6 +124,9 @@ pub fn environment(
     set("LATHE_SERVED_BY", if spec.served_by { "1" } else { "0" });
     if spec.sdk {
         set("LATHE_HANDSHAKE", HANDSHAKE_SOCKET);
+        if let HealthSpec::Beat { interval_ms, .. } = spec.health() {
+            set("LATHE_BEAT_MS", &interval_ms.to_string());
+        }
     }
     for (name, port) in &spec.ports {
         set(&format!("LATHE_PORT_{}", variable_name(name)), &port.to_string());

@@ -14,6 +14,7 @@
 pub mod command;
 pub mod deadline;
 pub mod event;
+mod health;
 mod subscription;
 mod task;
 mod unacknowledged;
@@ -24,6 +25,8 @@ use rand::{RngExt, SeedableRng};
 use self::command::{Cause, Command, TaskState, Update};
 use self::deadline::{Deadline, Deadlines};
 use self::event::{Event, Launch, TaskId, UpdateId};
+use self::health::Checks;
+pub(crate) use self::health::seconds;
 use self::unacknowledged::Unacknowledged;
 
 /// What the supervisor is told once. Times are milliseconds.
@@ -71,6 +74,7 @@ enum Why {
     Killed,
     ShutDown,
     NotReady,
+    Unhealthy,
     AgentLost,
 }
 
@@ -110,6 +114,7 @@ pub struct Supervisor {
     /// Nobody is there to acknowledge anything any more.
     agent_given_up: bool,
     exit_code: u8,
+    checks: Checks,
     unacknowledged: Unacknowledged,
     deadlines: Deadlines,
 }
@@ -129,6 +134,7 @@ impl Supervisor {
             wants_killing: false,
             agent_given_up: false,
             exit_code: 0,
+            checks: Checks::default(),
             unacknowledged: Unacknowledged::default(),
             deadlines: Deadlines::default(),
         }
@@ -156,7 +162,10 @@ impl Supervisor {
             Event::FetchFailed(failure) => self.fetch_failed(&failure, &mut out),
             Event::Spawned => self.spawned(&mut out),
             Event::SpawnFailed(failure) => self.spawn_failed(&failure, &mut out),
-            Event::ReadyHeard => self.ready_heard(&mut out),
+            Event::ReadyHeard { beats } => self.ready_heard(beats, &mut out),
+            Event::BeatHeard => self.beat_heard(&mut out),
+            Event::HealthPassed => self.probe_passed(&mut out),
+            Event::HealthFailed { message } => self.probe_failed(message, &mut out),
             Event::ChildExited(exit) => self.child_exited(exit, &mut out),
             Event::KillArrived { task, grace_ms } => self.kill(task, grace_ms, &mut out),
             Event::ShutdownArrived => self.shut_down("the agent asks for a shutdown", &mut out),
@@ -176,6 +185,8 @@ impl Supervisor {
             Deadline::Recovery => self.recovery_failed(out),
             Deadline::Fetch => self.fetch_took_too_long(out),
             Deadline::Ready => self.ready_took_too_long(out),
+            Deadline::Probe => self.ask(out),
+            Deadline::Silence => self.silence(out),
             Deadline::Kill => self.kill_now(out),
             Deadline::Beat => self.beat(out),
             Deadline::Acknowledgement => {

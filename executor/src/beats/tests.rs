@@ -23,10 +23,10 @@ async fn nobody() -> String {
 async fn a_beat_says_who_and_how_over_one_connection() {
     let registry = TestServer::start(|_| Reply::status("204 No Content", b"")).await;
     let mut sender = Sender::new(beating(&[&registry.url], &[]));
-    sender.beat(Life::Starting).await;
+    sender.beat(&Life::Starting).await;
     assert!(sender.connection.is_some(), "kept for the next beat");
-    sender.beat(Life::Ready).await;
-    sender.beat(Life::Draining).await;
+    sender.beat(&Life::Ready).await;
+    sender.beat(&Life::Draining).await;
     let requests = registry.requests();
     assert_eq!(requests.len(), 3);
     let first = requests[0].to_lowercase();
@@ -38,13 +38,25 @@ async fn a_beat_says_who_and_how_over_one_connection() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_it_goes_along() {
+    let registry = TestServer::start(|_| Reply::status("204 No Content", b"")).await;
+    let mut sender = Sender::new(beating(&[&registry.url], &[]));
+    sender.beat(&Life::Ailing("GET /\"x\": answered 503".to_owned())).await;
+    let request = registry.requests().pop().unwrap();
+    let body = request.rsplit_once("\r\n\r\n").unwrap().1;
+    let said: serde_json::Value = serde_json::from_str(body).unwrap();
+    let expected = serde_json::json!({ "state": "ready", "failing": "GET /\"x\": answered 503" });
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
 async fn the_next_registry_is_asked_when_one_fails_and_kept() {
     let silent = TestServer::start(|_| Reply::status("503 Service Unavailable", b"")).await;
     let good = TestServer::start(|_| Reply::status("204 No Content", b"")).await;
     let dead = nobody().await;
     let mut sender = Sender::new(beating(&[&dead, &silent.url, &good.url], &[]));
-    sender.beat(Life::Ready).await;
-    sender.beat(Life::Ready).await;
+    sender.beat(&Life::Ready).await;
+    sender.beat(&Life::Ready).await;
     assert_eq!((silent.requests().len(), good.requests().len()), (1, 2));
 }
 
@@ -55,8 +67,8 @@ async fn a_scheduler_knows_the_registries_of_today() {
     let scheduler = TestServer::start(move |_| Reply::ok(list.as_bytes())).await;
     let dead = nobody().await;
     let mut sender = Sender::new(beating(&[&dead], &[&dead, &scheduler.url]));
-    sender.beat(Life::Ready).await;
-    sender.beat(Life::Ready).await;
+    sender.beat(&Life::Ready).await;
+    sender.beat(&Life::Ready).await;
     assert_eq!(good.requests().len(), 1);
     assert!(scheduler.requests()[0].starts_with("GET /v1/registries HTTP/1.1\r\n"));
 }
@@ -66,7 +78,7 @@ async fn schedulers_are_not_asked_with_each_beat() {
     let scheduler = TestServer::start(|_| Reply::ok(b"[]")).await;
     let mut sender = Sender::new(beating(&[], &[&scheduler.url]));
     for _ in 0..5 {
-        sender.beat(Life::Ready).await;
+        sender.beat(&Life::Ready).await;
     }
     assert_eq!(scheduler.requests().len(), 1);
 }
@@ -77,7 +89,7 @@ async fn answers_that_cannot_be_read_change_nothing() {
     let odd = TestServer::start(|_| Reply::ok(b"{\"registries\":1}")).await;
     let dead = nobody().await;
     let mut sender = Sender::new(beating(&[&dead], &[&scheduler.url, &odd.url]));
-    sender.beat(Life::Ready).await;
+    sender.beat(&Life::Ready).await;
     assert_eq!(sender.beating.registries, [dead]);
 }
 

@@ -28,7 +28,7 @@ impl Fixture {
     async fn shake(&mut self) {
         let mut stream = self.connect().await;
         stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true}\n").await.unwrap();
-        assert_eq!(self.events.recv().await, Some(Event::ReadyHeard));
+        assert_eq!(self.events.recv().await, Some(Event::ReadyHeard { beats: false }));
     }
 }
 
@@ -39,7 +39,7 @@ async fn a_good_word_is_heard_once_and_drain_comes_back() {
     // In two pieces, with keys of a later version.
     stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true,").await.unwrap();
     stream.write_all(b"\"ports\":{\"http\":31007},\"more\":[1]}\n").await.unwrap();
-    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard));
+    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard { beats: false }));
     stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true}\n").await.unwrap();
     fixture.handshake.ask_to_drain();
     let mut drain = vec![0; DRAIN.len()];
@@ -57,7 +57,7 @@ async fn a_word_half_said_when_drain_is_asked_still_counts() {
     let mut drain = vec![0; DRAIN.len()];
     stream.read_exact(&mut drain).await.unwrap();
     stream.write_all(b"\"ready\":true}\n").await.unwrap();
-    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard));
+    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard { beats: false }));
 }
 
 #[tokio::test]
@@ -83,8 +83,21 @@ async fn not_ready_yet_is_not_ready() {
     stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":false}\n").await.unwrap();
     stream.write_all(b"{\"lathe\":\"0.1.0\"}\n").await.unwrap();
     stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true}\n").await.unwrap();
-    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard));
+    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard { beats: false }));
     assert!(fixture.events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn beats_are_heard_after_the_word_that_announces_them() {
+    let mut fixture = Fixture::start();
+    let mut stream = fixture.connect().await;
+    stream.write_all(b"{\"lathe\":\"0.1.0\",\"beat\":true}\n").await.unwrap();
+    stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true,\"beats\":true}\n").await.unwrap();
+    assert_eq!(fixture.events.recv().await, Some(Event::ReadyHeard { beats: true }));
+    for _ in 0..2 {
+        stream.write_all(b"{\"lathe\":\"0.1.0\",\"beat\":true}\n").await.unwrap();
+        assert_eq!(fixture.events.recv().await, Some(Event::BeatHeard));
+    }
 }
 
 #[tokio::test]
@@ -101,7 +114,7 @@ async fn a_deep_sandbox_is_no_obstacle() {
     let short = format!("/proc/self/fd/{}/{HANDSHAKE_SOCKET}", handle.as_raw_fd());
     let mut stream = UnixStream::connect(short).await.unwrap();
     stream.write_all(b"{\"lathe\":\"0.1.0\",\"ready\":true}\n").await.unwrap();
-    assert_eq!(events.recv().await, Some(Event::ReadyHeard));
+    assert_eq!(events.recv().await, Some(Event::ReadyHeard { beats: false }));
     let mode = fs::metadata(deep.join(HANDSHAKE_SOCKET)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

@@ -1,5 +1,7 @@
 //! Mesos's words into ours and back.
 
+use lathe_api::rest::ProbeSpec;
+
 use super::*;
 use crate::test_server::specification;
 
@@ -43,10 +45,34 @@ fn a_launch_is_read_and_its_task_kept_for_a_new_subscription() {
     let data = serde_json::to_vec(&specification()).unwrap();
     let heard = translator.hear(launch(Some(data.clone()))).pop().unwrap();
     let ready_by = ReadyBy::Handshake { timeout_ms: 60_000 };
-    let expected = Launch { ready_by, grace_ms: 5_000 };
+    let health = Health::Beat { interval_ms: 1_000, timeout_ms: 10_000 };
+    let expected = Launch { ready_by, grace_ms: 5_000, health };
     assert_eq!(heard.event, Event::LaunchArrived { task: id(), launch: Ok(expected) });
     assert_eq!(heard.specification.as_deref(), Some(&specification()));
     assert_eq!(translator.tasks(&[id(), TaskId("other".to_owned())]), [task(Some(data))]);
+}
+
+#[test]
+fn a_launch_says_what_is_to_be_known_of_its_health() {
+    let mut spec = specification();
+    let heard = |spec: &LaunchSpec| {
+        let data = serde_json::to_vec(spec).unwrap();
+        match translator().hear(launch(Some(data))).pop().unwrap().event {
+            Event::LaunchArrived { launch, .. } => launch.map(|launch| launch.health),
+            other => panic!("{other:?}"),
+        }
+    };
+    let probe = ProbeSpec::Tcp { port: 31007 };
+    let (interval_ms, timeout_ms, failures, grace_ms) = (2_000, 3_000, 3, 60_000);
+    spec.health = Some(HealthSpec::Probe { probe, interval_ms, timeout_ms, failures, grace_ms });
+    assert_eq!(heard(&spec), Ok(Health::Probe { interval_ms, failures, grace_ms }));
+    spec.health = Some(HealthSpec::None);
+    assert_eq!(heard(&spec), Ok(Health::None));
+    spec.health = None;
+    spec.sdk = false;
+    assert_eq!(heard(&spec), Ok(Health::None), "a scheduler of before says nothing of it");
+    spec.health = Some(HealthSpec::Beat { interval_ms, timeout_ms });
+    assert!(heard(&spec).unwrap_err().contains("has no SDK"));
 }
 
 #[test]
@@ -172,4 +198,9 @@ fn an_update_has_all_that_an_agent_checks() {
     assert_eq!(status.state(), v1::TaskState::TaskFailed);
     assert_eq!(status.reason(), v1::task_status::Reason::ContainerLimitationMemory);
     assert_eq!(status.message.as_deref(), Some("gone"));
+    assert_eq!(status.healthy, None);
+    let update = Update { cause: Some(Cause::Unhealthy), ..update };
+    let status = translator().update(&update).status;
+    assert_eq!(status.reason(), v1::task_status::Reason::TaskHealthCheckStatusUpdated);
+    assert_eq!(status.healthy, Some(false));
 }

@@ -12,6 +12,7 @@ fn the_environment_is_exactly_what_is_promised() {
         ("HOME", "/box"),
         ("LANG", "C.UTF-8"),
         ("LATHE_ADDRESS", "127.0.0.1"),
+        ("LATHE_BEAT_MS", "1000"),
         ("LATHE_CONFIG", "config.json"),
         ("LATHE_CRATE", "my_lb"),
         ("LATHE_GRACE_MS", "5000"),
@@ -43,8 +44,17 @@ fn without_the_sdk_there_is_no_handshake() {
     spec.sdk = false;
     spec.env.clear();
     let all = environment(Path::new("/box"), &spec, Some("/bin"));
-    assert!(!all.contains_key("LATHE_HANDSHAKE"));
+    assert!(!all.contains_key("LATHE_HANDSHAKE") && !all.contains_key("LATHE_BEAT_MS"));
     assert_eq!(all["PATH"], "/bin");
+}
+
+#[test]
+fn only_who_is_to_beat_is_told_how_often() {
+    let mut spec = specification();
+    spec.health = Some(HealthSpec::Beat { interval_ms: 250, timeout_ms: 5_000 });
+    assert_eq!(environment(Path::new("/box"), &spec, None)["LATHE_BEAT_MS"], "250");
+    spec.health = Some(HealthSpec::None);
+    assert!(!environment(Path::new("/box"), &spec, None).contains_key("LATHE_BEAT_MS"));
 }
 
 #[test]

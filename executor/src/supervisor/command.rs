@@ -40,6 +40,8 @@ pub enum Cause {
     KilledDuringLaunch,
     /// The program did not become ready in time.
     NotReady,
+    /// Its health checks failed.
+    Unhealthy,
     /// The process ended.
     Ended,
     /// Memory ran out.
@@ -66,12 +68,14 @@ pub struct Update {
 }
 
 /// What a beat says of the instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
     /// Started, not ready yet.
     Starting,
     /// Ready.
     Ready,
+    /// Ready, but its last health check failed: why.
+    Ailing(String),
     /// Asked to end.
     Draining,
 }
@@ -104,7 +108,11 @@ pub enum Command {
     AskToEnd,
     /// KILL to its group and to everything that it left behind.
     KillNow,
-    /// Write `crash.log`: the process ended without being asked.
+    /// Ask the program how it does; one question is under way at a time.
+    Probe,
+    /// The answer to the question is of no interest any more.
+    CancelProbe,
+    /// Write `crash.log`: the process ended without being asked, or hung.
     WriteCrashLog {
         /// How it ended.
         exit: Exit,

@@ -13,6 +13,10 @@ pub enum Deadline {
     Fetch,
     /// The program must have said that it is ready.
     Ready,
+    /// The next question about its health.
+    Probe,
+    /// A beat of the program must have come.
+    Silence,
     /// TERM has had its time; KILL follows, and is repeated until the process is gone.
     Kill,
     /// The next beat.

@@ -33,6 +33,31 @@ pub struct Launch {
     pub ready_by: ReadyBy,
     /// Time between TERM and KILL when nobody says otherwise, milliseconds.
     pub grace_ms: u64,
+    /// How it is found out that it hangs.
+    pub health: Health,
+}
+
+/// How it is found out that the instance hangs. Times are milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Not at all.
+    None,
+    /// The program says that it lives, unless its SDK is too old to do so.
+    Beat {
+        /// Between two beats.
+        interval_ms: u64,
+        /// After so much silence it hangs.
+        timeout_ms: u64,
+    },
+    /// It is asked; how, the driver knows.
+    Probe {
+        /// Between an answer and the next question.
+        interval_ms: u64,
+        /// So many bad answers in a row end it.
+        failures: u32,
+        /// Bad answers before the first good one do not count for so long.
+        grace_ms: u64,
+    },
 }
 
 /// What counts as ready.
@@ -91,7 +116,7 @@ pub enum Event {
     LaunchArrived {
         /// The task.
         task: TaskId,
-        /// What it says, or why it cannot be read.
+        /// What it says, or a sentence that says why it cannot be carried out.
         launch: Result<Launch, String>,
     },
     /// The artifact and the files of the sandbox are in place.
@@ -103,7 +128,19 @@ pub enum Event {
     /// The process could not be started.
     SpawnFailed(Failure),
     /// The program said over the hand-shake socket that it is ready.
-    ReadyHeard,
+    ReadyHeard {
+        /// It also said that it will beat.
+        beats: bool,
+    },
+    /// The program said over the hand-shake socket that it lives.
+    BeatHeard,
+    /// The answer to a [`super::command::Command::Probe`] is good.
+    HealthPassed,
+    /// It is not, or there was none in time.
+    HealthFailed {
+        /// What was asked and what came of it.
+        message: String,
+    },
     /// The process ended.
     ChildExited(Exit),
     /// A KILL.

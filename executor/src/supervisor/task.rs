@@ -3,7 +3,7 @@
 
 use super::command::{Cause, Command, Life, TaskState};
 use super::deadline::Deadline;
-use super::event::{Exit, Failure, Launch, ReadyBy, TaskId};
+use super::event::{Exit, Failure, Health, Launch, ReadyBy, TaskId};
 use super::{News, Out, Phase, Supervisor, Why};
 
 /// KILL is repeated in this time until the process is gone, milliseconds.
@@ -34,10 +34,9 @@ impl Supervisor {
         let launch = match launch {
             Ok(launch) => launch,
             Err(problem) => {
-                let nothing = Launch { ready_by: ReadyBy::Exec, grace_ms: 0 };
+                let nothing = Launch { ready_by: ReadyBy::Exec, grace_ms: 0, health: Health::None };
                 self.task = Some((task, nothing));
-                let message = format!("the launch specification cannot be read: {problem}");
-                let news = News::new(TaskState::Error, Some(Cause::InvalidTask), message);
+                let news = News::new(TaskState::Error, Some(Cause::InvalidTask), problem);
                 self.finish(news, out);
                 return;
             }
@@ -111,7 +110,7 @@ impl Supervisor {
                 self.deadlines.set(Deadline::Ready, at_ms);
                 self.beat(out);
             }
-            ReadyBy::Handshake { .. } | ReadyBy::Exec => self.become_ready(out),
+            ReadyBy::Handshake { .. } | ReadyBy::Exec => self.may_be_asked(out),
         }
     }
 
@@ -125,16 +124,16 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn ready_heard(&mut self, out: &mut Out<'_>) {
+    pub(super) fn ready_heard(&mut self, beats: bool, out: &mut Out<'_>) {
+        self.checks.beats |= beats;
         match &mut self.phase {
             Phase::Spawning { ready_heard, .. } => *ready_heard = true,
-            Phase::Up { ready: false } => self.become_ready(out),
+            Phase::Up { ready: false } => self.may_be_asked(out),
             _ => {}
         }
     }
 
-    fn become_ready(&mut self, out: &mut Out<'_>) {
-        self.deadlines.clear(Deadline::Ready);
+    pub(super) fn become_ready(&mut self, out: &mut Out<'_>) {
         self.phase = Phase::Up { ready: true };
         if let Some((task, _)) = self.task.clone() {
             self.report(&task, News::new(TaskState::Running, None, ""), out);
@@ -185,6 +184,7 @@ impl Supervisor {
     fn begin_end(&mut self, why: Why, grace_ms: u64, out: &mut Out<'_>) {
         self.phase = Phase::Ending { why };
         self.deadlines.clear(Deadline::Ready);
+        self.stop_checks(out);
         let asked = matches!(why, Why::Killed | Why::ShutDown);
         if let (true, true, Some((task, _))) = (asked, self.wants_killing, self.task.clone()) {
             self.report(&task, News::new(TaskState::Killing, None, ""), out);
@@ -223,7 +223,13 @@ impl Supervisor {
         // What it started and left behind ends with it.
         out.push(Command::KillNow);
         let news = match why {
-            Some(why) => ended_on_request(why, self.task.as_ref().map(|(_, launch)| launch)),
+            Some(why) => {
+                let verdict = self.checks.verdict.take();
+                if verdict.is_some() {
+                    out.push(Command::WriteCrashLog { exit });
+                }
+                ended_on_request(why, self.task.as_ref().map(|(_, launch)| launch), verdict)
+            }
             None => {
                 if exit.code != Some(0) {
                     out.push(Command::WriteCrashLog { exit });
@@ -236,7 +242,9 @@ impl Supervisor {
 
     pub(super) fn beat(&mut self, out: &mut Out<'_>) {
         let life = match self.phase {
-            Phase::Up { ready: true } => Life::Ready,
+            Phase::Up { ready: true } => {
+                self.checks.ailing.clone().map_or(Life::Ready, Life::Ailing)
+            }
             Phase::Up { ready: false } => Life::Starting,
             Phase::Ending { .. } => Life::Draining,
             _ => return,
@@ -251,6 +259,7 @@ impl Supervisor {
         for deadline in [Deadline::Fetch, Deadline::Ready, Deadline::Kill, Deadline::Beat] {
             self.deadlines.clear(deadline);
         }
+        self.stop_checks(out);
         self.phase = Phase::Over;
         if let Some((task, _)) = self.task.clone() {
             self.report(&task, news, out);
@@ -272,7 +281,7 @@ fn ended_before_start(why: Why) -> News {
     News::new(TaskState::Killed, Some(cause), "ended before it was started")
 }
 
-fn ended_on_request(why: Why, launch: Option<&Launch>) -> News {
+fn ended_on_request(why: Why, launch: Option<&Launch>, verdict: Option<String>) -> News {
     match why {
         Why::Killed => News::new(TaskState::Killed, None, "killed on request"),
         Why::ShutDown => {
@@ -280,6 +289,10 @@ fn ended_on_request(why: Why, launch: Option<&Launch>) -> News {
         }
         Why::AgentLost => {
             News::new(TaskState::Killed, Some(Cause::ShutDown), "ended: the agent was lost")
+        }
+        Why::Unhealthy => {
+            let verdict = verdict.unwrap_or_else(|| "its health checks failed".to_owned());
+            News::new(TaskState::Failed, Some(Cause::Unhealthy), verdict)
         }
         Why::NotReady => {
             let message = match launch.map(|launch| launch.ready_by) {

@@ -3,10 +3,11 @@
 
 mod agent;
 mod any_order;
+mod health;
 mod life;
 
 use super::command::{Command, Life, TaskState, Update};
-use super::event::{Event, Exit, Failure, Launch, ReadyBy, TaskId};
+use super::event::{Event, Exit, Failure, Health, Launch, ReadyBy, TaskId};
 use super::{Config, Supervisor};
 
 const START_MS: u64 = 1_700_000_000_000;
@@ -81,7 +82,7 @@ impl Stage {
 
     fn beats(&self) -> Vec<Life> {
         let beats = self.commands.iter().filter_map(|command| match command {
-            Command::Beat(life) => Some(*life),
+            Command::Beat(life) => Some(life.clone()),
             _ => None,
         });
         beats.collect()
@@ -114,7 +115,10 @@ fn other_task() -> TaskId {
 const HANDSHAKE: ReadyBy = ReadyBy::Handshake { timeout_ms: 60_000 };
 
 fn launch(ready_by: ReadyBy) -> Event {
-    Event::LaunchArrived { task: task(), launch: Ok(Launch { ready_by, grace_ms: 5_000 }) }
+    Event::LaunchArrived {
+        task: task(),
+        launch: Ok(Launch { ready_by, grace_ms: 5_000, health: Health::None }),
+    }
 }
 
 fn kill(grace_ms: Option<u64>) -> Event {

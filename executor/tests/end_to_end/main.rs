@@ -5,6 +5,7 @@
 mod agent_trouble;
 mod artifacts;
 mod fake_agent;
+mod health;
 mod life;
 mod orphans;
 mod stage;

@@ -72,7 +72,7 @@ impl Stage {
         fs::read_to_string(self.sandbox().join(name)).unwrap_or_default()
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 

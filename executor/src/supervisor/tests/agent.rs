@@ -77,7 +77,7 @@ fn an_update_that_arises_while_subscribing_follows_after() {
     stage.acknowledge_all().take();
     stage.feed(lost()).wait(500);
     assert_eq!(subscription(&mut stage), (vec![], vec![]));
-    stage.feed(Event::ReadyHeard);
+    stage.feed(Event::ReadyHeard { beats: false });
     assert_eq!(stage.states(), [], "nobody to tell");
     stage.feed(back());
     assert_eq!(stage.states(), [Running]);

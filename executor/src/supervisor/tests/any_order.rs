@@ -26,8 +26,17 @@ fn any_exit() -> impl Strategy<Value = Exit> {
 
 fn any_launch() -> impl Strategy<Value = Result<Launch, String>> {
     let ready_by = prop_oneof![Just(ReadyBy::Exec), Just(HANDSHAKE)];
-    let good = (ready_by, 0..10_000_u64)
-        .prop_map(|(ready_by, grace_ms)| Ok(Launch { ready_by, grace_ms }));
+    let health = prop_oneof![
+        Just(Health::None),
+        Just(Health::Beat { interval_ms: 1_000, timeout_ms: 10_000 }),
+        (1..3_u32, 0..5_000_u64).prop_map(|(failures, grace_ms)| Health::Probe {
+            interval_ms: 2_000,
+            failures,
+            grace_ms
+        }),
+    ];
+    let good = (ready_by, 0..10_000_u64, health)
+        .prop_map(|(ready_by, grace_ms, health)| Ok(Launch { ready_by, grace_ms, health }));
     prop_oneof![6 => good, 1 => Just(Err("unreadable".to_owned()))]
 }
 
@@ -42,7 +51,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|permanent| Event::FetchFailed(failure(permanent))),
         4 => Just(Event::Spawned),
         1 => any::<bool>().prop_map(|permanent| Event::SpawnFailed(failure(permanent))),
-        3 => Just(Event::ReadyHeard),
+        3 => any::<bool>().prop_map(|beats| Event::ReadyHeard { beats }),
+        1 => Just(Event::BeatHeard),
+        2 => Just(Event::HealthPassed),
+        2 => Just(Event::HealthFailed { message: "no".to_owned() }),
         2 => any_exit().prop_map(Event::ChildExited),
         2 => (any_task(), prop::option::of(0..20_000_u64))
             .prop_map(|(task, grace_ms)| Event::KillArrived { task, grace_ms }),

@@ -14,10 +14,10 @@ fn a_program_with_a_handshake_runs_once_it_says_so() {
     stage.feed(Event::Spawned);
     assert_eq!(stage.states(), [Starting]);
     assert_eq!(stage.beats(), [Life::Starting]);
-    stage.feed(Event::ReadyHeard);
+    stage.feed(Event::ReadyHeard { beats: false });
     assert_eq!(stage.states(), [Starting, Running]);
     assert_eq!(stage.beats(), [Life::Starting, Life::Ready]);
-    stage.feed(Event::ReadyHeard);
+    stage.feed(Event::ReadyHeard { beats: false });
     assert_eq!(stage.states(), [Starting, Running], "ready once is ready");
 }
 
@@ -30,7 +30,7 @@ fn a_program_without_a_handshake_runs_at_once() {
 #[test]
 fn a_handshake_heard_before_the_start_is_known_counts() {
     let mut stage = Stage::subscribed();
-    stage.feed(launch(HANDSHAKE)).feed(Event::FetchDone).feed(Event::ReadyHeard);
+    stage.feed(launch(HANDSHAKE)).feed(Event::FetchDone).feed(Event::ReadyHeard { beats: false });
     assert_eq!(stage.states(), []);
     stage.feed(Event::Spawned);
     assert_eq!(stage.states(), [Starting, Running]);
@@ -41,7 +41,7 @@ fn beats_come_each_second_until_the_end() {
     let mut stage = Stage::up(ReadyBy::Exec);
     stage.take();
     stage.wait(3_000);
-    assert_eq!(stage.beats(), [Life::Ready; 3]);
+    assert_eq!(stage.beats(), [Life::Ready, Life::Ready, Life::Ready]);
     stage.take();
     stage.feed(kill(None));
     assert_eq!(stage.beats(), [Life::Draining]);
@@ -224,7 +224,7 @@ fn a_fetch_without_end_is_ended() {
 fn a_second_launch_is_refused_and_the_first_lives_on() {
     let mut stage = Stage::up(ReadyBy::Exec);
     stage.take();
-    let second = Launch { ready_by: HANDSHAKE, grace_ms: 0 };
+    let second = Launch { ready_by: HANDSHAKE, grace_ms: 0, health: Health::None };
     stage.feed(Event::LaunchArrived { task: other_task(), launch: Ok(second) });
     let [update] = &stage.updates()[..] else { panic!("one update: {:?}", stage.commands) };
     assert_eq!((&update.task, update.state), (&other_task(), Error));
