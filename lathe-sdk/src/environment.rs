@@ -62,6 +62,8 @@ pub(crate) struct Environment {
     pub(crate) handshake: Option<PathBuf>,
     pub(crate) served_by: bool,
     pub(crate) grace: Option<Duration>,
+    /// How often the executor wants to hear that the process lives.
+    pub(crate) beat: Option<Duration>,
     pub(crate) threads: Option<usize>,
 }
 
@@ -115,6 +117,7 @@ impl Environment {
             }
         }
         let grace = number(&all, "GRACE_MS", "a number of milliseconds")?;
+        let beat = number(&all, "BEAT_MS", "a number of milliseconds")?;
         Ok(Self {
             task,
             instance,
@@ -124,6 +127,7 @@ impl Environment {
             handshake: path("HANDSHAKE"),
             served_by: text("SERVED_BY") == "1",
             grace: grace.map(Duration::from_millis),
+            beat: beat.filter(|ms| *ms > 0).map(Duration::from_millis),
             threads: number(&all, "THREADS", "a number of threads")?,
         })
     }

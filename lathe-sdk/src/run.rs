@@ -178,7 +178,7 @@ async fn tell_ready(
         return std::future::pending().await;
     };
     if let Some(path) = &environment.handshake {
-        Handshake::make(path, &ports).await?.spawn_listening(context);
+        Handshake::make(path, &ports, environment.beat).await?.spawn(context);
     } else {
         let port = ports.get("http").map_or_else(|| "none".to_owned(), u16::to_string);
         let fields: [(&str, &dyn std::fmt::Display); 3] = [

@@ -197,6 +197,29 @@ fn the_executors_word_drains_it() {
 }
 
 #[test]
+fn it_says_that_it_lives_while_it_does() {
+    let sandbox = Sandbox::new();
+    let (mut running, word, mut reader) = start(&sandbox, &[("LATHE_BEAT_MS", "20")]);
+    assert_eq!(word["beats"], true);
+    let mut beat = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let word: Value = serde_json::from_str(&line).unwrap();
+        word["beat"] == true
+    };
+    assert!(beat() && beat() && beat());
+    running.terminate();
+    assert!(running.wait().success());
+    // Who was not told to beat does not, and says so.
+    let sandbox = Sandbox::new();
+    let (mut running, word, mut reader) = start(&sandbox, &[]);
+    assert_eq!(word["beats"], false);
+    running.terminate();
+    assert!(running.wait().success());
+    assert_eq!(reader.read_line(&mut String::new()).unwrap(), 0);
+}
+
+#[test]
 fn wrong_own_keys_are_named() {
     let sandbox = Sandbox::new();
     std::fs::write(sandbox.0.join("config.json"), "{").unwrap();

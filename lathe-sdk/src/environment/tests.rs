@@ -25,6 +25,7 @@ fn all_that_an_executor_tells_is_read() {
         ("LATHE_REGISTRIES", "http://a:1, http://b:2,"),
         ("LATHE_SERVED_BY", "1"),
         ("LATHE_GRACE_MS", "1500"),
+        ("LATHE_BEAT_MS", "250"),
         ("LATHE_CONFIG", "config.json"),
         ("LATHE_HANDSHAKE", "handshake.sock"),
         ("PATH", "/bin"),
@@ -39,6 +40,7 @@ fn all_that_an_executor_tells_is_read() {
     assert!(environment.schedulers.is_empty());
     assert!(environment.served_by);
     assert_eq!(environment.grace, Some(Duration::from_millis(1500)));
+    assert_eq!(environment.beat, Some(Duration::from_millis(250)));
 }
 
 #[test]
@@ -47,6 +49,7 @@ fn by_hand_a_task_and_a_port_are_enough() {
     assert_eq!(environment.instance.address.to_string(), "127.0.0.1");
     assert!(!environment.served_by);
     assert_eq!((environment.config, environment.handshake), (None, None));
+    assert_eq!(environment.beat, None);
 }
 
 #[test]
