@@ -64,7 +64,7 @@ pub enum State {
     Starting,
     /// Serves.
     Ready,
-    /// Its heartbeats stopped; look-ups leave it out until they come again.
+    /// Its heartbeats stopped or its health checks fail; look-ups leave it out until that is over.
     Suspect,
     /// Ends on request and takes nothing new.
     Draining,
@@ -93,8 +93,11 @@ impl fmt::Display for State {
 }
 
 /// Body of `POST /v1/instances/{incarnation}/beat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
     /// The state as the executor sees it: starting, ready or draining.
     pub state: State,
+    /// Why an instance that is ready should be left out of look-ups: its last health check failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<String>,
 }

@@ -1,12 +1,16 @@
-//! Heartbeats: who was heard when, and whom the silence makes suspect.
+//! Heartbeats: who was heard when, whom the silence makes suspect, and whom its own word.
 //!
-//! Owns the decision alone. What it finds is to be written into the catalog by its caller, comes
+//! Owns the decision alone. Health goes before heartbeats: who says that it is not well is suspect
+//! however often it is heard, and no brake holds that. What it finds is to be written into the catalog by its caller, comes
 //! back as a change of the catalog (`observe`), and is found again until it shows there. It reads
 //! no clock: all times are the caller's monotonic milliseconds. Only the framework says *gone*.
 
 use std::collections::BTreeMap;
 
-use crate::{Entry, State};
+use crate::{Beat, Entry, State};
+
+/// How the reason of a silence begins.
+const SILENT: &str = "no heartbeat";
 
 /// When silence counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub struct Limits {
     pub beat_ms: u64,
     /// Milliseconds since the last beat after which an incarnation is suspect.
     pub suspect_after_ms: u64,
+    /// Milliseconds that an executor has for its first beat once it is expected.
+    pub first_after_ms: u64,
     /// Milliseconds of one window of the brake.
     pub window_ms: u64,
     /// The brake holds when more than so many percent would become suspect in one window…
@@ -28,6 +34,7 @@ impl Default for Limits {
         Self {
             beat_ms: 1000,
             suspect_after_ms: 3000,
+            first_after_ms: 10_000,
             window_ms: 10_000,
             brake_percent: 30,
             brake_min: 5,
@@ -41,7 +48,7 @@ impl Default for Limits {
 pub struct Brake {
     /// Incarnations that would become suspect within the window.
     pub would: u64,
-    /// Incarnations that were ever heard and are watched.
+    /// Incarnations that are watched and were heard or should have been.
     pub of: u64,
 }
 
@@ -76,14 +83,20 @@ pub struct Liveness {
 struct Pulse {
     /// As the catalog shows it.
     shown: State,
+    /// With this reason.
+    shown_reason: Option<String>,
     /// The last state that was not suspect, with its reason.
     before: Option<(State, Option<String>)>,
-    /// Nobody is suspect who was never heard: it may beat at another registry.
     heard_ms: Option<u64>,
+    /// Never heard, and expected since then. Where nobody is expected, nobody is suspect who was
+    /// never heard: it may beat at another registry.
+    expected_ms: Option<u64>,
     /// What the last beat said of itself.
     said: State,
     /// Whether it was heard here since the catalog shows its state.
     heard_since: bool,
+    /// What it said to be wrong with it.
+    failing: Option<String>,
 }
 
 impl Pulse {
@@ -91,8 +104,34 @@ impl Pulse {
         matches!(self.shown, State::Starting | State::Ready | State::Suspect)
     }
 
-    fn silence_ms(&self, now_ms: u64) -> Option<u64> {
-        self.heard_ms.map(|heard| now_ms.saturating_sub(heard))
+    /// How long it has been silent, and after how long that counts.
+    fn silence_ms(&self, now_ms: u64, limits: &Limits) -> Option<(u64, u64)> {
+        let since = |at: u64| now_ms.saturating_sub(at);
+        match (self.heard_ms, self.expected_ms) {
+            (Some(heard), _) => Some((since(heard), limits.suspect_after_ms)),
+            (None, Some(at)) => {
+                Some((since(at), limits.first_after_ms.max(limits.suspect_after_ms)))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// What it says of itself, where the catalog shows something else.
+    fn unwell(&self, incarnation: &str) -> Option<Finding> {
+        let why = self.failing.as_ref()?;
+        let told = match self.shown {
+            State::Ready => false,
+            // The reason of its silence gives way to its own.
+            State::Suspect => {
+                !self.shown_reason.as_deref().is_some_and(|shown| shown.starts_with(SILENT))
+            }
+            State::Starting | State::Draining | State::Gone => true,
+        };
+        (!told).then(|| Finding {
+            incarnation: incarnation.to_owned(),
+            state: State::Suspect,
+            reason: Some(why.clone()),
+        })
     }
 
     fn back(&self, incarnation: &str) -> Finding {
@@ -115,10 +154,13 @@ impl Liveness {
     pub fn observe(&mut self, entry: &Entry) {
         let pulse = self.pulses.entry(entry.incarnation.clone()).or_insert(Pulse {
             shown: entry.state,
+            shown_reason: None,
             before: None,
             heard_ms: None,
+            expected_ms: None,
             said: entry.state,
             heard_since: false,
+            failing: None,
         });
         // Another registry has heard a suspect: it beats there now, and the silence here says
         // nothing any more.
@@ -126,8 +168,11 @@ impl Liveness {
         if back && !pulse.heard_since {
             pulse.heard_ms = None;
         }
+        // Whoever wrote it knows more of its health than what was said here before.
+        pulse.failing = pulse.failing.take().filter(|_| !back);
         pulse.heard_since &= pulse.shown == entry.state;
         pulse.shown = entry.state;
+        pulse.shown_reason.clone_from(&entry.reason);
         if entry.state != State::Suspect {
             pulse.before = Some((entry.state, entry.reason.clone()));
         }
@@ -143,21 +188,36 @@ impl Liveness {
         self.pulses.retain(|incarnation, _| keep(incarnation));
     }
 
-    /// An incarnation was heard. Gives a finding at once if its entry says suspect; `None` also
-    /// for one that the catalog does not show.
-    pub fn beat(&mut self, now_ms: u64, incarnation: &str, said: State) -> Option<Finding> {
+    /// An incarnation was heard. Gives a finding at once if its entry should say something else;
+    /// `None` also for one that the catalog does not show.
+    pub fn beat(&mut self, now_ms: u64, incarnation: &str, beat: Beat) -> Option<Finding> {
         let pulse = self.pulses.get_mut(incarnation)?;
         pulse.heard_ms = Some(pulse.heard_ms.map_or(now_ms, |heard| heard.max(now_ms)));
-        pulse.said = said;
+        pulse.said = beat.state;
+        pulse.failing = beat.failing;
         pulse.heard_since = true;
+        if pulse.failing.is_some() {
+            return pulse.unwell(incarnation);
+        }
         (pulse.shown == State::Suspect).then(|| pulse.back(incarnation))
+    }
+
+    /// Whether this listener is the only one: then whoever is watched and was never heard is
+    /// expected from now on; else its beats may go to another.
+    pub fn listens_alone(&mut self, now_ms: u64, alone: bool) {
+        for pulse in self.pulses.values_mut() {
+            let expected = alone && pulse.is_watched() && pulse.heard_ms.is_none();
+            pulse.expected_ms = expected.then(|| pulse.expected_ms.unwrap_or(now_ms));
+        }
     }
 
     /// The listener itself was stopped or starved for so long and could hear nobody: silence in
     /// that time counts against no one.
     pub fn was_deaf(&mut self, ms: u64) {
-        for heard in self.pulses.values_mut().filter_map(|pulse| pulse.heard_ms.as_mut()) {
-            *heard = heard.saturating_add(ms);
+        for pulse in self.pulses.values_mut() {
+            for at in [&mut pulse.heard_ms, &mut pulse.expected_ms].into_iter().flatten() {
+                *at = at.saturating_add(ms);
+            }
         }
     }
 
@@ -176,26 +236,32 @@ impl Liveness {
         let mut silent = Vec::new();
         let mut brake = Brake { would: 0, of: 0 };
         for (incarnation, pulse) in self.pulses.iter().filter(|(_, pulse)| pulse.is_watched()) {
-            let Some(silence_ms) = pulse.silence_ms(now_ms) else { continue };
+            let Some((silence_ms, limit_ms)) = pulse.silence_ms(now_ms, &limits) else { continue };
             brake.of += 1;
+            if pulse.failing.is_some() {
+                findings.wanted.extend(pulse.unwell(incarnation));
+                continue;
+            }
             if pulse.shown == State::Suspect {
-                if silence_ms < limits.suspect_after_ms {
+                if pulse.heard_ms.is_some() && silence_ms < limit_ms {
                     findings.wanted.push(pulse.back(incarnation));
-                } else if silence_ms < limits.suspect_after_ms.saturating_add(limits.window_ms) {
+                } else if (limit_ms..limit_ms.saturating_add(limits.window_ms))
+                    .contains(&silence_ms)
+                {
                     brake.would += 1;
                 }
                 continue;
             }
             // Who fell silent together crosses the line within one beat of each other: those who
             // are on their way count, or the first of many would slip through.
-            if silence_ms >= limits.suspect_after_ms.saturating_sub(limits.beat_ms) {
+            if silence_ms >= limit_ms.saturating_sub(limits.beat_ms) {
                 brake.would += 1;
             }
-            if silence_ms >= limits.suspect_after_ms {
+            if silence_ms >= limit_ms {
                 silent.push(Finding {
                     incarnation: incarnation.clone(),
                     state: State::Suspect,
-                    reason: Some(format!("no heartbeat for {silence_ms} ms")),
+                    reason: Some(format!("{SILENT} for {silence_ms} ms")),
                 });
             }
         }

@@ -107,8 +107,8 @@ impl Directory {
                 self.blind_since_ms.get_or_insert(now.ms);
             }
             Event::StoreFound => self.blind_since_ms = None,
-            Event::Beaten { incarnation, said } => {
-                if self.beats.heard(now.ms, &incarnation, said) {
+            Event::Beaten { incarnation, beat } => {
+                if self.beats.heard(now.ms, &incarnation, beat) {
                     self.suspect_or_restore(now, commands);
                 }
             }
@@ -234,6 +234,8 @@ impl Directory {
     /// Writes what the heartbeats say and the catalog does not show. Blind means: do nothing.
     fn suspect_or_restore(&mut self, now: Now, commands: &mut Vec<Command>) {
         if self.listed && self.blind_since_ms.is_none() {
+            // One that is alone is the one that whoever lives would beat to.
+            self.beats.listens_alone(now.ms, self.registries.len() == 1);
             let sources = beats::Sources { catalog: &self.catalog, versions: &self.versions };
             self.beats.write(now, &sources, commands);
         }

@@ -27,6 +27,8 @@ use crate::stream::{self, Stream};
 
 /// Longest name of a group, a task or an incarnation, in bytes.
 const NAME_BYTES_MAX: usize = 256;
+/// Longest reason that a beat gives, in characters; the rest is dropped.
+const REASON_CHARS_MAX: usize = 300;
 /// Largest body: a beat is small.
 const BODY_BYTES_MAX: u64 = 4096;
 
@@ -263,10 +265,12 @@ fn take_beat(
     if incarnation.len() > NAME_BYTES_MAX || !desk.key.verify(&incarnation, shown) {
         return Err(Problem::unauthorized("the secret is not the one of this incarnation"));
     }
-    let Json(Beat { state: said }) = beat?;
-    if matches!(said, Life::Suspect | Life::Gone) {
+    let Json(Beat { state, failing }) = beat?;
+    if matches!(state, Life::Suspect | Life::Gone) {
         return Err(Problem::bad_request("who beats is starting, ready or draining"));
     }
+    let failing = failing.filter(|_| state == Life::Ready).map(|why| one_line(&why));
+    let beat = Beat { state, failing };
     {
         let directory = desk.kept.read();
         if !directory.is_listed() {
@@ -276,11 +280,17 @@ fn take_beat(
             return Err(unknown_incarnation());
         }
     }
-    let event = Event::Beaten { incarnation, said };
+    let event = Event::Beaten { incarnation, beat };
     match desk.inputs.try_send(Input::Event(event)) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(_) => Err(Problem::busy("too many heartbeats wait")),
     }
+}
+
+/// A reason as it is shown to everybody: plain and bounded.
+fn one_line(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(REASON_CHARS_MAX).collect()
 }
 
 async fn watch(

@@ -13,6 +13,18 @@ fn entry(name: &str, state: State) -> Entry {
     .unwrap()
 }
 
+fn said(state: State) -> Beat {
+    Beat { state, failing: None }
+}
+
+fn unwell(why: &str) -> Beat {
+    Beat { state: State::Ready, failing: Some(why.to_owned()) }
+}
+
+fn suspect(name: &str, reason: &str) -> Entry {
+    Entry { reason: Some(reason.to_owned()), ..entry(name, State::Suspect) }
+}
+
 fn liveness(count: usize) -> Liveness {
     let mut liveness = Liveness::new(Limits::default());
     for at in 0..count {
@@ -34,7 +46,7 @@ fn who_was_never_heard_is_not_suspect() {
 #[test]
 fn silence_of_three_seconds_makes_suspect_and_says_so() {
     let mut liveness = liveness(1);
-    liveness.beat(1000, "a#0.1", State::Ready);
+    liveness.beat(1000, "a#0.1", said(State::Ready));
     assert!(liveness.findings(3999).wanted.is_empty());
     let findings = liveness.findings(4000);
     assert_eq!(suspects(&findings), ["a#0.1"]);
@@ -46,9 +58,9 @@ fn a_beat_gives_back_the_state_from_before_with_its_reason() {
     let mut liveness = liveness(0);
     let before = Entry { reason: Some("warm".to_owned()), ..entry("a#0.1", State::Starting) };
     liveness.observe(&before);
-    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
     liveness.observe(&entry("a#0.1", State::Suspect));
-    let back = liveness.beat(9000, "a#0.1", State::Ready).unwrap();
+    let back = liveness.beat(9000, "a#0.1", said(State::Ready)).unwrap();
     assert_eq!((back.state, back.reason.as_deref()), (State::Starting, Some("warm")));
     // Until the catalog shows it, it is found again.
     assert_eq!(liveness.findings(9500).wanted, [back]);
@@ -57,22 +69,22 @@ fn a_beat_gives_back_the_state_from_before_with_its_reason() {
 #[test]
 fn who_is_brought_back_by_another_registry_is_not_suspected_here_again() {
     let mut liveness = liveness(1);
-    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
     assert_eq!(suspects(&liveness.findings(3000)), ["a#0.1"]);
     liveness.observe(&entry("a#0.1", State::Suspect));
     liveness.observe(&entry("a#0.1", State::Ready));
     assert!(liveness.findings(9000).wanted.is_empty());
     // Heard here again, its silence counts here again.
-    liveness.beat(10_000, "a#0.1", State::Ready);
+    liveness.beat(10_000, "a#0.1", said(State::Ready));
     assert_eq!(suspects(&liveness.findings(13_000)), ["a#0.1"]);
 }
 
 #[test]
 fn who_is_heard_here_and_falls_silent_at_once_is_suspect_again() {
     let mut liveness = liveness(1);
-    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
     liveness.observe(&entry("a#0.1", State::Suspect));
-    assert!(liveness.beat(4000, "a#0.1", State::Ready).is_some());
+    assert!(liveness.beat(4000, "a#0.1", said(State::Ready)).is_some());
     liveness.observe(&entry("a#0.1", State::Ready));
     assert_eq!(suspects(&liveness.findings(7000)), ["a#0.1"]);
 }
@@ -81,14 +93,14 @@ fn who_is_heard_here_and_falls_silent_at_once_is_suspect_again() {
 fn a_suspect_of_an_earlier_registry_comes_back_as_it_says() {
     let mut liveness = liveness(0);
     liveness.observe(&entry("a#0.1", State::Suspect));
-    assert_eq!(liveness.beat(10, "a#0.1", State::Starting).unwrap().state, State::Starting);
-    assert_eq!(liveness.beat(10, "a#0.1", State::Draining).unwrap().state, State::Ready);
+    assert_eq!(liveness.beat(10, "a#0.1", said(State::Starting)).unwrap().state, State::Starting);
+    assert_eq!(liveness.beat(10, "a#0.1", said(State::Draining)).unwrap().state, State::Ready);
 }
 
 #[test]
 fn who_drains_is_not_watched() {
     let mut liveness = liveness(1);
-    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
     liveness.observe(&entry("a#0.1", State::Draining));
     assert!(liveness.findings(60_000).wanted.is_empty());
 }
@@ -96,30 +108,131 @@ fn who_drains_is_not_watched() {
 #[test]
 fn who_left_the_catalog_is_forgotten() {
     let mut liveness = liveness(1);
-    liveness.beat(0, "a#0.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
     liveness.forget("a#0.1");
     assert_eq!(liveness.findings(60_000), Findings::default());
-    assert_eq!(liveness.beat(1, "a#0.1", State::Ready), None);
+    assert_eq!(liveness.beat(1, "a#0.1", said(State::Ready)), None);
+}
+
+#[test]
+fn who_says_that_it_is_not_well_is_suspect_until_it_says_otherwise() {
+    let mut liveness = liveness(1);
+    let found = liveness.beat(0, "a#0.1", unwell("GET /: answered 503")).unwrap();
+    assert_eq!(
+        (found.state, found.reason.as_deref()),
+        (State::Suspect, Some("GET /: answered 503"))
+    );
+    // Until the catalog shows it, it is found again; then not, whatever its reason is now.
+    assert_eq!(liveness.findings(500).wanted, [found]);
+    liveness.observe(&suspect("a#0.1", "GET /: answered 503"));
+    assert_eq!(liveness.findings(600).wanted, []);
+    assert_eq!(liveness.beat(1_000, "a#0.1", unwell("GET /: timed out after 3 s")), None);
+    let back = liveness.beat(2_000, "a#0.1", said(State::Ready)).unwrap();
+    assert_eq!((back.state, back.reason), (State::Ready, None));
+}
+
+#[test]
+fn health_goes_before_heartbeats() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", said(State::Ready));
+    liveness.observe(&suspect("a#0.1", "no heartbeat for 3000 ms"));
+    let found = liveness.beat(5_000, "a#0.1", unwell("GET /: answered 503")).unwrap();
+    assert_eq!(found.reason.as_deref(), Some("GET /: answered 503"));
+    liveness.observe(&suspect("a#0.1", "GET /: answered 503"));
+    // Silence adds nothing to it.
+    assert_eq!(liveness.findings(60_000).wanted, []);
+}
+
+#[test]
+fn health_that_another_listener_heard_to_be_good_is_not_bad_any_more() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", unwell("no"));
+    liveness.observe(&suspect("a#0.1", "no"));
+    liveness.beat(1_000, "a#0.1", unwell("no"));
+    liveness.observe(&entry("a#0.1", State::Ready));
+    assert_eq!(liveness.findings(1_500).wanted, []);
+}
+
+#[test]
+fn who_starts_or_drains_is_not_suspect_for_its_health() {
+    let mut liveness = liveness(0);
+    for state in [State::Starting, State::Draining] {
+        liveness.observe(&entry("a#0.1", state));
+        assert_eq!(liveness.beat(0, "a#0.1", unwell("no")), None);
+        assert_eq!(liveness.findings(0).wanted, []);
+    }
+}
+
+#[test]
+fn the_brake_is_not_for_those_who_speak() {
+    let mut liveness = liveness(10);
+    for at in 0..10 {
+        liveness.beat(0, &format!("a#{at}.1"), unwell("no"));
+    }
+    let findings = liveness.findings(100);
+    assert_eq!((suspects(&findings).len(), findings.brake), (10, None));
+}
+
+#[test]
+fn a_listener_that_is_alone_misses_who_was_never_heard() {
+    let mut liveness = liveness(1);
+    liveness.listens_alone(1_000, true);
+    liveness.observe(&entry("b#0.1", State::Starting));
+    liveness.listens_alone(2_000, true);
+    assert!(liveness.findings(10_999).wanted.is_empty());
+    let findings = liveness.findings(11_000);
+    assert_eq!(suspects(&findings), ["a#0.1"]);
+    assert_eq!(findings.wanted[0].reason.as_deref(), Some("no heartbeat for 10000 ms"));
+    // The first beat counts from then on, and the usual time holds.
+    liveness.beat(11_500, "b#0.1", said(State::Starting));
+    liveness.listens_alone(11_600, true);
+    assert_eq!(suspects(&liveness.findings(14_499)), ["a#0.1"]);
+    assert_eq!(suspects(&liveness.findings(14_500)), ["a#0.1", "b#0.1"]);
+    let back = |findings: &Findings| findings.wanted.iter().any(|one| one.state != State::Suspect);
+    liveness.observe(&suspect("a#0.1", "no heartbeat for 10000 ms"));
+    assert!(!back(&liveness.findings(11_100)), "who was never heard does not come back by itself");
+}
+
+#[test]
+fn beside_another_listener_nobody_is_missed_who_was_never_heard() {
+    let mut liveness = liveness(2);
+    liveness.listens_alone(0, true);
+    liveness.listens_alone(5_000, false);
+    assert_eq!(liveness.findings(60_000), Findings::default());
+    // The other one is gone: from now on they are expected here, and have their time for it.
+    liveness.listens_alone(60_000, true);
+    assert!(liveness.findings(69_999).wanted.is_empty());
+    liveness.was_deaf(1_000);
+    assert!(liveness.findings(70_999).wanted.is_empty());
+    assert_eq!(suspects(&liveness.findings(71_000)).len(), 2);
+}
+
+#[test]
+fn many_who_were_never_heard_hold_the_brake() {
+    let mut liveness = liveness(6);
+    liveness.listens_alone(0, true);
+    let findings = liveness.findings(20_000);
+    assert_eq!((suspects(&findings), findings.brake), (vec![], Some(Brake { would: 6, of: 6 })));
 }
 
 #[test]
 fn the_brake_holds_when_too_many_fall_silent_and_lets_go_when_they_are_back() {
     let mut liveness = liveness(10);
     for at in 0..10 {
-        liveness.beat(at, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(at, &format!("a#{at}.1"), said(State::Ready));
     }
     for at in 5..10 {
-        liveness.beat(3000, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(3000, &format!("a#{at}.1"), said(State::Ready));
     }
     let held = liveness.findings(3100);
     assert_eq!((suspects(&held), held.brake), (Vec::new(), Some(Brake { would: 5, of: 10 })));
     // They stay silent: still held.
     for at in 5..10 {
-        liveness.beat(60_000, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(60_000, &format!("a#{at}.1"), said(State::Ready));
     }
     assert!(liveness.findings(60_100).brake.is_some());
     for at in 0..3 {
-        liveness.beat(60_100, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(60_100, &format!("a#{at}.1"), said(State::Ready));
     }
     let let_go = liveness.findings(60_200);
     assert_eq!((suspects(&let_go), let_go.brake), (vec!["a#3.1", "a#4.1"], None));
@@ -129,7 +242,7 @@ fn the_brake_holds_when_too_many_fall_silent_and_lets_go_when_they_are_back() {
 fn the_first_of_many_does_not_slip_through_the_brake() {
     let mut liveness = liveness(10);
     for at in 0..10 {
-        liveness.beat(at * 100, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(at * 100, &format!("a#{at}.1"), said(State::Ready));
     }
     // Only one has crossed the line; nine are on their way.
     let findings = liveness.findings(3000);
@@ -140,7 +253,7 @@ fn the_first_of_many_does_not_slip_through_the_brake() {
 fn four_of_four_are_no_case_for_the_brake() {
     let mut liveness = liveness(4);
     for at in 0..4 {
-        liveness.beat(0, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(0, &format!("a#{at}.1"), said(State::Ready));
     }
     assert_eq!(suspects(&liveness.findings(3000)).len(), 4);
 }
@@ -149,19 +262,19 @@ fn four_of_four_are_no_case_for_the_brake() {
 fn suspects_of_the_same_window_count_for_the_brake() {
     let mut liveness = liveness(12);
     for at in 0..12 {
-        liveness.beat(if at < 3 { 0 } else { 3000 }, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(if at < 3 { 0 } else { 3000 }, &format!("a#{at}.1"), said(State::Ready));
     }
     assert_eq!(suspects(&liveness.findings(3000)), ["a#0.1", "a#1.1", "a#2.1"]);
     for at in 0..3 {
         liveness.observe(&entry(&format!("a#{at}.1"), State::Suspect));
     }
     for at in 5..12 {
-        liveness.beat(6000, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(6000, &format!("a#{at}.1"), said(State::Ready));
     }
     // Two more, five in the window of twelve: held. Once the window is over they are alone.
     assert_eq!(liveness.findings(6000).brake, Some(Brake { would: 5, of: 12 }));
     for at in 5..12 {
-        liveness.beat(14_000, &format!("a#{at}.1"), State::Ready);
+        liveness.beat(14_000, &format!("a#{at}.1"), said(State::Ready));
     }
     assert_eq!(suspects(&liveness.findings(14_000)), ["a#3.1", "a#4.1"]);
 }
@@ -169,8 +282,8 @@ fn suspects_of_the_same_window_count_for_the_brake() {
 #[test]
 fn silence_while_the_listener_stood_still_counts_against_no_one() {
     let mut liveness = liveness(2);
-    liveness.beat(0, "a#0.1", State::Ready);
-    liveness.beat(500, "a#1.1", State::Ready);
+    liveness.beat(0, "a#0.1", said(State::Ready));
+    liveness.beat(500, "a#1.1", said(State::Ready));
     liveness.was_deaf(10_000);
     assert!(liveness.findings(12_900).wanted.is_empty());
     assert_eq!(suspects(&liveness.findings(13_000)), ["a#0.1"]);
@@ -185,11 +298,11 @@ proptest! {
     ) {
         let mut liveness = liveness(count);
         for at in 0..count {
-            liveness.beat(0, &format!("a#{at}.1"), State::Ready);
+            liveness.beat(0, &format!("a#{at}.1"), said(State::Ready));
         }
         for second in 1..=seconds {
             for at in (0..count).filter(|at| !silent.contains(at)) {
-                liveness.beat(second * 1000, &format!("a#{at}.1"), State::Ready);
+                liveness.beat(second * 1000, &format!("a#{at}.1"), said(State::Ready));
             }
             let findings = liveness.findings(second * 1000 + 999);
             let marked = findings.wanted.len();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_catalog::{Catalog, Entry, Finding, Limits, Liveness, State, paths};
+use lathe_catalog::{Beat, Catalog, Entry, Finding, Limits, Liveness, paths};
 
 use super::{Command, Now, Outcome, Report, Set};
 
@@ -41,8 +41,12 @@ impl Beats {
     }
 
     /// Whether there is something to write for it.
-    pub(super) fn heard(&mut self, now_ms: u64, incarnation: &str, said: State) -> bool {
-        self.liveness.beat(now_ms, incarnation, said).is_some()
+    pub(super) fn heard(&mut self, now_ms: u64, incarnation: &str, beat: Beat) -> bool {
+        self.liveness.beat(now_ms, incarnation, beat).is_some()
+    }
+
+    pub(super) fn listens_alone(&mut self, now_ms: u64, alone: bool) {
+        self.liveness.listens_alone(now_ms, alone);
     }
 
     pub(super) fn shown(&mut self, incarnation: &str, entry: Option<&Entry>) {

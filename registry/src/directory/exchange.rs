@@ -2,7 +2,7 @@
 //!
 //! Owns the words alone; what follows from an event is the machine's.
 
-use lathe_catalog::State;
+use lathe_catalog::Beat;
 
 use super::{Batch, Resume, Selection, WatcherId};
 
@@ -49,7 +49,7 @@ pub enum Event {
     /// The store can be heard again.
     StoreFound,
     /// An incarnation said that it lives; its secret was checked.
-    Beaten { incarnation: String, said: State },
+    Beaten { incarnation: String, beat: Beat },
     /// A write ended.
     Written { outcome: Outcome },
     /// Somebody wants to be told of changes.

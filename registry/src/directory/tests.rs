@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lathe_catalog::{Entry, GroupView, State, TaskRecord, paths};
+use lathe_catalog::{Beat, Entry, GroupView, State, TaskRecord, paths};
 use serde_json::json;
 
 use super::*;
@@ -103,8 +103,12 @@ impl Rig {
     }
 
     fn beat(&mut self, incarnation: &str) {
-        let incarnation = incarnation.to_owned();
-        self.take(Event::Beaten { incarnation, said: State::Ready });
+        self.say(incarnation, None);
+    }
+
+    fn say(&mut self, incarnation: &str, failing: Option<&str>) {
+        let beat = Beat { state: State::Ready, failing: failing.map(str::to_owned) };
+        self.take(Event::Beaten { incarnation: incarnation.to_owned(), beat });
     }
 
     fn sent(&mut self) -> Vec<(u64, Batch)> {

@@ -29,7 +29,7 @@ async fn silence_shows_as_suspect_and_a_beat_takes_it_back() {
     assert_eq!(told.data["entries"][0]["state"], "suspect");
     let reason = told.data["entries"][0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("no heartbeat for"), "{reason}");
-    // Who was never heard is not suspect.
+    // Who was never heard is given more time.
     assert_eq!(told.data["entries"][1]["state"], "ready");
     assert!(told.data["version"].as_u64().unwrap() > commit);
     let stored = within(rig.store.get(&paths::entry("a#0.1"))).await.unwrap().unwrap();
@@ -49,6 +49,40 @@ async fn silence_shows_as_suspect_and_a_beat_takes_it_back() {
     };
     assert_eq!(told.data["entries"][0]["state"], "ready");
     assert_eq!(told.data["entries"][0].get("reason"), None);
+}
+
+#[tokio::test]
+async fn who_never_beats_is_missed_by_the_only_registry() {
+    // As long as anybody may be silent.
+    let rig = Rig::with(|config| config.limits.liveness.first_after_ms = 0).await;
+    let mut stream = Stream::open(&rig, "group=web", None).await;
+    stream.first_state().await;
+    rig.put(&[entry("a#0.1", State::Starting, 1)]).await;
+    while stream.next_group().await.data["entries"][0]["state"] != "suspect" {}
+    let secret = rig.secret("a#0.1");
+    assert_eq!(rig.beat("a#0.1", &secret, "starting").await, StatusCode::NO_CONTENT);
+    let told = stream.next_group().await;
+    assert_eq!(told.data["entries"][0]["state"], "starting");
+}
+
+#[tokio::test]
+async fn what_a_beat_says_of_health_shows_with_its_reason() {
+    let rig = Rig::with(|_| ()).await;
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 1)]).await;
+    rig.shown(commit).await;
+    let mut stream = Stream::open(&rig, "group=web", None).await;
+    stream.first_state().await;
+    let secret = rig.secret("a#0.1");
+    let why = format!("GET /: answered 503\n{}", "x".repeat(1_000));
+    let body = serde_json::json!({ "state": "ready", "failing": why });
+    assert_eq!(rig.say("a#0.1", &secret, &body).await, StatusCode::NO_CONTENT);
+    let told = stream.next_group().await;
+    assert_eq!(told.data["entries"][0]["state"], "suspect");
+    let reason = told.data["entries"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("GET /: answered 503 xxx") && reason.len() == 300, "{reason}");
+    assert_eq!(rig.beat("a#0.1", &secret, "ready").await, StatusCode::NO_CONTENT);
+    let told = stream.next_group().await;
+    assert_eq!(told.data["entries"][0]["state"], "ready");
 }
 
 #[tokio::test]

@@ -147,13 +147,18 @@ impl Rig {
     }
 
     pub(crate) async fn beat(&self, incarnation: &str, secret: &str, state: &str) -> StatusCode {
+        self.say(incarnation, secret, &json!({ "state": state })).await
+    }
+
+    /// A beat with this body.
+    pub(crate) async fn say(&self, incarnation: &str, secret: &str, body: &Value) -> StatusCode {
         let path = incarnation.replace('#', "%23");
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}/v1/instances/{path}/beat", self.url))
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {secret}"))
-            .body(Full::from(json!({ "state": state }).to_string()))
+            .body(Full::from(body.to_string()))
             .unwrap();
         self.send(request).await.status()
     }

@@ -103,3 +103,49 @@ fn a_process_that_stood_still_suspects_nobody_for_it() {
     rig.until(62_000);
     assert_eq!(rig.writes().len(), 1);
 }
+
+#[test]
+fn what_an_instance_says_of_its_health_is_written_at_once_and_taken_back() {
+    let mut rig = Rig::new();
+    rig.put("a#0.1", State::Ready);
+    rig.beat("a#0.1");
+    rig.commands.clear();
+    rig.say("a#0.1", Some("GET /: answered 503"));
+    let writes = rig.writes();
+    rig.store_takes(&writes[0]);
+    let shown = rig.machine.catalog().entry("a#0.1").unwrap();
+    assert_eq!(
+        (shown.state, shown.reason.as_deref()),
+        (State::Suspect, Some("GET /: answered 503"))
+    );
+    rig.commands.clear();
+    rig.say("a#0.1", Some("GET /: timed out after 3 s"));
+    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new(), "a reason that changes is not written");
+    rig.beat("a#0.1");
+    let writes = rig.writes();
+    let back: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
+    assert_eq!((back.state, back.reason), (State::Ready, None));
+}
+
+#[test]
+fn a_registry_that_is_alone_misses_who_never_beat() {
+    let mut rig = Rig::new();
+    let urls = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
+    rig.take(Event::RegistriesListed { urls: urls(&["http://a", "http://b"]) });
+    rig.put("a#0.1", State::Ready);
+    rig.commands.clear();
+    rig.until(60_000);
+    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new(), "it may beat to the other one");
+    rig.take(Event::RegistriesListed { urls: urls(&["http://a"]) });
+    rig.until(70_000);
+    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
+    rig.until(70_500);
+    let writes = rig.writes();
+    let shown: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
+    assert_eq!(shown.state, State::Suspect);
+    rig.store_takes(&writes[0]);
+    rig.beat("a#0.1");
+    let writes = rig.writes();
+    let back: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
+    assert_eq!(back.state, State::Ready);
+}
