@@ -14,6 +14,7 @@ mod explain;
 mod improve;
 mod input;
 mod model;
+mod parties;
 mod search;
 mod slots;
 mod solve;

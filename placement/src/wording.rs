@@ -12,6 +12,7 @@ use lathe_topology::{
 use crate::explain::attribute_biases;
 use crate::input::Input;
 use crate::model::{Holding, Model, Statement};
+use crate::parties::Parties;
 use crate::verdict::{Reason, Refusal};
 
 mod arithmetic;
@@ -68,7 +69,7 @@ pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {
     if !pinned.is_empty() {
         parts.push(format!("running instances of {} may not move", listed(&pinned)));
     }
-    let missing = missing_room(input, set).or_else(|| rules_of_others(input, set, &others));
+    let missing = missing_room(input, set).or_else(|| in_the_way(input, set, &others));
     let missing = missing.map_or_else(String::new, |text| format!("; {text}"));
     let hint = if pinned.is_empty() {
         "wait until something ends, stop something, or add a host".to_owned()
@@ -83,11 +84,32 @@ pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {
     refusal(input, set, Finding { code: Code::BLOCKED, sentence, hint })
 }
 
-/// The hard rules of what runs that may be what stands in the way: where no size does.
-fn rules_of_others(input: &Input<'_>, set: &Set, others: &BTreeSet<&str>) -> Option<String> {
+/// What of that which runs stands in the way where no size does: carriers of what a named rule keeps
+/// away from, or hard rules of their own.
+fn in_the_way(input: &Input<'_>, set: &Set, others: &BTreeSet<&str>) -> Option<String> {
     if !sizes(set).is_empty() {
         return None;
     }
+    let mut parts = Vec::new();
+    for (_, bias) in biases(input, set).iter().filter(|(_, bias)| bias.word == Word::Never) {
+        let Target::Tag(tag) = &bias.target else { continue };
+        let mut found = Parties::default();
+        for (host, one) in &input.fixed {
+            if others.contains(one.topology.as_str()) && one.tags.contains(tag) {
+                found.add(|| format!("{}#{} on {}", one.task, one.slot, input.hosts[*host].name));
+            }
+        }
+        if found.count > 0 {
+            let carries = found.verb("carries", "carry");
+            parts.push(format!("{} {carries} \"{tag}\"", found.listed()));
+        }
+    }
+    parts.extend(rules_of_others(input, others));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The hard rules of what runs about something that a given task carries, or has carried.
+fn rules_of_others(input: &Input<'_>, others: &BTreeSet<&str>) -> Vec<String> {
     let of_given = input.before.iter().filter(|(_, one)| !others.contains(one.topology.as_str()));
     let mut carried: BTreeSet<&Tag> = of_given.flat_map(|(_, one)| &one.tags).collect();
     let wanted: Vec<BTreeSet<Tag>> =
@@ -100,8 +122,7 @@ fn rules_of_others(input: &Input<'_>, set: &Set, others: &BTreeSet<&str>) -> Opt
         .filter(|(_, bias)| matches!(&bias.target, Target::Tag(tag) if carried.contains(tag)))
         .map(|(one, bias)| format!("{} says {}", one.task, bias_text(bias)))
         .collect();
-    let shown: Vec<String> = said.into_iter().take(RULES_SHOWN).collect();
-    (!shown.is_empty()).then(|| shown.join(", "))
+    said.into_iter().take(RULES_SHOWN).collect()
 }
 
 pub(crate) fn unknown(steps: u64, proved: bool) -> Refusal {

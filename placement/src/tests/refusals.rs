@@ -182,4 +182,14 @@ fn the_rules_of_what_is_in_the_way_are_named() {
         "{}",
         refusal.sentence
     );
+    let a = task("a", 2, &[], &["never web"]);
+    let run: Vec<_> = ["h1", "h2"].map(|at| runs("shop", &task("web", 2, &[], &[]), 0, at)).into();
+    let refusal = Case::new(cluster(2), &[a]).running(&run).blocked();
+    assert!(
+        refusal.sentence.ends_with(
+            "what runs of shop is in the way; web#0 on h1 and web#0 on h2 carry \"web\""
+        ),
+        "{}",
+        refusal.sentence
+    );
 }

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_topology::{Code, Resources, format_bytes, format_cpus};
 
-use super::scene::{Parties, Scene};
+use super::scene::Scene;
 use super::{Cause, Objection};
 use crate::Host;
 use crate::model::port_count;
+use crate::parties::Parties;
 
 type Sums = [u128; 4];
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use lathe_topology::{Bias, Code, Tag, Target, TaskPath, Word};
 
-use super::scene::{Other, Parties, Place, Scene};
+use super::scene::{Other, Place, Scene};
 use super::{Cause, Objection, Share};
 use crate::Host;
+use crate::parties::Parties;
 use crate::wording::bias_text;
 
 /// Carriers of a tag in one place.

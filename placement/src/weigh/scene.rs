@@ -10,9 +10,6 @@ use lathe_topology::{Bias, Resources, Tag, TaskPath, TaskSpec};
 use crate::input::Input;
 use crate::{Host, RunningInstance};
 
-/// How many parties a sentence names.
-const NAMES_SHOWN: usize = 3;
-
 /// What instances that look alike are.
 pub(super) struct Profile<'a> {
     pub(super) topology: &'a str,
@@ -134,38 +131,5 @@ impl<'i, 'a> Scene<'i, 'a> {
         domain.is_none_or(|name| {
             self.host(host).is_some_and(|host| host.attributes.contains_key(name))
         })
-    }
-}
-
-/// Some parties by name, the rest by number.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Parties {
-    names: Vec<String>,
-    pub(super) count: usize,
-}
-
-impl Parties {
-    pub(super) fn add(&mut self, name: impl FnOnce() -> String) {
-        if self.names.len() < NAMES_SHOWN {
-            self.names.push(name());
-        }
-        self.count += 1;
-    }
-
-    /// "a#0", "a#0 and a#1", "a#0, a#1, a#2 and 4 more".
-    pub(super) fn listed(&self) -> String {
-        let more = self.count - self.names.len();
-        if more > 0 {
-            return format!("{} and {more} more", self.names.join(", "));
-        }
-        match self.names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, first)) => format!("{} and {last}", first.join(", ")),
-            None => String::new(),
-        }
-    }
-
-    pub(super) fn verb(&self, one: &'static str, many: &'static str) -> &'static str {
-        if self.count == 1 { one } else { many }
     }
 }
