@@ -2,6 +2,7 @@
 //!
 //! Knows no Mesos, no store and no process; what crosses a socket between Lathe's parts is here.
 
+pub mod backup;
 pub mod convert;
 pub mod door;
 pub mod openapi;

@@ -10,7 +10,9 @@ use clap_complete::Shell;
 
 use crate::printer::Colour;
 
-pub(crate) use changes::{Consent, Pause, Remove, Restart, Rollback, Scale, Set, Submit};
+pub(crate) use changes::{
+    Backup, Consent, Pause, Remove, Restart, Restore, Rollback, Scale, Set, Submit,
+};
 pub(crate) use reads::{
     Doctor, Events, Explain, History, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch,
 };
@@ -89,6 +91,10 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Ends all instances of a topology and forgets it.
     Remove(Remove),
+    /// Writes the whole store and its binaries into a file, while all of it runs.
+    Backup(Backup),
+    /// Makes a home's store what a backup has, while nothing runs in it.
+    Restore(Restore),
     /// Looks at everything that this command needs, and says what is wrong.
     Doctor(Doctor),
     /// Prints the completions for a shell.

@@ -191,6 +191,12 @@ impl Client {
         Err(self.refused(status, &body.map(|body| body.to_bytes()).unwrap_or_default()))
     }
 
+    /// A large answer, piece by piece.
+    pub(crate) async fn download(&self, path: &str) -> Result<Download, Failure> {
+        let body = self.open(path, &[]).await?;
+        Ok(Download { body, who: self.who })
+    }
+
     fn to(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         match &self.authorization {
@@ -250,6 +256,37 @@ impl Client {
             return failure.with_hint("the token is read from --token-file, LATHE_TOKEN_FILE, the configuration or the home");
         }
         failure
+    }
+}
+
+/// An answer on its way.
+pub(crate) struct Download {
+    body: hyper::body::Incoming,
+    who: &'static str,
+}
+
+impl Download {
+    /// The next piece; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = tokio::time::timeout(ANSWER_TIME, self.body.frame()).await;
+            let frame = frame.map_err(|_| {
+                let seconds = ANSWER_TIME.as_secs();
+                Failure::new(format!("{} went silent for {seconds} s", self.who))
+            })?;
+            match frame {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Some(Err(error)) => {
+                    let text = format!("the answer of {} broke off: {}", self.who, chain(&error));
+                    return Err(Failure::new(text));
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod backup;
 mod carry;
 mod check;
 mod doctor;
@@ -14,6 +15,7 @@ mod plan;
 mod registry;
 mod remove;
 mod restart;
+mod restore;
 mod rollback;
 mod scale;
 mod set;
@@ -51,6 +53,8 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::History(history) => history::run(&find, &history, printer).await,
         Command::Rollback(rollback) => rollback::run(&find, &rollback, printer).await,
         Command::Remove(remove) => remove::run(&find, &remove, printer).await,
+        Command::Backup(asked) => backup::run(&find, &asked, printer).await,
+        Command::Restore(asked) => restore::run(&find, &asked, printer).await,
         Command::Doctor(doctor) => doctor::run(&find, &doctor, printer).await,
         Command::Completions { shell } => Ok(manual::completions(shell, printer)),
         Command::Man(man) => manual::man(&man, printer),

@@ -2,6 +2,7 @@
 //! on one port behind one door.
 
 mod artifacts;
+mod backup;
 mod events;
 mod explain;
 mod grpc;
@@ -18,6 +19,7 @@ use axum::routing::get;
 use lathe_api::door::{Access, Guard, Hosts, Key, Tokens};
 use lathe_api::rest::ARTIFACT_BYTES_MAX;
 use lathe_api::v1::scheduler_server::SchedulerServer;
+use lathe_coordination::Store;
 use lathe_mesos::operator;
 
 pub use artifacts::{Artifacts, ArtifactsError};
@@ -30,6 +32,8 @@ use crate::driver::Handle;
 pub struct Shared {
     pub handle: Handle,
     pub artifacts: Artifacts,
+    /// What backups are made of; a listener without one gives none.
+    pub store: Option<Store>,
     pub operator: Arc<operator::Client>,
     pub key: Key,
     pub tokens: Tokens,
@@ -56,6 +60,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/v1/explain/{instance}", get(explain::explain))
         .route("/v1/events", get(events::follow))
         .route("/v1/logs/{instance}", get(logs::read))
+        .route("/v1/backup", get(backup::backup))
         .route("/v1/artifacts/{sha256}", get(artifacts::download).put(artifacts::upload))
         .route("/v1/executor/{sha256}/lathe-executor", get(artifacts::executor))
         .route("/openapi.json", get(openapi::openapi))
@@ -80,6 +85,8 @@ fn policy(method: &http::Method, path: &str) -> Access {
             .any_content_type()
             .body_bytes_max(ARTIFACT_BYTES_MAX)
             .time_max(Duration::from_secs(600)),
+        // The whole store is read before the first byte.
+        "/v1/backup" => Access::default().time_max(Duration::from_secs(600)),
         // A plan is made of a search with a budget, and waits its turn behind others.
         _ if path.starts_with("/lathe.v1.") => Access::default()
             .body_bytes_max(MESSAGE_BYTES_MAX as u64)

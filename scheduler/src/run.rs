@@ -75,9 +75,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (driver, handle, to_driver) = Driver::new(framework, tools);
     let _ = to_driver.send(Message::Event(Event::Recovered(recovered)));
     tokio::spawn(store::write_batches(store.clone(), term_version, waiting, to_driver.clone()));
-    tokio::spawn(store::watch_registries(store, to_driver));
+    tokio::spawn(store::watch_registries(store.clone(), to_driver));
 
-    let shared = Shared { handle, artifacts, operator, key, tokens, metrics: Arc::default() };
+    let (store, metrics) = (Some(store), Arc::default());
+    let shared = Shared { handle, artifacts, store, operator, key, tokens, metrics };
     let hosts = Hosts::loopback().and_address(address.ip());
     let hosts = match config.advertise.as_deref().and_then(host_of) {
         Some(name) => hosts.and(name),

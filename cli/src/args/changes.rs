@@ -86,6 +86,30 @@ pub(crate) struct Pause {
 }
 
 #[derive(Debug, Group)]
+pub(crate) struct Backup {
+    /// The file to write.
+    pub file: PathBuf,
+    /// Leave the binaries out: a restore then needs a scheduler that has them.
+    #[arg(long)]
+    pub no_artifacts: bool,
+    /// Overwrite the file.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Restore {
+    /// The backup.
+    pub file: PathBuf,
+    /// Look whether the file is whole, and change nothing.
+    #[arg(long, conflicts_with = "force")]
+    pub check: bool,
+    /// Put it in the place of a store that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Group)]
 pub(crate) struct Remove {
     /// Name of the topology.
     pub topology: String,

@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use lathe_api::door::{Caller, Problem, bearer, code};
@@ -52,6 +53,21 @@ impl Artifacts {
         let executor_sha256 = digest_of(executor)
             .map_err(|source| ArtifactsError::Executor { path: executor.to_owned(), source })?;
         Ok(Self { store: Arc::new(store), executor: executor.to_owned(), executor_sha256 })
+    }
+
+    /// Bytes of the binary with this digest, where there is one.
+    pub(super) async fn size(&self, sha256: &str) -> Option<u64> {
+        let name = name_of(sha256).ok()?;
+        self.store.head(&name).await.ok().map(|meta| meta.size)
+    }
+
+    /// The binary with this digest.
+    pub(super) async fn bytes(
+        &self,
+        sha256: &str,
+    ) -> Result<BoxStream<'static, object_store::Result<Bytes>>, Problem> {
+        let found = self.store.get(&name_of(sha256)?).await;
+        Ok(found.map_err(|error| failed(&error))?.into_stream())
     }
 
     /// The path under which the executor is served.

@@ -7,7 +7,7 @@ use lathe_api::openapi::{Operation, document};
 const BINARY: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 18] = [
     Operation::get("/v1/status", "Everything at one moment"),
     Operation::get("/v1/topologies", "Accepted topologies"),
     Operation::get("/v1/topologies/{name}/history", "What a topology said, the newest first"),
@@ -21,6 +21,9 @@ const OPERATIONS: [Operation; 17] = [
         .answer("text/event-stream"),
     Operation::get("/v1/logs/{instance}", "A piece of a sandbox file")
         .query(&["file", "offset", "length", "previous"]),
+    Operation::get("/v1/backup", "The whole store and its binaries, as lines of JSON")
+        .query(&["artifacts"])
+        .answer("application/x-ndjson"),
     Operation::get("/v1/artifacts/{sha256}", "A binary; also by the incarnation's own secret")
         .query(&["incarnation"])
         .answer(BINARY),

@@ -156,6 +156,7 @@ fn started(kept: Kept) -> (Router, Driver) {
     let shared = Shared {
         handle,
         artifacts: kept.artifacts,
+        store: None,
         operator,
         key: Key::from_bytes(b"key"),
         tokens: kept.tokens,
