@@ -130,13 +130,16 @@ pub(super) async fn attempts(
                 let went_out = unsent.is_none();
                 outgoing.request = unsent.map(|request| *request).or(spare);
                 if was_idle {
-                    // A connection that was just made tells of the endpoint, an old one does not.
                     endpoint.pool.clear();
                     tried.stale.push(Arc::clone(&endpoint));
                     lost += usize::from(went_out);
                 } else {
-                    endpoint.failed();
                     sent += usize::from(went_out);
+                }
+                if went_out || !was_idle {
+                    // Of a kept connection it may be the age alone; to leave the endpoint out for a
+                    // moment does no harm then, and others are spared where it died.
+                    endpoint.failed();
                 }
             }
         }

@@ -47,6 +47,35 @@ fn a_stopped_page_is_left_out_and_replaced_and_no_request_fails() {
     assert_eq!(others, 1, "nobody else was replaced: {:?}", after.incarnations());
 }
 
+#[test]
+fn pages_that_are_killed_cost_no_request() {
+    let lathe = Lathe::with(&example());
+    let status = lathe.all_ready(13);
+    let urls: Vec<String> = status.of_task("http.lb").iter().map(|one| one.url()).collect();
+    let go_on = Arc::new(AtomicBool::new(true));
+    // No second try at another load balancer: those are not killed.
+    let load = Load::new(&urls, "/index", 8);
+    let sending = std::thread::spawn({
+        let go_on = Arc::clone(&go_on);
+        move || load.send_while(&go_on)
+    });
+    for round in 0..12 {
+        // One to three at a time, of both versions in turn.
+        let pages = lathe.tasks().into_iter();
+        let pages: Vec<_> = pages.filter(|(name, _)| name.starts_with("http.frontpage.")).collect();
+        for at in 0..=(round % 3) {
+            let (name, page) = &pages[(round * 7 + at * 3) % pages.len()];
+            page.signal(Signal::KILL);
+            until(&format!("the end of {name}"), SOON, || (!page.runs()).then_some(()));
+        }
+        lathe.all_ready(13);
+    }
+    go_on.store(false, Ordering::SeqCst);
+    let tally = sending.join().unwrap();
+    assert_eq!(tally.failed, Vec::<String>::new());
+    assert!(tally.good > 100, "{tally:?}");
+}
+
 /// A table that asks often and forgives nothing but the start.
 fn checked(path: &str, crate_name: &str, task: &str, how: &str, more: &str) -> String {
     let folder = json!(fixture(crate_name));
