@@ -1,5 +1,7 @@
 //! The framework's state as people read it.
 
+use std::collections::BTreeMap;
+
 use lathe_api::rest::{HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView};
 
 use super::ids::{HostName, InstanceId};
@@ -20,7 +22,7 @@ impl Framework {
                 .filter(|r| !r.lives.is_empty() || self.wanted.of(&r.id).is_some())
                 .map(|record| self.instance_view(record))
                 .collect(),
-            hosts: self.hosts.keys().filter_map(|name| self.host_view(name)).collect(),
+            hosts: self.host_views(),
         }
     }
 
@@ -154,23 +156,20 @@ impl Framework {
         self.repair_trouble.clone().or_else(|| record.last_end.clone())
     }
 
-    fn host_view(&self, name: &HostName) -> Option<HostView> {
-        let info = self.hosts.get(name)?;
-        let instances = self
-            .instances
-            .values()
-            .flat_map(|record| &record.lives)
-            .filter(|life| &life.host == name)
-            .map(|life| life.incarnation.instance.to_string())
-            .collect();
-        Some(HostView {
+    fn host_views(&self) -> Vec<HostView> {
+        let mut on: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
+        for life in self.instances.values().flat_map(|record| &record.lives) {
+            on.entry(&life.host).or_default().push(life.incarnation.instance.to_string());
+        }
+        let views = self.hosts.iter().map(|(name, info)| HostView {
             name: name.to_string(),
             cpus_milli: info.total.cpus_milli,
             mem_bytes: info.total.mem_bytes,
             disk_bytes: info.total.disk_bytes,
             ports: info.total.port_count(),
             attributes: info.attributes.clone(),
-            instances,
-        })
+            instances: on.remove(name).unwrap_or_default(),
+        });
+        views.collect()
     }
 }
