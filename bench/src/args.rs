@@ -24,6 +24,24 @@ pub(crate) struct Args {
     /// Measure these rows only
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ROW")]
     pub(crate) only: Vec<Figure>,
+    /// Be the scheduler of a model cluster, and print what is seen of it as JSON
+    #[arg(long, value_enum, hide = true, value_name = "MODEL")]
+    pub(crate) model: Option<Model>,
+    /// Instances of the model
+    #[arg(long, hide = true, default_value_t = 1_000)]
+    pub(crate) instances: u32,
+    /// Socket of the model's store
+    #[arg(long, hide = true)]
+    pub(crate) socket: Option<std::path::PathBuf>,
+}
+
+/// A framework without processes around it, measured in a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    /// Everything runs: its memory, and what a step costs
+    Idle,
+    /// Every instance reports one status after the other, through a real store
+    Updates,
 }
 
 /// What can be measured.
@@ -53,11 +71,33 @@ pub(crate) enum Figure {
     StandaloneReady,
     /// Crates in a task's build
     TaskCrates,
+    /// Half of all killed instances are replaced within this time
+    #[serde(rename = "kill-to-ready-p50")]
+    #[value(name = "kill-to-ready-p50")]
+    KillToReadyP50,
+    /// A killed instance to its replacement ready
+    #[serde(rename = "kill-to-ready-p95")]
+    #[value(name = "kill-to-ready-p95")]
+    KillToReadyP95,
+    /// A killed host to all its instances replaced
+    HostKilled,
+    /// A changed own key to every running instance
+    OwnKey,
+    /// `lathe check` of a thousand tasks
+    #[serde(rename = "check-1000")]
+    #[value(name = "check-1000")]
+    Check1000,
+    /// Status updates made durable and acknowledged
+    UpdatesPersisted,
+    /// A scheduler of 100,000 instances on 10,000 hosts
+    SchedulerMemory,
+    /// What an idle step of it costs more than one of a hundredth of it
+    IdleStep,
 }
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -66,6 +106,14 @@ impl Figure {
         Self::ExecutorMemory,
         Self::StandaloneReady,
         Self::TaskCrates,
+        Self::KillToReadyP50,
+        Self::KillToReadyP95,
+        Self::HostKilled,
+        Self::OwnKey,
+        Self::Check1000,
+        Self::UpdatesPersisted,
+        Self::SchedulerMemory,
+        Self::IdleStep,
     ];
 
     /// The name of its row.
@@ -79,6 +127,14 @@ impl Figure {
             Self::ExecutorMemory => "executor-memory",
             Self::StandaloneReady => "standalone-ready",
             Self::TaskCrates => "task-crates",
+            Self::KillToReadyP50 => "kill-to-ready-p50",
+            Self::KillToReadyP95 => "kill-to-ready-p95",
+            Self::HostKilled => "host-killed",
+            Self::OwnKey => "own-key",
+            Self::Check1000 => "check-1000",
+            Self::UpdatesPersisted => "updates-persisted",
+            Self::SchedulerMemory => "scheduler-memory",
+            Self::IdleStep => "idle-step",
         }
     }
 }

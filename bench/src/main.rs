@@ -8,6 +8,7 @@ mod ending;
 mod failure;
 mod http;
 mod machine;
+mod model;
 mod page;
 mod path;
 mod programs;
@@ -29,8 +30,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let measured = match runtime {
         Ok(runtime) => runtime.block_on(ending::or_signal(async {
-            match args.area {
-                Area::Path => path::run(&args).await,
+            match (args.model, args.area) {
+                (Some(model), _) => model::run(model, &args).await,
+                (None, Area::Path) => path::run(&args).await,
             }
         })),
         Err(error) => Err(failure::Failure::io("starting the runtime", error)),

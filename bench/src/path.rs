@@ -3,8 +3,11 @@
 //! Owns the list of figures, their bars, and the order in which they are measured. How one is
 //! measured has a file of its own below.
 
+mod check;
 mod crates;
+mod healing;
 mod hello;
+mod models;
 mod standalone;
 mod submits;
 mod ups;
@@ -18,12 +21,15 @@ use crate::args::{Args, Figure};
 use crate::failure::{Failure, with_causes};
 use crate::programs::{self, Programs};
 use crate::report::{Head, Outcome, Report};
-use crate::row::{Bar, Row, Unit};
+use crate::row::{Bar, Measured, Row, Unit};
 use crate::say;
 use crate::surroundings::Surroundings;
 
 /// Instances of the README's topology.
 const INSTANCES: u32 = 13;
+/// One figure's value and samples.
+type Taken = (Figure, Measured, Value);
+
 /// Characters of a row's reason for having no value.
 const WHY_CHARS_MAX: usize = 200;
 
@@ -38,6 +44,14 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         Figure::ExecutorMemory => (Unit::Mebibytes, Bar::AtMost(8.0)),
         Figure::StandaloneReady => (Unit::Milliseconds, Bar::AtMost(200.0)),
         Figure::TaskCrates => (Unit::Crates, Bar::AtMost(70.0)),
+        Figure::KillToReadyP50 => (Unit::Milliseconds, Bar::AtMost(300.0)),
+        Figure::KillToReadyP95 => (Unit::Milliseconds, Bar::AtMost(600.0)),
+        Figure::HostKilled => (Unit::Seconds, Bar::AtMost(5.0)),
+        Figure::OwnKey => (Unit::Milliseconds, Bar::AtMost(100.0)),
+        Figure::Check1000 => (Unit::Milliseconds, Bar::AtMost(50.0)),
+        Figure::UpdatesPersisted => (Unit::PerSecond, Bar::AtLeast(20_000.0)),
+        Figure::SchedulerMemory => (Unit::Mebibytes, Bar::AtMost(500.0)),
+        Figure::IdleStep => (Unit::Times, Bar::AtMost(2.0)),
     }
 }
 
@@ -82,35 +96,55 @@ async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
     for figure in Figure::ALL.into_iter().filter(|figure| !args.wants(*figure)) {
         report.leave_out(figure);
     }
-    let of_one_cluster = [Figure::ReceiptToReady, Figure::SubmitCommand, Figure::ExecutorMemory];
-    let wanted: Vec<Figure> = of_one_cluster.into_iter().filter(|one| args.wants(*one)).collect();
-    if !wanted.is_empty() {
-        match submits::measure(stage, &wanted).await {
-            Ok(outcomes) => {
-                for (figure, measured, samples) in outcomes {
-                    take(report, figure, Ok((measured, samples)));
-                }
-            }
-            Err(error) => {
-                let why = with_causes(&error);
-                for figure in wanted {
-                    take(report, figure, Err(Failure::Unexpected(why.clone())));
-                }
-            }
-        }
+    let wanted = |figures: &[Figure]| -> Vec<Figure> {
+        figures.iter().copied().filter(|one| args.wants(*one)).collect()
+    };
+    let of_submits = wanted(&submits::FIGURES);
+    if !of_submits.is_empty() {
+        take_all(report, &of_submits, submits::measure(stage, &of_submits).await);
+    }
+    let of_healing = wanted(&healing::FIGURES);
+    if !of_healing.is_empty() {
+        take_all(report, &of_healing, healing::measure(stage, &of_healing).await);
+    }
+    let of_models = wanted(&models::FIGURES);
+    if !of_models.is_empty() {
+        take_all(report, &of_models, models::measure(stage, &of_models).await);
     }
     for figure in Figure::ALL.into_iter().filter(|one| args.wants(*one)) {
+        let groups = [&submits::FIGURES[..], &healing::FIGURES, &models::FIGURES];
+        if groups.iter().any(|group| group.contains(&figure)) {
+            continue;
+        }
         let outcome = match figure {
-            Figure::ReceiptToReady | Figure::SubmitCommand | Figure::ExecutorMemory => continue,
             Figure::WarmUp => ups::warm(stage).await,
             Figure::ColdUp => ups::cold(stage).await,
             Figure::HelloInstructions => hello::measure(stage).await,
             Figure::StandaloneReady => standalone::measure(stage).await,
             Figure::TaskCrates => crates::measure(&stage.surroundings.root).await,
+            Figure::Check1000 => check::measure(stage).await,
+            _ => continue,
         };
         take(report, figure, outcome);
     }
     say::talk(&format!("measured in {:.0} s", start.elapsed().as_secs_f64()));
+}
+
+/// Rows of what was measured together.
+fn take_all(report: &mut Report, wanted: &[Figure], outcome: Result<Vec<Taken>, Failure>) {
+    match outcome {
+        Ok(taken) => {
+            for (figure, measured, samples) in taken {
+                take(report, figure, Ok((measured, samples)));
+            }
+        }
+        Err(error) => {
+            let why = with_causes(&error);
+            for figure in wanted {
+                take(report, *figure, Err(Failure::Unexpected(why.clone())));
+            }
+        }
+    }
 }
 
 /// A row of what was measured, or one that says why it was not.

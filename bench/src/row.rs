@@ -23,6 +23,10 @@ pub(crate) enum Unit {
     Crates,
     #[serde(rename = "instructions/request")]
     InstructionsPerRequest,
+    #[serde(rename = "/s")]
+    PerSecond,
+    #[serde(rename = "×")]
+    Times,
 }
 
 impl Unit {
@@ -33,6 +37,8 @@ impl Unit {
             Self::Mebibytes => "MiB",
             Self::Crates => "crates",
             Self::InstructionsPerRequest => "instructions/request",
+            Self::PerSecond => "/s",
+            Self::Times => "×",
         }
     }
 
@@ -40,8 +46,8 @@ impl Unit {
         match self {
             Self::Seconds if value < 10.0 => 3,
             Self::Seconds | Self::Milliseconds => 1,
-            Self::Mebibytes => 2,
-            Self::Crates | Self::InstructionsPerRequest => 0,
+            Self::Mebibytes | Self::Times => 2,
+            Self::Crates | Self::InstructionsPerRequest | Self::PerSecond => 0,
         }
     }
 
@@ -51,12 +57,15 @@ impl Unit {
     }
 }
 
-/// What the value may be at most.
+/// What the value must keep to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "these are the words of a bar")]
 pub(crate) enum Bar {
     /// In the row's unit.
     AtMost(f64),
+    /// The same: more is better.
+    AtLeast(f64),
     /// As a multiple of the peer's value in the same run.
     AtMostOfPeer(f64),
 }
@@ -119,6 +128,7 @@ impl Row {
         let Measured { value, peer, samples, how } = measured;
         let keeps = match (bar, &peer) {
             (Bar::AtMost(most), _) => value <= most,
+            (Bar::AtLeast(least), _) => value >= least,
             (Bar::AtMostOfPeer(most), Some(peer)) => peer.ratio <= most,
             (Bar::AtMostOfPeer(_), None) => false,
         };
@@ -148,6 +158,7 @@ impl Row {
     pub(crate) fn shown_bar(&self) -> String {
         match self.bar {
             Bar::AtMost(most) => format!("≤ {most} {}", self.unit.name()),
+            Bar::AtLeast(least) => format!("≥ {least} {}", self.unit.name()),
             Bar::AtMostOfPeer(most) => format!("≤ {most:.2}×"),
         }
     }

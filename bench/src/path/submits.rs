@@ -3,20 +3,20 @@
 //!
 //! Owns the cluster and the order of its rounds. It must not know how the scheduler does its work.
 
-mod calls;
+pub(super) mod calls;
 mod executors;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use lathe_child::Output;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ups::lathe_up;
-use super::{INSTANCES, Stage};
+use super::{INSTANCES, Stage, Taken};
 use crate::args::Figure;
 use crate::failure::Failure;
-use crate::row::{Measured, Series, Unit};
+use crate::row::{Series, Unit};
 use crate::say;
 use crate::surroundings::program;
 use crate::up::{BUILD, SOON, Up};
@@ -27,8 +27,9 @@ const ROUNDS: usize = 20;
 /// and what is wanted is the time of a submission, not of one on the heels of another.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// One figure's value and samples.
-type Taken = (Figure, Measured, Value);
+/// What is measured in this cluster.
+pub(super) const FIGURES: [Figure; 3] =
+    [Figure::ReceiptToReady, Figure::SubmitCommand, Figure::ExecutorMemory];
 
 /// A cluster of its own for all that is wanted of these.
 pub(super) async fn measure(stage: &Stage<'_>, wanted: &[Figure]) -> Result<Vec<Taken>, Failure> {

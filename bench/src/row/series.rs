@@ -37,20 +37,25 @@ impl Series {
 
     /// A latency: the 95th percentile is what counts.
     pub(crate) fn latency(&self, unit: Unit) -> Measured {
-        let [least, median, p95, most] = [0, 50, 95, 100].map(|share| self.percentile(share));
+        self.latency_at(95, unit)
+    }
+
+    /// A latency of which another percentile counts.
+    pub(crate) fn latency_at(&self, share: u32, unit: Unit) -> Measured {
+        let [least, median, value, most] = [0, 50, share, 100].map(|share| self.percentile(share));
         let samples = self.values.len();
         let mut how = if samples == 1 {
             "one sample".to_owned()
         } else {
             let [least, median, most] = [least, median, most].map(|value| unit.show(value));
-            format!("p95 of {samples}; p50 {median}, least {least}, most {most}")
+            format!("p{share} of {samples}; p50 {median}, least {least}, most {most}")
         };
         let parts = self.median_parts(unit);
         if !parts.is_empty() {
             let until = if samples == 1 { "until" } else { "median until" };
             how.push_str(&format!("; {until} {}", parts.join(", ")));
         }
-        Measured { value: p95, peer: None, samples, how }
+        Measured { value, peer: None, samples, how }
     }
 
     /// The median of each part, the earliest first.

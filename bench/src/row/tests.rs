@@ -17,6 +17,15 @@ fn a_value_at_its_bar_keeps_it_and_one_over_it_does_not() {
 }
 
 #[test]
+fn where_more_is_better_a_value_below_its_bar_does_not_keep_it() {
+    let judge = |value| {
+        let bar = Bar::AtLeast(20_000.0);
+        Row::new(Figure::UpdatesPersisted, Unit::PerSecond, bar, measured(value, None)).verdict
+    };
+    assert_eq!([judge(20_000.0), judge(19_999.0)], [Verdict::Ok, Verdict::Short]);
+}
+
+#[test]
 fn a_ratio_is_judged_against_its_peer_and_never_without_one() {
     let judge = |ratio| {
         let (unit, bar) = (Unit::InstructionsPerRequest, Bar::AtMostOfPeer(1.1));

@@ -20,15 +20,15 @@ use crate::up::SOON;
 
 /// What is submitted again and again.
 #[derive(Clone, Debug)]
-pub(super) struct Submission {
-    pub(super) name: String,
-    pub(super) source: String,
-    pub(super) artifacts: Vec<Artifact>,
+pub(in crate::path) struct Submission {
+    pub(in crate::path) name: String,
+    pub(in crate::path) source: String,
+    pub(in crate::path) artifacts: Vec<Artifact>,
 }
 
 /// A built crate as the command line's cache describes it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Artifact {
+pub(in crate::path) struct Artifact {
     crate_name: String,
     version: String,
     sha256: String,
@@ -54,13 +54,13 @@ impl Artifact {
 
 /// One connection to the scheduler.
 #[derive(Debug)]
-pub(super) struct Scheduler {
+pub(in crate::path) struct Scheduler {
     client: SchedulerClient<Channel>,
     token: MetadataValue<Ascii>,
 }
 
 impl Scheduler {
-    pub(super) async fn connect(endpoints: &Endpoints) -> Result<Self, Failure> {
+    pub(in crate::path) async fn connect(endpoints: &Endpoints) -> Result<Self, Failure> {
         let token = std::fs::read_to_string(&endpoints.token_file);
         let token = token.map_err(|error| Failure::io("reading the token", error))?;
         let token = format!("Bearer {}", token.trim()).parse();
@@ -72,7 +72,11 @@ impl Scheduler {
     }
 
     /// Ends a topology and waits until nothing of it runs.
-    pub(super) async fn remove(&mut self, name: &str, round: usize) -> Result<(), Failure> {
+    pub(in crate::path) async fn remove(
+        &mut self,
+        name: &str,
+        round: usize,
+    ) -> Result<(), Failure> {
         let submission_id = format!("bench-remove-{round}");
         let message = v1::RemoveRequest { name: name.to_owned(), submission_id };
         let request = self.request(message);
@@ -81,7 +85,7 @@ impl Scheduler {
     }
 
     /// Submits, and says how many seconds later everything was ready, and what came on the way.
-    pub(super) async fn submit(
+    pub(in crate::path) async fn submit(
         &mut self,
         submission: &Submission,
         round: usize,
@@ -129,6 +133,23 @@ impl Scheduler {
             return Ok((took, parts));
         }
         Err(Failure::Unexpected(format!("{} instances became ready, not {INSTANCES}", done.ready)))
+    }
+
+    /// Another value of an own key, given as JSON.
+    pub(in crate::path) async fn set(
+        &mut self,
+        task: &str,
+        key: &str,
+        value: String,
+    ) -> Result<(), Failure> {
+        let set = v1::Set { task: task.to_owned(), key: key.to_owned(), value };
+        let message = v1::SubmitRequest {
+            edit: Some(v1::Edit { what: Some(v1::edit::What::Set(set)) }),
+            ..v1::SubmitRequest::default()
+        };
+        let request = self.request(message);
+        let stream = self.client.submit(request).await.map_err(Failure::call)?.into_inner();
+        follow(stream, |_| {}).await.map(drop)
     }
 
     fn request<T>(&self, message: T) -> tonic::Request<T> {
