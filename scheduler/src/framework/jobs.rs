@@ -35,8 +35,8 @@ pub(super) enum Purpose {
         target: Accepted,
         max_moves: u32,
         may_stop: bool,
-        /// Whether it waits for room where there is none.
-        queues: bool,
+        /// Set where it waits for room: what its caller was told last of why.
+        queues: Option<String>,
     },
     /// What is wanted and does not run.
     Repair,

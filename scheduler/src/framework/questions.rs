@@ -92,6 +92,7 @@ impl Framework {
                         target.record.submission_id.clone_from(&asker.id);
                         target.record.submitted_ms = now;
                         let Asker { ask, may_stop, queues, .. } = *asker;
+                        let queues = queues.then(String::new);
                         let purpose = Purpose::Submit { ask, target, max_moves, may_stop, queues };
                         self.begin_job(now, purpose, deadline_ms, out);
                     }

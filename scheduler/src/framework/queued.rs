@@ -28,16 +28,21 @@ impl Framework {
     pub(super) fn queue(
         &mut self,
         now: Time,
-        job: Job,
+        mut job: Job,
         refusal: Refusal,
         out: &mut Vec<Command>,
     ) -> Option<Refusal> {
-        let Purpose::Submit { ask, queues: true, .. } = job.purpose else { return Some(refusal) };
+        let Purpose::Submit { ask, queues: Some(told), .. } = &mut job.purpose else {
+            return Some(refusal);
+        };
         if now >= job.deadline_ms || self.queued.len() >= QUEUED_MAX {
             return Some(refusal);
         }
-        let answer = Answer::Blocked { sentence: refusal.sentence.clone() };
-        out.push(Command::Answer { ask, answer });
+        if *told != refusal.sentence {
+            told.clone_from(&refusal.sentence);
+            let answer = Answer::Blocked { sentence: told.clone() };
+            out.push(Command::Answer { ask: *ask, answer });
+        }
         self.queued.push(Queued { job, refusal, again_ms: now + AGAIN_MS });
         None
     }
