@@ -60,3 +60,6 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::Man(man) => manual::man(&man, printer),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,11 +143,11 @@ async fn act(found: &Found, action: &HostAction, printer: &Printer) -> Result<u8
     let path = format!("/standalone/hosts/{}/{word}", segment(name));
     let host: Virtual = master.post(&path).await?;
     let then = match action {
-        HostAction::Kill { .. } => "what it ran is started elsewhere, where that is possible",
-        HostAction::Pause { .. } => "it counts as unreachable after a few seconds",
-        HostAction::Resume { .. } => "it takes work as soon as the master has heard of it",
+        HostAction::Kill { .. } => "is dead: what it ran is started elsewhere, where it can be",
+        HostAction::Pause { .. } => "is paused: it counts as unreachable after a few seconds",
+        HostAction::Resume { .. } => "goes on: it takes work once the master has heard of it",
     };
-    printer.say(&format!("{name} is {}: {then}", host.state));
+    printer.say(&format!("{} {then}", host.name));
     Ok(OK)
 }
 
