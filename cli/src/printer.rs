@@ -105,6 +105,8 @@ fn set(name: &str) -> Option<std::ffi::OsString> {
 pub(crate) struct Printer {
     data: Paper,
     talk: Paper,
+    /// Nobody reads the data any more (`| head`).
+    unread: std::cell::Cell<bool>,
 }
 
 impl Printer {
@@ -112,6 +114,7 @@ impl Printer {
         Self {
             data: Paper::of(&std::io::stdout(), colour),
             talk: Paper::of(&std::io::stderr(), colour),
+            unread: std::cell::Cell::new(false),
         }
     }
 
@@ -152,8 +155,7 @@ impl Printer {
 
     /// A line of data.
     pub(crate) fn data(&self, text: &str) {
-        // A reader that has gone away (`| head`) is no failure.
-        let _ = writeln!(std::io::stdout(), "{text}");
+        self.raw(&format!("{text}\n"));
     }
 
     /// A value as data. `pretty` for one that stands alone; one line each where more come.
@@ -166,7 +168,16 @@ impl Printer {
     /// Data as it is, without a line's end.
     pub(crate) fn raw(&self, text: &str) {
         let mut out = std::io::stdout();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        // A reader that has gone away is no failure; what goes on looks whether there is one.
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            self.unread.set(true);
+        }
+    }
+
+    /// Whether the reader of the data has gone away: then there is nobody to go on for.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.get()
     }
 
     /// A line of talk.

@@ -61,7 +61,8 @@ impl Restoring {
         let data = record.bytes().ok_or("is no Base64")?;
         if path == TERM {
             let term = number(&data).ok_or("is no term")?.max(self.term);
-            return Ok(Some((term + TERMS_SKIPPED).to_string().into_bytes()));
+            let term = term.checked_add(TERMS_SKIPPED).ok_or("has no higher number")?;
+            return Ok(Some(term.to_string().into_bytes()));
         }
         if !is_instance(path) {
             return Ok(Some(data));
@@ -69,7 +70,8 @@ impl Restoring {
         let mut value: Value = serde_json::from_slice(&data).map_err(|_| "is no instance")?;
         let counter = value["counter"].as_u64().ok_or("is an instance without a counter")?;
         let counter = counter.max(self.counters.get(path).copied().unwrap_or(0));
-        value["counter"] = counter.saturating_add(INCARNATIONS_SKIPPED).into();
+        let counter = counter.checked_add(INCARNATIONS_SKIPPED).ok_or("has no higher number")?;
+        value["counter"] = counter.into();
         value["lives"] = Value::Array(Vec::new());
         value["early_ends"] = 0.into();
         value["not_before_ms"] = 0.into();

@@ -44,10 +44,10 @@ pub(crate) async fn run(find: &Find, asked: &Events, printer: &Printer) -> Resul
         return Ok(OK);
     }
     let mut live = Followed::new(&client, PATH, Some(seen.to_string()));
-    loop {
+    while !printer.is_unread() {
         let event = tokio::select! {
             event = live.next() => event?,
-            _ = tokio::signal::ctrl_c() => return Ok(OK),
+            _ = tokio::signal::ctrl_c() => break,
         };
         let Some(event) = event else { continue };
         let event = read(&event.data)?;
@@ -55,6 +55,7 @@ pub(crate) async fn run(find: &Find, asked: &Events, printer: &Printer) -> Resul
             show(&event, asked.json, printer);
         }
     }
+    Ok(OK)
 }
 
 /// An event as it stands in the stream.

@@ -40,7 +40,7 @@ pub(crate) async fn run(find: &Find, asked: &Logs, printer: &Printer) -> Result<
         if offset < piece.size {
             continue;
         }
-        if !asked.follow {
+        if !asked.follow || printer.is_unread() {
             return Ok(OK);
         }
         tokio::select! {

@@ -116,10 +116,10 @@ pub(crate) async fn watch(find: &Find, asked: &Watch, printer: &Printer) -> Resu
 async fn follow(client: &Client, path: &str, json: bool, printer: &Printer) -> Result<u8, Failure> {
     let mut stream = Followed::new(client, path, None);
     let mut known: BTreeMap<String, String> = BTreeMap::new();
-    loop {
+    while !printer.is_unread() {
         let event = tokio::select! {
             event = stream.next() => event?,
-            _ = tokio::signal::ctrl_c() => return Ok(OK),
+            _ = tokio::signal::ctrl_c() => break,
         };
         let Some(event) = event.filter(|event| event.name == "group") else { continue };
         let view: GroupView = serde_json::from_str(&event.data)
@@ -140,6 +140,7 @@ async fn follow(client: &Client, path: &str, json: bool, printer: &Printer) -> R
         }
         known = now;
     }
+    Ok(OK)
 }
 
 /// What is told of each incarnation when it changes.

@@ -38,6 +38,7 @@ pub fn all() -> Vec<Target> {
         target("store-to-client", lathe_coordination::fuzz::to_client),
         target("framework-records", records::framework),
         target("catalog-records", records::catalog),
+        target("backup", records::backup),
         target("registry-rest", http::registry),
         target("scheduler-rest", http::scheduler),
         target("answers", tasks::answers),

@@ -85,6 +85,12 @@ impl Running {
         Process::of(self.child.id()).expect("it runs")
     }
 
+    /// Its process, unless that has ended.
+    #[must_use]
+    pub fn process_if_running(&self) -> Option<Process> {
+        Process::of(self.child.id()).filter(Process::runs)
+    }
+
     /// What it has said so far, the data first.
     #[must_use]
     pub fn said(&self) -> String {

@@ -15,6 +15,7 @@ mod schema;
 mod sse;
 mod status;
 mod stream;
+mod terminal;
 mod turns;
 mod waiting;
 
@@ -29,4 +30,5 @@ pub use schema::{conforms, names as schemas};
 pub use sse::{Event, Events};
 pub use status::{Instance, Status, Topology};
 pub use stream::Stream;
+pub use terminal::Terminal;
 pub use waiting::{BUILD, SOON, until};

@@ -39,12 +39,12 @@ pub(super) async fn run(client: &Client, asked: &Status, printer: &Printer) -> R
     view.show(&first, printer);
     let moves = matches!(view, View::Screen(_));
     let mut events = Followed::new(client, "/v1/events", None);
-    loop {
+    while !printer.is_unread() {
         tokio::select! {
             event = events.next() => drop(event?),
             _ = resized.recv() => {}
             () = tokio::time::sleep(REFRESH), if moves => {}
-            () = ends.told() => return Ok(OK),
+            () = ends.told() => break,
         }
         gather(&mut events).await?;
         let now = match read(client, only).await {
@@ -61,6 +61,7 @@ pub(super) async fn run(client: &Client, asked: &Status, printer: &Printer) -> R
         };
         view.show(&now, printer);
     }
+    Ok(OK)
 }
 
 /// Takes what comes within a moment.

@@ -1,5 +1,6 @@
 //! Records of the store, as a scheduler and a registry read them: lines of a path, a tab, a value.
 
+use lathe_api::backup::{Line, Reader, Restoring};
 use lathe_catalog::{TaskRecord, paths};
 use lathe_registry::directory::{Content, Directory, Event, Limits, Node, Now};
 use lathe_scheduler::framework::event::Event as Happened;
@@ -35,6 +36,27 @@ fn recovered(bytes: &[u8]) -> Option<Recovered> {
         }
     }
     Some(all)
+}
+
+/// A backup's file, line by line, and what of it comes back.
+pub(super) fn backup(bytes: &[u8]) {
+    let mut reader = Reader::default();
+    let mut restoring = Restoring::default();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let read = reader.line(line);
+        // What the reader refuses for its place may still be a line.
+        match read.or_else(|_| serde_json::from_slice(line)) {
+            Ok(Line::Record(record)) => {
+                if let Some(data) = record.bytes() {
+                    restoring.replaces(&record.path, &data);
+                }
+                drop(restoring.restored(&record));
+            }
+            Ok(Line::Piece(piece)) => drop(piece.bytes()),
+            Ok(Line::Head(_) | Line::End(_)) | Err(_) => {}
+        }
+    }
+    drop(reader.finish());
 }
 
 /// A leader takes over with what it found, subscribes, and goes on for a while.
