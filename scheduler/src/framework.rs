@@ -20,6 +20,7 @@ mod jobs;
 mod launches;
 mod offers;
 mod persist;
+mod plan_view;
 mod planning;
 mod questions;
 mod queued;
