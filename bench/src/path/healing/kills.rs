@@ -121,8 +121,7 @@ pub(super) async fn hosts(
         lathe(stage, home, &["hosts", "resume", &host.name]).await?;
     }
     let mut measured = series.latency_at(100, Unit::Seconds);
-    measured.how =
-        format!("the slowest of {}; {moved} instances were replaced in all", measured.how);
+    measured.how = format!("the slowest, {}; {moved} instances were replaced in all", measured.how);
     Ok((measured, json!(series)))
 }
 
