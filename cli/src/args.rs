@@ -56,14 +56,14 @@ pub(crate) enum Command {
     /// Makes a new task crate with a topology of its own.
     New(New),
     /// Checks a topology file without a cluster.
-    Check { file: PathBuf },
+    Check(Check),
     /// Shows what submitting a file would change.
     Plan(Plan),
     /// Carries a topology out, whole or not at all.
     Submit(Submit),
     /// Shows what runs where.
     Status(Status),
-    /// Says why an instance is where it is, or why it waits.
+    /// Says why an instance is where it is or why it waits, or what a code means.
     Explain(Explain),
     /// Shows the hosts; can lose, freeze and bring back those of `lathe up`.
     Hosts(Hosts),
@@ -101,6 +101,47 @@ pub(crate) enum Command {
     Completions { shell: Shell },
     /// Prints the manual page of a command, or writes all of them into a folder.
     Man(Man),
+}
+
+impl Command {
+    /// Whether programs read the answer: then they get failures as JSON, too.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Check(check) => check.json,
+            Self::Plan(plan) => plan.json,
+            Self::Submit(submit) => submit.consent.json,
+            Self::Status(status) => status.json,
+            Self::Explain(explain) => explain.json,
+            Self::Hosts(hosts) => hosts.json,
+            Self::Logs(logs) => logs.json,
+            Self::Events(events) => events.json,
+            Self::Lookup(lookup) => lookup.json,
+            Self::Watch(watch) => watch.json,
+            Self::Scale(scale) => scale.consent.json,
+            Self::Set(set) => set.consent.json,
+            Self::Restart(restart) => restart.consent.json,
+            Self::Pause(pause) | Self::Resume(pause) => pause.consent.json,
+            Self::Rollback(rollback) => rollback.consent.json,
+            Self::History(history) => history.json,
+            Self::Doctor(doctor) => doctor.json,
+            Self::Up(_)
+            | Self::New(_)
+            | Self::Remove(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Completions { .. }
+            | Self::Man(_) => false,
+        }
+    }
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Check {
+    /// The topology file.
+    pub file: PathBuf,
+    /// The findings as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Group)]

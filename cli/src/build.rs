@@ -10,16 +10,16 @@ mod inspect;
 mod key;
 mod stale;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lathe_topology::{CrateSource, Topology};
+use lathe_topology::{Code, CrateSource, TaskPath, TaskSpec, Topology};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{BAD_INPUT, Failure};
+use crate::failure::Failure;
 use crate::home::{cache_home, write_whole};
 use crate::printer::Printer;
 
@@ -60,11 +60,12 @@ struct Wish {
 }
 
 impl Wish {
-    fn new(crate_name: &str, version: &str, source: &CrateSource) -> Self {
+    fn of(task: &TaskSpec) -> Self {
+        let source: &CrateSource = &task.source;
         let git = source.git.clone().map(|url| (url, source.rev.clone().unwrap_or_default()));
         Self {
-            crate_name: crate_name.to_owned(),
-            version: version.to_owned(),
+            crate_name: task.crate_name.clone(),
+            version: task.version.clone(),
             path: source.path.clone(),
             git,
             registry: source.registry.clone(),
@@ -73,46 +74,58 @@ impl Wish {
     }
 }
 
-/// Builds everything that the topology names, and checks that its tasks exist.
+/// Builds everything that the topology names, and checks that its tasks exist. All crates are
+/// found, or all that are not are told, before the first is built.
 pub(crate) async fn build_all(
     printer: &Printer,
     topology: &Topology,
     file: &Path,
-) -> Result<Vec<Built>, Failure> {
+) -> Result<Vec<Built>, Vec<Failure>> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
-    let wishes: BTreeSet<Wish> = topology
-        .tasks
-        .iter()
-        .map(|task| Wish::new(&task.crate_name, &task.version, &task.source))
-        .collect();
-    let builder = Builder::new(printer)?;
-    let mut built = Vec::new();
-    for wish in &wishes {
-        let found = find::find(wish, folder, &topology.crates_paths)?;
-        built.push(builder.build(wish, &found).await?);
-    }
-    check_tasks(topology, &built)?;
-    Ok(built)
-}
-
-fn check_tasks(topology: &Topology, built: &[Built]) -> Result<(), Failure> {
+    let mut wishes: BTreeMap<Wish, Vec<TaskPath>> = BTreeMap::new();
     for task in &topology.tasks {
-        let of_task = built
-            .iter()
-            .map(|one| &one.meta)
-            .find(|meta| meta.crate_name == task.crate_name && meta.version == task.version);
-        let Some(meta) = of_task.filter(|meta| meta.sdk) else { continue };
-        if !meta.tasks.contains(&task.task) {
-            let text = format!(
-                "[LT0303] task `{}`: crate `{}` {} has no task `{}`",
-                task.path, task.crate_name, task.version, task.task
-            );
-            let hint = format!("its tasks are: {}", meta.tasks.join(", "));
-            return Err(Failure::new(text).with_code(BAD_INPUT).with_hint(hint));
+        wishes.entry(Wish::of(task)).or_default().push(task.path.clone());
+    }
+    let mut found = Vec::new();
+    let mut failures = Vec::new();
+    for (wish, tasks) in &wishes {
+        match find::find(wish, folder, &topology.crates_paths) {
+            Ok(one) => found.push((wish, one)),
+            Err(failure) => failures.push(failure.with_tasks(tasks.clone())),
         }
     }
-    Ok(())
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    let builder = Builder::new(printer).map_err(|failure| vec![failure])?;
+    let mut built = BTreeMap::new();
+    for (wish, place) in &found {
+        let one = builder.build(wish, place).await;
+        let tasks = || wishes.get(*wish).cloned().unwrap_or_default();
+        let one = one.map_err(|failure| vec![failure.with_tasks(tasks())])?;
+        built.insert((*wish).clone(), one);
+    }
+    let lacking: Vec<Failure> = topology
+        .tasks
+        .iter()
+        .filter_map(|task| lacks(task, &built.get(&Wish::of(task))?.meta))
+        .collect();
+    if lacking.is_empty() { Ok(built.into_values().collect()) } else { Err(lacking) }
+}
+
+/// The refusal of a task that its binary does not have.
+fn lacks(task: &TaskSpec, meta: &Meta) -> Option<Failure> {
+    if !meta.sdk || meta.tasks.contains(&task.task) {
+        return None;
+    }
+    let text = format!("crate `{}` {} has no task `{}`", task.crate_name, task.version, task.task);
+    let hint = match meta.tasks.as_slice() {
+        [] => "it has no tasks at all: name them in `lathe::tasks!`".to_owned(),
+        tasks => format!("its tasks are: {}", tasks.join(", ")),
+    };
+    let failure = Failure::coded(Code::TASK_NOT_IN_BINARY, text).at_key("task").with_hint(hint);
+    Some(failure.with_tasks(vec![task.path.clone()]))
 }
 
 /// A source that is edited while it is built is built again, so many times.
@@ -149,7 +162,8 @@ impl<'a> Builder<'a> {
             tries += 1;
             if tries == TRIES {
                 let text = format!("the source of `{}` changes all the time", wish.crate_name);
-                return Err(Failure::new(text).with_code(BAD_INPUT));
+                let failure = Failure::coded(Code::BUILD_FAILED, text);
+                return Err(failure.with_hint("try again when nobody writes into its folder"));
             }
             key = now;
         }
@@ -196,7 +210,7 @@ impl<'a> Builder<'a> {
                 return Err(failure);
             }
         };
-        let meta = inspect::inspect(wish, &binary, source_key).await?;
+        let meta = inspect::inspect(wish, &binary, source_key, self.printer).await?;
         // The target folder's binary is overwritten by the next version of the crate.
         let part = self.artifacts.join(format!("{}.{}.part", meta.source_key, std::process::id()));
         std::fs::copy(&binary, &part)

@@ -245,10 +245,10 @@ impl Client {
     fn refused(&self, status: StatusCode, bytes: &Bytes) -> Failure {
         let code = if status == StatusCode::CONFLICT { REFUSED } else { FAILED };
         let failure = match serde_json::from_slice::<Problem>(bytes) {
-            Ok(problem) => {
-                let code = problem.code.map(|code| format!("[{code}] ")).unwrap_or_default();
-                Failure::new(format!("{code}{}", problem.detail))
-            }
+            Ok(problem) => match problem.code.as_deref().and_then(|code| code.parse().ok()) {
+                Some(code) => Failure::coded(code, problem.detail),
+                None => Failure::new(problem.detail),
+            },
             Err(_) => Failure::new(format!("{} answered {status}", self.who)),
         };
         let failure = failure.with_code(code);

@@ -5,6 +5,7 @@ mod carry;
 mod check;
 mod doctor;
 mod events;
+mod explain;
 mod history;
 mod hosts;
 mod logs;
@@ -35,11 +36,11 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
     match command {
         Command::Up(up) => up::run(&find, &up, printer).await,
         Command::New(new) => new::run(&new, printer),
-        Command::Check { file } => check::run(&file, printer),
+        Command::Check(check) => check::run(&check, printer),
         Command::Plan(plan) => plan::run(&find, &plan, printer).await,
         Command::Submit(submit) => submit::run(&find, &submit, printer).await,
         Command::Status(status) => status::run(&find, &status, printer).await,
-        Command::Explain(asked) => why::run(&find, &asked.what, asked.json, printer).await,
+        Command::Explain(asked) => explain::run(&find, &asked, printer).await,
         Command::Hosts(hosts) => hosts::run(&find, &hosts, printer).await,
         Command::Logs(logs) => logs::run(&find, &logs, printer).await,
         Command::Events(events) => events::run(&find, &events, printer).await,

@@ -8,6 +8,7 @@ mod failure;
 mod find;
 mod home;
 mod printer;
+mod problem;
 mod report;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
+    let json = args.command.wants_json();
     let printer = printer::Printer::new(args.color);
     // One thread: children are tied to the thread that started them by their parent-death signal.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -27,6 +29,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             printer.failure(&failure);
+            if json && failure.is_refusal() {
+                printer.data(&failure.json().to_string());
+            }
             ExitCode::from(failure.code)
         }
     }

@@ -188,10 +188,15 @@ impl Printer {
     /// What went wrong, and what to try.
     pub(crate) fn failure(&self, failure: &Failure) {
         if !failure.text.is_empty() {
-            talk(&format!("{}: {}", self.talk.paint(Tone::Bad, "error"), failure.text));
+            let code = failure.more.finding.map(|code| format!("[{code}]")).unwrap_or_default();
+            let word = self.talk.paint(Tone::Bad, &format!("error{code}"));
+            talk(&format!("{word}: {}", failure.text));
         }
         if let Some(hint) = &failure.hint {
             talk(&format!("  hint: {hint}"));
+        }
+        if let Some(output) = &failure.more.output {
+            talk(output);
         }
     }
 

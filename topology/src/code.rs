@@ -143,6 +143,13 @@ codes! {
     DOOR_BUSY = 608, "something is used up for now";
     /// A path that does not take the method.
     DOOR_METHOD = 609, "the path does not take this method";
+
+    /// An argument of a command that means nothing.
+    WRONG_ARGUMENT = 701, "an argument is not understood";
+    /// There is no such file, or it is none that can be read.
+    UNREADABLE_FILE = 702, "the file cannot be read";
+    /// A change that would stop what runs, and nobody to ask.
+    NOT_CONFIRMED = 703, "it would stop what runs, and nobody said yes";
 }
 
 impl Code {
@@ -181,10 +188,13 @@ pub struct UnknownCode {
 impl FromStr for Code {
     type Err = UnknownCode;
 
-    /// Reads `LT0104`, in either case.
+    /// Reads `LT0104`, in either case, or the four digits alone.
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
-        let wanted = text.trim().to_ascii_uppercase();
-        let found = ALL.iter().find(|(code, _)| code.to_string() == wanted);
+        let upper = text.trim().to_ascii_uppercase();
+        let digits = upper.strip_prefix("LT").unwrap_or(&upper);
+        let plain = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| plain);
+        let found = ALL.iter().find(|(code, _)| Some(code.0) == number);
         found.map(|(code, _)| *code).ok_or_else(|| UnknownCode { text: text.to_owned() })
     }
 }

@@ -9,6 +9,7 @@ mod findings;
 mod health;
 mod keys;
 mod own;
+mod place;
 mod resources;
 mod rules;
 mod source;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::findings::Findings;
 use self::keys::{KNOWN, Keys};
+pub use self::place::place_of;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::limits::LIST;

@@ -19,7 +19,7 @@ mod units;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Position, Severity, position, render};
-pub use file::{Checked, is_known_key, parse};
+pub use file::{Checked, is_known_key, parse, place_of};
 pub use model::{
     BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Bias, CrateSource, DEFAULT_GRACE_MS, DEFAULT_WEIGHT, Health,
     Port, Probe, Resources, Restart, Target, TaskSpec, Topology, Word,

@@ -134,7 +134,25 @@ fn finding_of(source: &str, error: &toml::de::Error) -> Diagnostic {
     } else if text.contains("recurs") {
         too_deep(span)
     } else {
-        Diagnostic::error(Code::SYNTAX, span, format!("this is not TOML: {text}"))
+        let finding = Diagnostic::error(Code::SYNTAX, span, format!("this is not TOML: {text}"));
+        finding.help(syntax_help(text))
+    }
+}
+
+/// What to try, by what the TOML library says.
+fn syntax_help(text: &str) -> &'static str {
+    if text.contains("must be quoted") {
+        "put the text into quotes"
+    } else if text.contains("key with no value") || text.contains("expected `=`") {
+        "write `key = value`, or `[table]` on a line of its own"
+    } else if text.contains("visible characters") {
+        r#"write control characters as in "\u0000", and several lines between `"""`"#
+    } else if text.contains("string") {
+        "end the string with the quote that it began with, on the same line"
+    } else if text.contains("unquoted key") {
+        "put a key with other characters into quotes"
+    } else {
+        "look at the quotes, brackets, commas and equals signs around here"
     }
 }
 

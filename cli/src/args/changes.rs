@@ -22,6 +22,9 @@ pub(crate) struct Consent {
     /// Makes a retry harmless: the same id is carried out once.
     #[arg(long, value_name = "ID")]
     pub submission_id: Option<String>,
+    /// A refusal, or the status afterwards, as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Group)]

@@ -124,8 +124,8 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Group)]
 pub(crate) struct Explain {
-    /// An instance such as `http.lb#2`.
-    pub what: String,
+    /// An instance such as `http.lb#2`, or a code such as `LT0205` [default: all codes].
+    pub what: Option<String>,
     /// What is known of it as JSON.
     #[arg(long)]
     pub json: bool,

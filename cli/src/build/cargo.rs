@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::Message;
 use lathe_child::{Child, Output, Signal, Spawn};
+use lathe_topology::Code;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::Wish;
 use super::find::{Found, not_found};
-use crate::failure::{BAD_INPUT, FAILED, Failure, chain};
+use crate::failure::{FAILED, Failure, chain};
 
 /// Bytes of cargo's own talk that are kept for an error.
 const TALK_MAX: u64 = 64 * 1024;
@@ -35,23 +36,39 @@ pub(super) async fn build(
     }
     let run = run(cargo, progress).await?;
     if !run.success {
-        let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
-        return Err(Failure::new(format!("{text}\n{}", run.talk.trim_end())).with_code(BAD_INPUT));
+        let hint =
+            format!("mend what cargo names; `cargo build` in {} says the same", folder.display());
+        return Err(not_built(wish, &run).with_hint(hint));
     }
     match run.binaries.as_slice() {
         [(_, only)] => Ok(only.clone()),
         many => {
             let named = many.iter().find(|(name, _)| *name == wish.crate_name);
-            named.map(|(_, path)| path.clone()).ok_or_else(|| {
-                let text = format!(
-                    "[LT0302] crate `{}` has {} binaries, none of its own name",
-                    wish.crate_name,
-                    many.len()
-                );
-                Failure::new(text).with_code(BAD_INPUT)
-            })
+            named.map(|(_, path)| path.clone()).ok_or_else(|| no_one_binary(wish, many))
         }
     }
+}
+
+fn not_built(wish: &Wish, run: &Run) -> Failure {
+    let text = format!("crate `{}` {} did not build", wish.crate_name, wish.version);
+    Failure::coded(Code::BUILD_FAILED, text).with_output(run.talk.trim_end())
+}
+
+fn no_one_binary(wish: &Wish, many: &[(String, PathBuf)]) -> Failure {
+    let name = &wish.crate_name;
+    let (text, hint) = match many {
+        [] => (
+            format!("crate `{name}` has no binary"),
+            "a task is a program: add src/main.rs".to_owned(),
+        ),
+        _ => {
+            let mut named: Vec<String> = many.iter().map(|(name, _)| format!("`{name}`")).collect();
+            named.sort();
+            let text = format!("crate `{name}` has {} binaries, none of its own name", many.len());
+            (text, format!("call one of them `{name}`; it has {}", named.join(", ")))
+        }
+    };
+    Failure::coded(Code::BUILD_FAILED, text).with_hint(hint)
 }
 
 /// Forgets what was built of some packages.
@@ -103,10 +120,12 @@ pub(super) async fn install(wish: &Wish, found: &Found, target: &Path) -> Result
         let missing =
             run.talk.contains("could not find") || run.talk.contains("no matching package");
         if missing {
-            return Err(not_found(wish).with_hint(run.talk.trim().to_owned()));
+            let hint = "compare name and version with the crate's Cargo.toml, or name its `path`";
+            return Err(not_found(wish).with_hint(hint).with_output(run.talk.trim()));
         }
-        let text = format!("[LT0302] crate `{}` {} did not build", wish.crate_name, wish.version);
-        return Err(Failure::new(format!("{text}\n{}", run.talk.trim_end())).with_code(BAD_INPUT));
+        return Err(
+            not_built(wish, &run).with_hint("mend what cargo names, or take another version")
+        );
     }
     Ok(root.join("bin").join(&wish.crate_name))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;
+use lathe_topology::Code;
 use sha2::{Digest as _, Sha256};
 
 use super::Wish;
@@ -70,8 +71,14 @@ struct Local {
 fn local_packages(folder: &Path) -> Result<Vec<Local>, Failure> {
     let metadata = MetadataCommand::new().manifest_path(folder.join("Cargo.toml")).exec().map_err(
         |error| {
-            let text = format!("[LT0302] cargo cannot read {}: {error}", folder.display());
-            Failure::new(text).with_code(crate::failure::BAD_INPUT)
+            let text = format!("cargo cannot read {}", folder.join("Cargo.toml").display());
+            let talk = match error {
+                cargo_metadata::Error::CargoMetadata { stderr } => stderr,
+                other => other.to_string(),
+            };
+            Failure::coded(Code::BUILD_FAILED, text)
+                .with_output(talk.trim_end())
+                .with_hint("mend what cargo names")
         },
     )?;
     let mut locals: Vec<Local> = metadata

@@ -6,13 +6,14 @@ mod follow;
 use lathe_api::rest::StatusView;
 use lathe_api::v1;
 use lathe_api::v1::edit::What;
+use lathe_topology::Code;
 
 use super::plan;
 use super::source::Source;
 use super::status;
 use crate::args::{Consent, Find};
 use crate::client::Client;
-use crate::failure::{BAD_INPUT, Failure, NOT_READY, OK, REFUSED};
+use crate::failure::{Failure, NOT_READY, OK, REFUSED};
 use crate::printer::Printer;
 use crate::report;
 
@@ -38,6 +39,7 @@ pub(crate) struct Order {
     pub queue: bool,
     pub max_moves: u32,
     pub id: String,
+    pub json: bool,
     /// Whether Ctrl-C is this change's own: not where it is a part of something longer.
     pub alone: bool,
 }
@@ -47,7 +49,8 @@ impl Order {
         // 0 is the scheduler's own default.
         let wait_ms = consent.wait.as_deref().map_or(Ok(0), |wait| {
             lathe_topology::parse_duration_ms(wait).map_err(|error| {
-                Failure::new(format!("--wait `{wait}`: {error}")).with_code(BAD_INPUT)
+                Failure::coded(Code::WRONG_ARGUMENT, format!("--wait `{wait}`: {error}"))
+                    .with_hint("write it as in `--wait 30s`")
             })
         })?;
         let id = consent.submission_id.clone();
@@ -58,6 +61,7 @@ impl Order {
             queue: consent.wait.is_some(),
             max_moves: consent.max_moves,
             id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            json: consent.json,
             alone: true,
         })
     }
@@ -115,7 +119,11 @@ pub(crate) async fn run(
         Some(name) => status::of_topology(now, name),
         None => now,
     };
-    printer.data(&status::show(&now, printer));
+    if order.json {
+        printer.json(&now, true);
+    } else {
+        printer.data(&status::show(&now, printer));
+    }
     Ok(if done.all_ready { OK } else { NOT_READY })
 }
 
@@ -133,7 +141,8 @@ pub(crate) async fn carry_out(
         if plan::stops(&planned) {
             printer.say(&plan::show(&change.subject, &planned, printer));
             if !printer.confirm("Running instances would be stopped. Go on?") {
-                let failure = Failure::new("not submitted: running instances would be stopped");
+                let text = "not submitted: running instances would be stopped";
+                let failure = Failure::coded(Code::NOT_CONFIRMED, text);
                 return Err(failure.with_code(REFUSED).with_hint("--yes goes on without asking"));
             }
             may_stop = true;
@@ -175,10 +184,7 @@ async fn wanted(client: &Client, change: &Change<'_>) -> Result<Option<u32>, Fai
 pub(crate) fn refusal(change: &Change<'_>, refused: &v1::Refusal, printer: &Printer) -> Failure {
     match change.source {
         Some(source) => source.refusal(printer, refused),
-        None => {
-            printer.say(&report::refusal(printer, &change.subject, "", refused));
-            Failure::new("").with_code(REFUSED)
-        }
+        None => report::refuse(printer, None, "", refused),
     }
 }
 

@@ -1,18 +1,37 @@
 //! `lathe check FILE`: the file alone, without a cluster.
 
-use std::path::Path;
+use serde_json::json;
 
 use super::source::Source;
+use crate::args::Check;
 use crate::failure::{Failure, OK};
 use crate::printer::Printer;
+use crate::problem::Problem;
 
-pub(crate) fn run(file: &Path, printer: &Printer) -> Result<u8, Failure> {
-    let source = Source::read(file, printer)?;
+pub(crate) fn run(asked: &Check, printer: &Printer) -> Result<u8, Failure> {
+    let source = Source::read(&asked.file, printer)?;
+    let tasks = source.topology.tasks.len() as u64;
     let instances: u64 = source.topology.tasks.iter().map(|task| u64::from(task.count)).sum();
+    if asked.json {
+        let warnings: Vec<_> = source.warnings.iter().map(Problem::shape).collect();
+        let whole = json!({
+            "ok": true,
+            "exit": OK,
+            "topology": source.topology.name,
+            "tasks": tasks,
+            "instances": instances,
+            "problems": warnings,
+        });
+        printer.data(&whole.to_string());
+    }
     printer.say(&format!(
-        "{}: no problems ({}, {})",
-        file.display(),
-        counted(source.topology.tasks.len() as u64, "task"),
+        "{}: {} ({}, {})",
+        asked.file.display(),
+        match source.warnings.len() {
+            0 => "no problems".to_owned(),
+            number => counted(number as u64, "warning"),
+        },
+        counted(tasks, "task"),
         counted(instances, "instance")
     ));
     Ok(OK)

@@ -2,6 +2,7 @@
 
 use lathe_api::rest::StatusView;
 use lathe_api::v1;
+use lathe_topology::Code;
 
 use super::carry::{End, follow};
 use super::plan;
@@ -9,6 +10,7 @@ use crate::args::{Find, Remove};
 use crate::client::Client;
 use crate::failure::{Failure, OK, REFUSED};
 use crate::printer::Printer;
+use crate::report;
 
 pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Result<u8, Failure> {
     let client = Client::find(find)?;
@@ -20,10 +22,11 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
         let question =
             format!("{}: {running} running instances would be stopped. Go on?", asked.topology);
         if running > 0 && !printer.confirm(&question) {
-            let failure = Failure::new(format!(
+            let text = format!(
                 "{} is not removed: {running} running instances would be stopped",
                 asked.topology
-            ));
+            );
+            let failure = Failure::coded(Code::NOT_CONFIRMED, text);
             return Err(failure.with_code(REFUSED).with_hint("--yes goes on without asking"));
         }
     }
@@ -38,8 +41,6 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
             printer.say(&format!("{}: removed", asked.topology));
             Ok(OK)
         }
-        End::Refused(refused) => {
-            Err(Failure::new(refused.sentence).with_code(REFUSED).with_hint(refused.hint))
-        }
+        End::Refused(refused) => Err(report::refuse(printer, None, "", &refused)),
     }
 }

@@ -81,6 +81,7 @@ async fn work(
             dry_run: false,
             wait_ms: 0,
             queue: false,
+            json: false,
             max_moves: 0,
             id: uuid::Uuid::new_v4().to_string(),
             alone: false,

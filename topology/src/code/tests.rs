@@ -15,7 +15,9 @@ fn a_code_is_read_as_it_is_written() {
         assert_eq!(code.title(), *title);
     }
     assert_eq!("lt0104".parse::<Code>().unwrap(), Code::UNKNOWN_KEY);
-    assert!("LT9999".parse::<Code>().is_err());
-    assert!("104".parse::<Code>().is_err());
+    assert_eq!("0104".parse::<Code>().unwrap(), Code::UNKNOWN_KEY);
+    for wrong in ["LT9999", "104", "LT104", "LT+104", "LT00104", "LTLT0104", "", "LT"] {
+        assert!(wrong.parse::<Code>().is_err(), "{wrong}");
+    }
     assert_eq!(serde_json::to_string(&Code::SYNTAX).unwrap(), "\"LT0101\"");
 }
