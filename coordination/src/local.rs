@@ -8,5 +8,8 @@ mod hub;
 mod outbox;
 pub mod server;
 mod sessions;
+mod stats;
 mod tree;
 mod writer;
+
+pub use stats::Stats;

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::directory::{
     Batch, Command, Directory, Event, Limits, Now, Report, Resume, Selection, Set, WatcherId, Why,
 };
+use crate::metrics::Metrics;
 
 /// Inputs that may wait for the machine.
 const INPUTS_MAX: usize = 1024;
@@ -31,6 +32,8 @@ pub(crate) enum Input {
         resume: Option<Resume>,
         batches: mpsc::Sender<Batch>,
     },
+    /// Does the loop still turn?
+    Pulse(oneshot::Sender<()>),
 }
 
 /// Time since the process started, and of day.
@@ -94,14 +97,15 @@ pub(crate) fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
 pub(crate) struct Driver<'a> {
     kept: &'a Kept,
     writes: mpsc::Sender<Vec<Set>>,
+    metrics: Metrics,
     streams: BTreeMap<WatcherId, mpsc::Sender<Batch>>,
     wake_at: tokio::time::Instant,
 }
 
 impl<'a> Driver<'a> {
-    pub(crate) fn new(kept: &'a Kept, writes: mpsc::Sender<Vec<Set>>) -> Self {
+    pub(crate) fn new(kept: &'a Kept, writes: mpsc::Sender<Vec<Set>>, metrics: Metrics) -> Self {
         let wake_at = tokio::time::Instant::now() + FIRST_WAKE;
-        Self { kept, writes, streams: BTreeMap::new(), wake_at }
+        Self { kept, writes, metrics, streams: BTreeMap::new(), wake_at }
     }
 
     /// Runs until the machine was told that the process ends.
@@ -114,7 +118,7 @@ impl<'a> Driver<'a> {
                     if count == 0 {
                         return;
                     }
-                    events.extend(taken.drain(..).map(|input| self.register(input)));
+                    events.extend(taken.drain(..).filter_map(|input| self.register(input)));
                 }
                 () = tokio::time::sleep_until(self.wake_at) => {
                     events.extend(self.lost_streams());
@@ -131,12 +135,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn register(&mut self, input: Input) -> Event {
+    fn register(&mut self, input: Input) -> Option<Event> {
         match input {
-            Input::Event(event) => event,
+            Input::Event(event) => Some(event),
+            Input::Pulse(turned) => {
+                let _ = turned.send(());
+                None
+            }
             Input::Subscribe { watcher, selection, resume, batches } => {
                 self.streams.insert(watcher, batches);
-                Event::Subscribed { watcher, selection, resume }
+                Some(Event::Subscribed { watcher, selection, resume })
             }
         }
     }
@@ -154,6 +162,7 @@ impl<'a> Driver<'a> {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Write { sets } => {
+                self.metrics.found(&sets);
                 // The link takes one at a time, and the machine has one under way at most.
                 if self.writes.try_send(sets).is_err() {
                     tracing::warn!("the link to the store has ended; a write is dropped");

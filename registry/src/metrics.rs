@@ -1,18 +1,30 @@
-//! Counters and gauges of the registry, as Prometheus reads them.
+//! The registry's figures, as Prometheus reads them.
 //!
-//! Owns their names; must not know who counts.
+//! Owns their names (docs/metrics.md has each of them); must not know who counts.
 
-use lathe_catalog::State;
+use std::sync::atomic::AtomicU64;
+
+use lathe_api::door::Requests;
+use lathe_catalog::{Entry, State};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Set};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
 
 /// All of them; clones share the numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
+    pub(crate) requests: Requests,
     pub(crate) reads: Counter,
     pub(crate) not_modified: Counter,
     pub(crate) beats: Counter,
@@ -22,83 +34,82 @@ pub(crate) struct Metrics {
     pub(crate) sessions: Counter,
     pub(crate) writes: Counter,
     pub(crate) writes_failed: Counter,
-    batches: Gauge,
-    watchers: Gauge,
-    groups: Gauge,
-    heard: Gauge,
-    brake: Gauge,
-    commit: Gauge,
-    age_ms: Gauge,
-    starting: Gauge,
-    ready: Gauge,
-    suspect: Gauge,
-    draining: Gauge,
-    gone: Gauge,
+    suspicions: Counter,
 }
 
 impl Metrics {
+    /// The machine wants this to be written.
+    pub(crate) fn found(&self, sets: &[Set]) {
+        let entries = sets.iter().filter_map(|set| serde_json::from_slice::<Entry>(&set.data).ok());
+        let suspects = entries.filter(|entry| entry.state == State::Suspect).count();
+        self.suspicions.inc_by(suspects as u64);
+    }
+
     /// The text of all metrics, with the directory as it is at this moment.
     pub(crate) fn render(&self, directory: &Directory, now_ms: u64) -> String {
-        self.read(directory, now_ms);
         let mut registry = Registry::with_prefix("lathe_registry");
-        for (name, help, counter) in [
-            ("reads", "look-ups answered", &self.reads),
-            ("reads_not_modified", "look-ups answered by 304", &self.not_modified),
-            ("beats", "heartbeats taken", &self.beats),
-            ("beats_refused", "heartbeats refused", &self.beats_refused),
-            ("watches", "streams opened", &self.watches),
-            ("watches_refused", "streams refused", &self.watches_refused),
-            ("store_sessions", "sessions opened with the store", &self.sessions),
-            ("store_writes", "writes to the store that are durable", &self.writes),
-            ("store_writes_failed", "writes to the store that failed", &self.writes_failed),
-        ] {
-            registry.register(name, help, counter.clone());
-        }
-        for (name, help, gauge) in [
-            ("batches_sent", "batches sent to watchers since the start", &self.batches),
-            ("watchers", "streams that are open", &self.watchers),
-            ("groups", "groups that are known", &self.groups),
-            ("instances_heard", "incarnations that were heard and are watched", &self.heard),
-            ("brake", "1 while mass suspicion is held back", &self.brake),
-            ("commit", "commit of the store that is shown", &self.commit),
-            ("age_milliseconds", "how long the store was not heard", &self.age_ms),
-            ("instances_starting", "incarnations that start", &self.starting),
-            ("instances_ready", "incarnations that are ready", &self.ready),
-            ("instances_suspect", "incarnations that are silent", &self.suspect),
-            ("instances_draining", "incarnations that end", &self.draining),
-            ("instances_gone", "incarnations that ended", &self.gone),
-        ] {
-            registry.register(name, help, gauge.clone());
-        }
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What runs", version);
+        self.register_counters(&mut registry);
+        register_state(&mut registry, directory);
+        let age = Gauge::<f64, AtomicU64>::default();
+        age.set(f64::from(u32::try_from(directory.age_ms(now_ms)).unwrap_or(u32::MAX)) / 1e3);
+        registry.register_with_unit(
+            "store_age",
+            "How long the store was not heard",
+            Unit::Seconds,
+            age,
+        );
         let mut text = String::new();
         encode(&mut text, &registry).expect("a string takes text");
         text
     }
 
-    fn read(&self, directory: &Directory, now_ms: u64) {
-        let counts = directory.counts();
-        let catalog = directory.catalog();
-        for (gauge, value) in [
-            (&self.batches, counts.batches),
-            (&self.watchers, counts.watchers),
-            (&self.heard, counts.heard),
-            (&self.brake, u64::from(counts.brake)),
-            (&self.commit, catalog.commit()),
-            (&self.age_ms, directory.age_ms(now_ms)),
-            (&self.groups, catalog.changed_since(0).count() as u64),
+    fn register_counters(&self, registry: &mut Registry) {
+        registry.register("requests", "Requests answered", self.requests.metric());
+        for (name, help, counter) in [
+            ("reads", "Look-ups answered", &self.reads),
+            ("reads_not_modified", "Look-ups answered by 304", &self.not_modified),
+            ("beats", "Heartbeats taken", &self.beats),
+            ("beats_refused", "Heartbeats refused", &self.beats_refused),
+            ("watches", "Streams opened", &self.watches),
+            ("watches_refused", "Streams refused", &self.watches_refused),
+            ("suspicions", "Incarnations that were found silent", &self.suspicions),
+            ("store_sessions", "Sessions opened with the store", &self.sessions),
+            ("store_writes", "Writes to the store that are durable", &self.writes),
+            ("store_writes_failed", "Writes to the store that failed", &self.writes_failed),
         ] {
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        let states = [
-            (&self.starting, State::Starting),
-            (&self.ready, State::Ready),
-            (&self.suspect, State::Suspect),
-            (&self.draining, State::Draining),
-            (&self.gone, State::Gone),
-        ];
-        for (gauge, state) in states {
-            let count = catalog.entries().filter(|entry| entry.state == state).count();
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            registry.register(name, help, counter.clone());
         }
     }
+}
+
+fn register_state(registry: &mut Registry, directory: &Directory) {
+    let counts = directory.counts();
+    let catalog = directory.catalog();
+    let help = "Batches sent to watchers";
+    registry.register("batches", help, ConstCounter::new(counts.batches));
+    for (name, help, value) in [
+        ("watchers", "Streams that are open", counts.watchers),
+        ("groups", "Groups that are known", catalog.changed_since(0).count() as u64),
+        ("instances_heard", "Incarnations that were heard and are watched", counts.heard),
+        ("brake", "1 while mass suspicion is held back", u64::from(counts.brake)),
+        ("store_commit", "Commit of the store that is shown", catalog.commit()),
+    ] {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        registry.register(name, help, ConstGauge::<i64>::new(value));
+    }
+    let instances = Family::<InState, Gauge>::default();
+    for (state, name) in [
+        (State::Starting, "starting"),
+        (State::Ready, "ready"),
+        (State::Suspect, "suspect"),
+        (State::Draining, "draining"),
+        (State::Gone, "gone"),
+    ] {
+        let count = catalog.entries().filter(|entry| entry.state == state).count();
+        let gauge = instances.get_or_create(&InState { state: name }).clone();
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register("instances", "Incarnations by state", instances);
 }

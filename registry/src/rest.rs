@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -17,7 +18,7 @@ use lathe_api::door::{self, Access, Guard, Hosts, Json, Key, Problem};
 use lathe_api::openapi::document;
 use lathe_catalog::{Beat, Entry, State as Life};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::directory::{Directory, Event, Selection, WatcherId};
 use crate::driver::{Input, Kept};
@@ -31,6 +32,9 @@ const NAME_BYTES_MAX: usize = 256;
 const REASON_CHARS_MAX: usize = 300;
 /// Largest body: a beat is small.
 const BODY_BYTES_MAX: u64 = 4096;
+
+/// So long may the loop take to come to a request.
+const PULSE_TIME: Duration = Duration::from_secs(5);
 
 const LATHE_HISTORY: HeaderName = HeaderName::from_static("lathe-history");
 const LATHE_VERSION: HeaderName = HeaderName::from_static("lathe-version");
@@ -50,6 +54,7 @@ pub(crate) struct Desk {
 
 /// All routes, behind the door. Reads are open; a beat shows its incarnation's secret.
 pub(crate) fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
+    let requests = desk.metrics.requests.clone();
     let router = Router::new()
         .route("/v1/groups", get(groups))
         .route("/v1/groups/{group}", get(group))
@@ -63,11 +68,13 @@ pub(crate) fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
             "/openapi.json",
             get(|| async { axum::Json(document("Lathe registry", &OPERATIONS)) }),
         )
-        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(desk);
-    Guard::new(hosts, |_, _| Access::open().body_bytes_max(BODY_BYTES_MAX)).wrap(router)
+    Guard::new(hosts, |_, _| Access::open().body_bytes_max(BODY_BYTES_MAX))
+        .with_requests(requests)
+        .wrap(router)
 }
 
 type Answer = Result<Response, Problem>;
@@ -356,10 +363,33 @@ fn selection(pairs: &[(String, String)], max: usize) -> Result<Selection, Proble
 }
 
 async fn readyz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> {
-    if desk.kept.read().is_ready(desk.kept.clock.now().ms) {
-        Ok("ready\n")
+    let now_ms = desk.kept.clock.now().ms;
+    let directory = desk.kept.read();
+    if directory.is_ready(now_ms) {
+        return Ok("ready\n");
+    }
+    let waits = if directory.is_listed() {
+        format!("waiting for the store, which was not heard for {} ms", directory.age_ms(now_ms))
     } else {
-        Err(Problem::busy("the registry waits for the store"))
+        "waiting for the store, which was not heard yet".to_owned()
+    };
+    Err(Problem::busy(waits))
+}
+
+/// Well means: the loop still turns.
+async fn healthz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> {
+    let (turned, turns) = oneshot::channel();
+    let asked = async {
+        desk.inputs.send(Input::Pulse(turned)).await.ok()?;
+        turns.await.ok()
+    };
+    match tokio::time::timeout(PULSE_TIME, asked).await {
+        Ok(Some(())) => Ok("ok\n"),
+        Ok(None) => Err(Problem::busy("the registry is ending")),
+        Err(_) => {
+            let text = format!("the loop has not turned for {} s", PULSE_TIME.as_secs());
+            Err(Problem::busy(text))
+        }
     }
 }
 

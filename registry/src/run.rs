@@ -68,8 +68,8 @@ pub async fn run(
     };
     let mut link = tokio::spawn(link.run());
     let mut driver = tokio::spawn({
-        let kept = Arc::clone(&kept);
-        async move { Driver::new(&kept, writes).run(received).await }
+        let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
+        async move { Driver::new(&kept, writes, metrics).run(received).await }
     });
     let desk = Desk {
         kept,

@@ -7,7 +7,6 @@ mod events;
 mod explain;
 mod grpc;
 mod logs;
-mod metrics;
 mod openapi;
 mod reads;
 
@@ -23,9 +22,9 @@ use lathe_coordination::Store;
 use lathe_mesos::operator;
 
 pub use artifacts::{Artifacts, ArtifactsError};
-pub use metrics::Metrics;
 
 use crate::driver::Handle;
+use crate::metrics::Metrics;
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
@@ -37,7 +36,7 @@ pub struct Shared {
     pub operator: Arc<operator::Client>,
     pub key: Key,
     pub tokens: Tokens,
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
 }
 
 /// Largest gRPC message: a topology's source and its artifacts' names.
@@ -45,7 +44,7 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Every route, behind the door.
 pub fn router(shared: Shared, hosts: Hosts) -> Router {
-    let tokens = shared.tokens.clone();
+    let (tokens, requests) = (shared.tokens.clone(), shared.metrics.requests.clone());
     let service = SchedulerServer::new(grpc::Service::new(shared.handle.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let calls = tonic::service::Routes::new(service).into_axum_router();
@@ -66,9 +65,9 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/healthz", get(reads::healthz))
         .route("/readyz", get(reads::readyz))
-        .route("/metrics", get(metrics::scrape))
+        .route("/metrics", get(reads::metrics))
         .with_state(shared);
-    Guard::new(hosts, policy).with_tokens(tokens).wrap(rest.merge(calls))
+    Guard::new(hosts, policy).with_tokens(tokens).with_requests(requests).wrap(rest.merge(calls))
 }
 
 /// What needs no token: what says only whether we are well; the registries' addresses, which

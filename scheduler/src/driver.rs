@@ -23,7 +23,9 @@ use crate::framework::command::{Answer, Command};
 use crate::framework::event::{Event, Question};
 use crate::framework::explain::Explaining;
 use crate::framework::ids::{AskId, FrameworkId, Incarnation, InstanceId, Time};
+use crate::framework::views::Counts;
 use crate::mesos_calls::Identity;
+use crate::metrics::Metrics;
 use crate::store::Batch;
 
 /// Messages from outside that may wait for the loop.
@@ -37,13 +39,33 @@ const EVENTS_AT_ONCE: usize = 512;
 #[derive(Debug)]
 pub enum Message {
     Event(Event),
-    Stream { generation: u64, item: StreamItem },
-    Ask { question: Question, caller: Who, answers: mpsc::Sender<Answer> },
+    Stream {
+        generation: u64,
+        item: StreamItem,
+    },
+    Ask {
+        question: Question,
+        caller: Who,
+        answers: mpsc::Sender<Answer>,
+    },
     Status(oneshot::Sender<StatusView>),
+    Figures(oneshot::Sender<(StatusView, Counts)>),
+    /// Does the loop still turn?
+    Pulse(oneshot::Sender<()>),
     Registries(oneshot::Sender<Vec<String>>),
-    History { topology: String, found: oneshot::Sender<Option<Vec<RevisionView>>> },
-    Explain { instance: String, found: oneshot::Sender<Option<Box<Explaining>>> },
-    Locate { instance: String, previous: bool, found: oneshot::Sender<Option<Located>> },
+    History {
+        topology: String,
+        found: oneshot::Sender<Option<Vec<RevisionView>>>,
+    },
+    Explain {
+        instance: String,
+        found: oneshot::Sender<Option<Box<Explaining>>>,
+    },
+    Locate {
+        instance: String,
+        previous: bool,
+        found: oneshot::Sender<Option<Located>>,
+    },
 }
 
 /// Where the sandbox of an incarnation is.
@@ -93,6 +115,22 @@ impl Handle {
     /// When the process is about to end.
     pub async fn status(&self) -> Result<StatusView, Stopping> {
         self.request(Message::Status).await
+    }
+
+    /// The state at this moment, and figures that it does not have.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn figures(&self) -> Result<(StatusView, Counts), Stopping> {
+        self.request(Message::Figures).await
+    }
+
+    /// Answered as soon as the loop comes to it.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn pulse(&self) -> Result<(), Stopping> {
+        self.request(Message::Pulse).await
     }
 
     /// The registries' addresses.
@@ -152,6 +190,7 @@ pub struct Tools {
     /// what is in it is bounded by instances and callers, since an agent sends no second status
     /// of a task before the first is acknowledged.
     pub batches: mpsc::UnboundedSender<Batch>,
+    pub metrics: Metrics,
 }
 
 /// A caller that waits for answers. The machine is told when it has gone.
@@ -244,9 +283,10 @@ impl Driver {
                 Some(message) = self.inbox.recv() => Some(message),
                 () = sleep_until(deadline) => None,
             };
+            self.tools.metrics.waiting(self.own.len() + self.inbox.len(), self.asks.len());
             match first {
                 Some(message) => self.take(message, &mut commands),
-                None => self.framework.step(now_ms(), Event::TimePassed, &mut commands),
+                None => self.step(Event::TimePassed, &mut commands),
             }
             for _ in 1..EVENTS_AT_ONCE {
                 let Ok(message) = self.own.try_recv().or_else(|_| self.inbox.try_recv()) else {
@@ -281,6 +321,12 @@ impl Driver {
             Message::Status(asked) => {
                 let _ = asked.send(self.framework.status());
             }
+            Message::Figures(asked) => {
+                let _ = asked.send((self.framework.status(), self.framework.counts()));
+            }
+            Message::Pulse(asked) => {
+                let _ = asked.send(());
+            }
             Message::Registries(asked) => {
                 let _ = asked.send(self.framework.registries().to_vec());
             }
@@ -302,6 +348,7 @@ impl Driver {
             StreamItem::Event(event) => {
                 if let Event::Subscribed { framework_id, .. } = &event {
                     self.framework_id = Some(framework_id.clone());
+                    self.tools.metrics.subscribed();
                 }
                 self.step(event, commands);
             }
@@ -314,7 +361,12 @@ impl Driver {
 
     fn step(&mut self, event: Event, commands: &mut Vec<Command>) {
         tracing::trace!(?event, "step");
+        if let Event::OffersArrived(offers) = &event {
+            self.tools.metrics.offered(offers.len());
+        }
+        let start = Instant::now();
         self.framework.step(now_ms(), event, commands);
+        self.tools.metrics.stepped(start.elapsed());
     }
 
     fn locate(&self, text: &str, previous: bool) -> Option<Located> {

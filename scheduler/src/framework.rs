@@ -31,7 +31,7 @@ mod restarts;
 mod standing;
 mod submissions;
 mod updates;
-mod views;
+pub mod views;
 pub mod wanted;
 mod watchers;
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod driver;
 pub mod framework;
 pub mod mesos_calls;
+pub mod metrics;
 pub mod planner;
 pub mod run;
 pub mod store;

@@ -16,7 +16,8 @@ use crate::driver::{Driver, Message, Tools};
 use crate::framework::event::Event;
 use crate::framework::{self, Framework};
 use crate::mesos_calls::Identity;
-use crate::store::{self, TakeOverError};
+use crate::metrics::Metrics;
+use crate::store::{self, Pipeline, TakeOverError};
 
 /// Why the scheduler ended otherwise than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -71,13 +72,21 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ..framework::Config::default()
     });
     let identity = identity(&config, &url, &artifacts, key.clone());
-    let tools = Tools { identity, masters, operator: Arc::clone(&operator), batches };
+    let metrics = Metrics::default();
+    let tools = Tools {
+        identity,
+        masters,
+        operator: Arc::clone(&operator),
+        batches,
+        metrics: metrics.clone(),
+    };
     let (driver, handle, to_driver) = Driver::new(framework, tools);
     let _ = to_driver.send(Message::Event(Event::Recovered(recovered)));
-    tokio::spawn(store::write_batches(store.clone(), term_version, waiting, to_driver.clone()));
+    let pipeline = Pipeline { store: store.clone(), term_version, metrics: metrics.clone() };
+    tokio::spawn(pipeline.run(waiting, to_driver.clone()));
     tokio::spawn(store::watch_registries(store.clone(), to_driver));
 
-    let (store, metrics) = (Some(store), Arc::default());
+    let store = Some(store);
     let shared = Shared { handle, artifacts, store, operator, key, tokens, metrics };
     let hosts = Hosts::loopback().and_address(address.ip());
     let hosts = match config.advertise.as_deref().and_then(host_of) {

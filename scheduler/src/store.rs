@@ -1,7 +1,7 @@
 //! The store as the scheduler uses it: taking over with a new term, reading everything back, and
 //! one ordered pipeline of writes, each under the term.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lathe_catalog::{TaskRecord, paths};
 use lathe_coordination::{Op, Options, Record, SessionState, Store, StoreError, WatchEvent};
@@ -15,6 +15,7 @@ use crate::framework::records::{
     FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, REVISIONS, Recovered, TERM, TOPOLOGIES,
     TopologyRecord, Write,
 };
+use crate::metrics::Metrics;
 
 /// Operations of one durable write; more batches wait for the next.
 const OPS_MAX: usize = 2_000;
@@ -109,36 +110,89 @@ fn registry_url(record: &Record) -> Option<String> {
     url.starts_with("http").then(|| url.to_owned())
 }
 
-/// Writes batches in their order, several in one durable write when they come together. Ends with
-/// the channel, or when the term is lost.
-pub async fn write_batches(
-    store: Store,
-    term_version: u64,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
-    events: mpsc::UnboundedSender<Message>,
-) {
-    let mut waiting: Option<Encoded> = None;
-    loop {
-        let first = match waiting.take() {
-            Some(batch) => batch,
-            None => match batches.recv().await {
-                Some(batch) => Encoded::new(&batch),
-                None => return,
-            },
-        };
-        let mut group = vec![first];
-        while let Ok(batch) = batches.try_recv() {
-            let batch = Encoded::new(&batch);
-            let ops: usize = group.iter().map(|one| one.ops.len()).sum();
-            let bytes: usize = group.iter().map(|one| one.bytes).sum();
-            if ops + batch.ops.len() > OPS_MAX || bytes + batch.bytes > BYTES_MAX {
-                waiting = Some(batch);
-                break;
+/// The one who writes.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub store: Store,
+    /// Version of the term's record: another one means that another leader has written.
+    pub term_version: u64,
+    pub metrics: Metrics,
+}
+
+impl Pipeline {
+    /// Writes batches in their order, several in one durable write when they come together. Ends
+    /// with the channel, or when the term is lost.
+    pub async fn run(
+        self,
+        mut batches: mpsc::UnboundedReceiver<Batch>,
+        events: mpsc::UnboundedSender<Message>,
+    ) {
+        let mut waiting: Option<Encoded> = None;
+        loop {
+            let first = match waiting.take() {
+                Some(batch) => batch,
+                None => match batches.recv().await {
+                    Some(batch) => Encoded::new(&batch),
+                    None => return,
+                },
+            };
+            let mut group = vec![first];
+            while let Ok(batch) = batches.try_recv() {
+                let batch = Encoded::new(&batch);
+                let ops: usize = group.iter().map(|one| one.ops.len()).sum();
+                let bytes: usize = group.iter().map(|one| one.bytes).sum();
+                if ops + batch.ops.len() > OPS_MAX || bytes + batch.bytes > BYTES_MAX {
+                    waiting = Some(batch);
+                    break;
+                }
+                group.push(batch);
             }
-            group.push(batch);
+            if !self.write(&group, &events).await {
+                return;
+            }
         }
-        if !write_group(&store, term_version, &group, &events).await {
-            return;
+    }
+    /// Retries what may be retried: a write is the same whether it takes place once or twice, since
+    /// every record is put whole and the term guards against another writer in between.
+    async fn write(&self, group: &[Encoded], events: &mpsc::UnboundedSender<Message>) -> bool {
+        let start = Instant::now();
+        let mut ops = vec![Op::check(TERM, self.term_version)];
+        ops.extend(last_of_each_path(group));
+        loop {
+            let event = match self.store.multi(ops.clone()).await {
+                Ok(_) => {
+                    self.metrics.persisted(group.len(), start.elapsed());
+                    for batch in group {
+                        if events.send(Message::Event(Event::Persisted(batch.id))).is_err() {
+                            return false;
+                        }
+                    }
+                    return true;
+                }
+                Err(StoreError::NotFound { path }) => {
+                    // A record to be deleted was never there: leave that out.
+                    ops.retain(|op| !(matches!(op, Op::Delete { .. }) && op.path() == path));
+                    continue;
+                }
+                Err(error) if error.is_retryable() => {
+                    self.metrics.persist_retried();
+                    tracing::warn!(%error, "the store does not answer; trying again");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(StoreError::Conflict { path, .. }) if path == TERM => {
+                    Event::TermLost { reason: "another scheduler has taken over".to_owned() }
+                }
+                Err(StoreError::Expired) => {
+                    Event::TermLost { reason: "the session with the store is over".to_owned() }
+                }
+                Err(error) => {
+                    let batch = group.first().map_or(BatchId(0), |batch| batch.id);
+                    Event::PersistRefused { batch, reason: error.to_string() }
+                }
+            };
+            let _ = events.send(Message::Event(event));
+            return false;
         }
     }
 }
@@ -178,52 +232,6 @@ fn last_of_each_path(group: &[Encoded]) -> Vec<Op> {
         .collect();
     ops.reverse();
     ops
-}
-
-/// Retries what may be retried: a write is the same whether it takes place once or twice, since
-/// every record is put whole and the term guards against another writer in between.
-async fn write_group(
-    store: &Store,
-    term_version: u64,
-    group: &[Encoded],
-    events: &mpsc::UnboundedSender<Message>,
-) -> bool {
-    let mut ops = vec![Op::check(TERM, term_version)];
-    ops.extend(last_of_each_path(group));
-    loop {
-        let event = match store.multi(ops.clone()).await {
-            Ok(_) => {
-                for batch in group {
-                    if events.send(Message::Event(Event::Persisted(batch.id))).is_err() {
-                        return false;
-                    }
-                }
-                return true;
-            }
-            Err(StoreError::NotFound { path }) => {
-                // A record to be deleted was never there: leave that out.
-                ops.retain(|op| !(matches!(op, Op::Delete { .. }) && op.path() == path));
-                continue;
-            }
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%error, "the store does not answer; trying again");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-            Err(StoreError::Conflict { path, .. }) if path == TERM => {
-                Event::TermLost { reason: "another scheduler has taken over".to_owned() }
-            }
-            Err(StoreError::Expired) => {
-                Event::TermLost { reason: "the session with the store is over".to_owned() }
-            }
-            Err(error) => {
-                let batch = group.first().map_or(BatchId(0), |batch| batch.id);
-                Event::PersistRefused { batch, reason: error.to_string() }
-            }
-        };
-        let _ = events.send(Message::Event(event));
-        return false;
-    }
 }
 
 /// Tells the framework which registries there are, and when the store's session is over.

@@ -3,10 +3,11 @@
 //! Owns the order of checks of the scheduler API as Mesos 1.11 has it. It must not decide anything
 //! about frameworks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use lathe_coordination::local::Stats;
 use lathe_mesos::{v1, wire};
 use tokio::sync::oneshot;
 
@@ -24,6 +25,8 @@ mod pages;
 pub(crate) struct Front {
     pub(crate) driver: Handle,
     pub(crate) secrets: Secrets,
+    /// What the store counts, once it is open.
+    pub(crate) store: Arc<OnceLock<Stats>>,
 }
 
 impl Handler for Front {

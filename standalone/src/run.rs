@@ -7,10 +7,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lathe_child::SpawnError;
+use lathe_coordination::local::Stats;
 use lathe_coordination::local::server::{Listening, OpenError, ServeError, Server};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -102,10 +103,11 @@ pub async fn run(
         let name = host.name.clone();
         driver.add_host(host).map_err(|source| RunError::Host { host: name, source })?;
     }
-    serve(listener, links, secrets, &handle);
+    let stats = Arc::new(OnceLock::new());
+    serve((listener, Arc::clone(&stats)), links, secrets, &handle);
 
     let socket = std::path::absolute(&config.store_socket).map_err(RunError::Address)?;
-    let store = open_store(data.join("store"), socket.clone()).await?;
+    let store = open_store(data.join("store"), socket.clone(), &stats).await?;
     let (end_store, mut ending) = watch::channel(false);
     let mut store = tokio::task::spawn_local(store.run(async move {
         let _ = ending.wait_for(|ends| *ends).await;
@@ -141,9 +143,14 @@ pub async fn run(
     }
 }
 
-fn serve(listener: TcpListener, link: TcpListener, secrets: Secrets, handle: &Handle) {
+fn serve(
+    (listener, store): (TcpListener, Arc<OnceLock<Stats>>),
+    link: TcpListener,
+    secrets: Secrets,
+    handle: &Handle,
+) {
     tokio::spawn(links::serve(link, secrets.clone(), handle.clone()));
-    let front = Arc::new(Front { driver: handle.clone(), secrets });
+    let front = Arc::new(Front { driver: handle.clone(), secrets, store });
     tokio::spawn(http::serve(listener, front));
 }
 
@@ -158,12 +165,17 @@ fn machine(config: &Config, address: SocketAddr) -> cluster::Config {
     }
 }
 
-async fn open_store(dir: PathBuf, socket: PathBuf) -> Result<Listening, RunError> {
+async fn open_store(
+    dir: PathBuf,
+    socket: PathBuf,
+    stats: &OnceLock<Stats>,
+) -> Result<Listening, RunError> {
     let opened = tokio::task::spawn_blocking(move || Server::open(dir)).await;
     let server = match opened {
         Ok(opened) => opened?,
         Err(error) => return Err(ServeError::Storage { reason: error.to_string() }.into()),
     };
+    let _ = stats.set(server.stats());
     Ok(server.bind(socket)?)
 }
 

@@ -17,7 +17,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::Limited;
 
-use super::{Caller, Hosts, Problem, Tokens, bearer, code};
+use super::{Caller, Hosts, Problem, Requests, Tokens, bearer, code};
 
 /// What a path needs and is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ type Policy = dyn Fn(&Method, &str) -> Access + Send + Sync;
 pub struct Guard {
     hosts: Hosts,
     tokens: Option<Tokens>,
+    requests: Requests,
     policy: Arc<Policy>,
 }
 
@@ -95,13 +96,19 @@ impl Guard {
         hosts: Hosts,
         policy: impl Fn(&Method, &str) -> Access + Send + Sync + 'static,
     ) -> Self {
-        Self { hosts, tokens: None, policy: Arc::new(policy) }
+        Self { hosts, tokens: None, requests: Requests::default(), policy: Arc::new(policy) }
     }
 
     /// The tokens for paths that need one. Without them such paths are closed to everybody.
     #[must_use]
     pub fn with_tokens(self, tokens: Tokens) -> Self {
         Self { tokens: Some(tokens), ..self }
+    }
+
+    /// Counts requests here.
+    #[must_use]
+    pub fn with_requests(self, requests: Requests) -> Self {
+        Self { requests, ..self }
     }
 
     /// Puts the checks before every route of the router, unknown paths included, which are
@@ -161,6 +168,7 @@ impl Guard {
 }
 
 async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let route = Requests::route(&request);
     let mut response = match guard.admit(&request) {
         Err(problem) => problem.into_response(),
         Ok((access, caller)) => {
@@ -179,6 +187,7 @@ async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next
             }
         }
     };
+    guard.requests.answered(route, response.status());
     // What a listener answers is never to be run or sniffed by a browser.
     response.headers_mut().insert(
         HeaderName::from_static("x-content-type-options"),

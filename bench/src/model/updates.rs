@@ -9,6 +9,7 @@ use lathe_scheduler::driver::Message;
 use lathe_scheduler::framework::command::{Call, Command};
 use lathe_scheduler::framework::event::{Event, TaskState};
 use lathe_scheduler::framework::{Config, Framework};
+use lathe_scheduler::metrics::Metrics;
 use lathe_scheduler::store::{self, Batch};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -37,7 +38,8 @@ pub(super) async fn look(instances: u32, socket: &Path) -> Result<Value, Failure
         taken.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
     let (batches, waiting) = mpsc::unbounded_channel();
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let writer = tokio::spawn(store::write_batches(store, term_version, waiting, events));
+    let pipeline = store::Pipeline { store, term_version, metrics: Metrics::default() };
+    let writer = tokio::spawn(pipeline.run(waiting, events));
 
     // Nothing is ever given up here: every status is a change and nothing else follows from it.
     let config = Config { replace_after_ms: u64::MAX / 2, ..Config::default() };

@@ -17,6 +17,7 @@ use super::connection::{self, Context, WAITING_KIB};
 use super::disk::Disk;
 use super::hub::Hub;
 use super::sessions::Sessions;
+use super::stats::Stats;
 use super::writer::{Job, MAX_JOBS, Writer};
 use crate::limits::MAX_CONNECTIONS;
 use crate::socket;
@@ -94,6 +95,12 @@ impl Server {
         &self.hub.history
     }
 
+    /// What it counts of its work, from now on.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.writer.stats().clone()
+    }
+
     /// Makes the socket (0600; a stale one is replaced). Clients may connect from now on and are
     /// answered once [`Listening::run`] is polled. Needs a tokio runtime with I/O.
     ///
@@ -138,6 +145,7 @@ impl Listening {
     /// `Storage`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { server: Server { hub, writer }, listener, path } = self;
+        let stats = writer.stats().clone();
         let (mut thread, jobs, mut failed) = WriterThread::start(writer)?;
         let memory = Arc::new(Semaphore::new(WAITING_KIB));
         let context = Context { hub, jobs, memory };
@@ -147,7 +155,7 @@ impl Listening {
             reason = &mut failed => Err(ServeError::Storage {
                 reason: reason.unwrap_or_else(|_| "the writer has stopped".to_owned()),
             }),
-            () = accept(&context, &listener, &mut connections) => Ok(()),
+            () = accept(&context, &listener, (&mut connections, &stats)) => Ok(()),
             () = expire(&context) => Ok(()),
         };
         connections.shutdown().await;
@@ -207,9 +215,14 @@ impl Drop for WriterThread {
 
 type Failure = oneshot::Receiver<String>;
 
-async fn accept(context: &Context, listener: &UnixListener, connections: &mut JoinSet<()>) {
+async fn accept(
+    context: &Context,
+    listener: &UnixListener,
+    (connections, stats): (&mut JoinSet<()>, &Stats),
+) {
     loop {
         while connections.try_join_next().is_some() {}
+        stats.connected(connections.len());
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -229,6 +242,7 @@ async fn accept(context: &Context, listener: &UnixListener, connections: &mut Jo
             let ended = connection::serve(&context, stream).await;
             tracing::debug!(reason = %ended, "a connection ended");
         });
+        stats.connected(connections.len());
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::disk::{Disk, StoredSession, Transaction};
 use super::hub::Hub;
 use super::outbox::Outbox;
+use super::stats::Stats;
 use super::tree::Batch;
 use crate::limits::MAX_SESSIONS;
 use crate::wire::{Refusal, SessionKey, ToClient};
@@ -45,6 +46,7 @@ pub(crate) struct Writer {
     hub: Arc<Hub>,
     live: BTreeSet<u64>,
     last_session: u64,
+    stats: Stats,
 }
 
 /// What is to be said once a transaction is durable.
@@ -60,7 +62,11 @@ struct Outcome {
 
 impl Writer {
     pub(crate) fn new(disk: Disk, hub: Arc<Hub>, live: BTreeSet<u64>, last_session: u64) -> Self {
-        Self { disk, hub, live, last_session }
+        Self { disk, hub, live, last_session, stats: Stats::default() }
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Works until nobody can bring jobs any more, or until `stop` is set and a job wakes it.
@@ -97,12 +103,14 @@ impl Writer {
         });
         let changed = commit != before || !outcome.opened.is_empty() || !outcome.ended.is_empty();
         if changed {
+            let start = Instant::now();
             self.disk.write(&Transaction {
                 changes: &changes,
                 commit,
                 opened: outcome.opened.iter().map(|(id, session, _)| (*id, *session)).collect(),
                 ended: outcome.ended.clone(),
             })?;
+            self.stats.written(jobs.len(), start.elapsed());
             hub.publish(&changes, commit);
         }
         self.answer(jobs, outcome);

@@ -1,5 +1,6 @@
 //! A real server on a real socket.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -119,6 +120,29 @@ async fn errors_and_panics_are_500_and_tell_a_client_nothing() {
     assert!(metrics.text().contains("\nlathe_http_panics_total 2\n"), "{}", metrics.text());
     assert!(metrics.text().contains("{status=\"5xx\"} 5\n"), "{}", metrics.text());
     assert!(metrics.text().contains("\nlathe_http_requests_in_flight 1\n"));
+}
+
+#[tokio::test]
+async fn the_page_of_metrics_has_what_is_served_and_nothing_else() {
+    let task = TestTask::start(Many::default()).await;
+    let page = include_str!("../../../docs/metrics.md");
+    let (_, section) = page.split_once("\n## Tasks\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `lathe_"));
+    let documented: BTreeSet<(String, String)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        })
+        .collect();
+    let answer = task.get("/.lathe/metrics").await;
+    let served: BTreeSet<(String, String)> = answer
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect();
+    assert_eq!(served, documented);
 }
 
 #[tokio::test]

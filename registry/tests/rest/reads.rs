@@ -1,5 +1,7 @@
 //! Look-ups.
 
+use std::collections::BTreeSet;
+
 use hyper::StatusCode;
 use lathe_catalog::State;
 
@@ -88,8 +90,50 @@ async fn its_numbers_are_served() {
     let rig = Rig::start().await;
     let commit = rig.put(&[entry("a#0.1", State::Ready, 1)]).await;
     rig.shown(commit).await;
-    assert_eq!(rig.metric("lathe_registry_instances_ready").await, 1);
-    assert_eq!(rig.metric("lathe_registry_commit").await, commit);
+    assert_eq!(rig.metric("lathe_registry_instances{state=\"ready\"}").await, 1);
+    assert_eq!(rig.metric("lathe_registry_store_commit").await, commit);
     assert!(rig.metric("lathe_registry_reads_total").await > 0);
     assert_eq!(rig.get("/healthz").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_page_of_metrics_has_what_is_served_and_nothing_else() {
+    let rig = Rig::start().await;
+    let page = include_str!("../../../docs/metrics.md");
+    let (_, section) = page.split_once("\n## Registry\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `lathe_"));
+    let documented: BTreeSet<(String, String)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        })
+        .collect();
+    let (_, text) = rig.get("/metrics").await;
+    let types = text.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let served: BTreeSet<(String, String)> = types
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let end = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            (format!("{name}{end}"), kind.to_owned())
+        })
+        .collect();
+    assert_eq!(served, documented);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_their_route_and_not_by_their_path() {
+    let rig = Rig::start().await;
+    for path in ["/v1/groups/a", "/v1/groups/b", "/nothing/here", "/nothing/there"] {
+        rig.get(path).await;
+    }
+    let name = |route: &str, status: u16| {
+        format!("lathe_registry_requests_total{{route=\"{route}\",status=\"{status}\"}}")
+    };
+    assert_eq!(rig.metric(&name("/v1/groups/{group}", 200)).await, 2);
+    assert_eq!(rig.metric(&name("none", 404)).await, 2);
 }

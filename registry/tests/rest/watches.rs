@@ -116,13 +116,13 @@ async fn a_slow_watcher_gets_the_newest_state_instead_of_a_queue() {
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET /v1/watch?group=big HTTP/1.1\r\nhost: {address}\r\n\r\n");
     slow.write_all(request.as_bytes()).await.unwrap();
-    until(|| async { rig.metric("lathe_registry_batches_sent").await > 0 }).await;
+    until(|| async { rig.metric("lathe_registry_batches_total").await > 0 }).await;
     let mut last = 0;
     for touch in 1..=CHANGES {
         last = rig.put(&[Entry { since_ms: touch, ..many[0].clone() }]).await;
     }
     rig.shown(last).await;
-    let sent = rig.metric("lathe_registry_batches_sent").await;
+    let sent = rig.metric("lathe_registry_batches_total").await;
     assert!(sent < CHANGES / 2, "{sent} batches were sent to one who reads nothing");
     // Now it reads: the newest state comes, after the few that were under way.
     let mut text = Vec::new();

@@ -1,14 +1,20 @@
 //! What people and programs read: the state at one moment.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use lathe_api::door::Problem;
 use lathe_api::rest::{HostView, InstanceView, RevisionView, StatusView, TaskView, TopologyView};
 
 use super::Shared;
 use crate::driver::Stopping;
+
+/// So long may the loop take to come to a request.
+const PULSE_TIME: Duration = Duration::from_secs(5);
 
 pub(super) fn stopping(error: Stopping) -> Problem {
     Problem::busy(error.to_string())
@@ -51,13 +57,37 @@ pub(super) async fn registries(State(shared): State<Shared>) -> Result<Json<Vec<
     shared.handle.registries().await.map(Json).map_err(stopping)
 }
 
-pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+/// Well means: the loop still turns.
+pub(super) async fn healthz(State(shared): State<Shared>) -> Response {
+    match tokio::time::timeout(PULSE_TIME, shared.handle.pulse()).await {
+        Ok(Ok(())) => "ok\n".into_response(),
+        Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(_) => {
+            let text = format!("the loop has not turned for {} s\n", PULSE_TIME.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
 }
 
-/// Ready means: it may act, since it has a master.
+/// `GET /metrics` in the OpenMetrics text format.
+pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
+    let (status, counts) = match shared.handle.figures().await {
+        Ok(figures) => figures,
+        Err(error) => return stopping(error).into_response(),
+    };
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match shared.metrics.render(&status, counts) {
+        Ok(text) => ([(CONTENT_TYPE, kind)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Ready means: it may act, since it has a master and its store answers.
 pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
     match shared.handle.status().await {
+        Ok(_) if !shared.metrics.store_answers() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "waiting for the store\n").into_response()
+        }
         Ok(status) if status.scheduler.connected => "ready\n".into_response(),
         Ok(status) => {
             let waits = status.scheduler.waiting_for.unwrap_or_default();

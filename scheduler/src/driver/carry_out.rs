@@ -1,6 +1,7 @@
 //! Each command, carried out. Outcomes come back as messages.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
@@ -19,8 +20,11 @@ impl Driver {
             Command::ListHosts => self.list_hosts(),
             Command::Plan { job, input } => {
                 let to_self = self.to_self.clone();
+                let metrics = self.tools.metrics.clone();
                 tokio::task::spawn_blocking(move || {
+                    let start = Instant::now();
                     let verdict = planner::plan(&input);
+                    metrics.planned(start.elapsed());
                     let _ = to_self.send(Message::Event(Event::Planned { job, verdict }));
                 });
             }
@@ -36,6 +40,7 @@ impl Driver {
                     host = event.host.as_deref(),
                     "{}", event.message
                 );
+                self.tools.metrics.published(&event);
                 self.events.add(event);
             }
             Command::Stop { reason } => self.stop = Some(reason),
@@ -67,12 +72,14 @@ impl Driver {
             tracing::debug!(?call, "no subscription: the call is void");
             return;
         };
+        let kind = self.tools.metrics.called(&call);
         let made = self.tools.identity.call_of(id, call);
-        let kind = made.r#type();
+        let metrics = self.tools.metrics.clone();
         let answer = caller.enqueue(&made);
         tokio::spawn(async move {
             if let Err(error) = answer.wait().await {
-                tracing::warn!(call = kind.as_str_name(), %error, "a call did not succeed");
+                metrics.call_failed(kind);
+                tracing::warn!(call = kind, %error, "a call did not succeed");
             }
         });
     }
@@ -95,6 +102,7 @@ impl Driver {
 
     fn answer(&mut self, ask: AskId, answer: Answer) {
         self.authors.answered(ask, &answer);
+        self.tools.metrics.answered(&answer);
         let last = matches!(answer, Answer::Done { .. } | Answer::Refused(_));
         let Some(asker) = self.asks.get(&ask) else { return };
         let lost = asker.answers.try_send(answer).is_err();

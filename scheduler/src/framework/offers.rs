@@ -35,6 +35,10 @@ impl Offers {
         self.held.insert(offer.id.clone(), (offer, now));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn rescind(&mut self, id: &OfferId) {
         let Some((offer, _)) = self.held.remove(id) else { return };
         if let Some(of_agent) = self.by_agent.get_mut(&offer.agent) {

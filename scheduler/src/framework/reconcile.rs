@@ -35,6 +35,10 @@ impl Reconciling {
         }
     }
 
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
     pub(super) fn next(&self) -> Option<Time> {
         let silent = self.silent_ms.map(|last| last + SILENT_MS);
         [self.next_ms, self.period_ms, silent].into_iter().flatten().min()

@@ -9,6 +9,17 @@ use super::records::{InstanceRecord, Life, Phase};
 use super::wanted::Accepted;
 use super::{Connection, Framework};
 
+/// Figures of the framework's inside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Offers that are held for a plan.
+    pub offers_held: usize,
+    /// Questions that wait while another is worked on.
+    pub questions_waiting: usize,
+    /// Incarnations that the master was asked about and has not answered.
+    pub unreconciled: usize,
+}
+
 impl Framework {
     /// Everything that `lathe status` shows, at this moment.
     #[must_use]
@@ -31,6 +42,16 @@ impl Framework {
     #[must_use]
     pub fn agent_endpoint(&self, host: &HostName) -> Option<&str> {
         self.hosts.get(host).map(|info| info.endpoint.as_str())
+    }
+
+    /// Figures that no view has.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            offers_held: self.offers.len(),
+            questions_waiting: self.questions.len(),
+            unreconciled: self.reconciling.unanswered(),
+        }
     }
 
     /// The registries' addresses.

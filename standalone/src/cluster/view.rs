@@ -56,6 +56,11 @@ impl Cluster {
         (self.frameworks.len(), subscribed)
     }
 
+    /// Offers that were made and neither used nor taken back.
+    pub fn offers_outstanding(&self) -> usize {
+        self.offers.len()
+    }
+
     /// Tasks that are not yet forgotten.
     pub fn task_count(&self) -> usize {
         self.frameworks.values().map(|framework| framework.tasks.len()).sum()

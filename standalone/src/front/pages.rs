@@ -1,70 +1,140 @@
 //! Health, readiness and metrics of the master.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 
 use super::{Front, unavailable};
-use crate::cluster::HostState;
+use lathe_coordination::local::Stats;
+
+use crate::cluster::{Counts, HostName, HostState, HostView};
 use crate::driver::Driver;
 use crate::http::{Body, checks, text, with_type};
+
+/// So long may the loop take to come to a request.
+const PULSE_TIME: Duration = Duration::from_secs(5);
 
 impl Front {
     pub(super) async fn page(&self, method: &Method, path: &str) -> checks::Check<Response<Body>> {
         Self::get(method)?;
         Ok(match path {
-            "/metrics" => match self.driver.ask(metrics).await {
-                Some(page) => {
+            "/metrics" => match self.driver.ask(Figures::of).await {
+                Some(figures) => {
+                    let page = figures.page(self.store.get());
                     let media = "text/plain; version=0.0.4; charset=utf-8";
                     with_type(StatusCode::OK, media, Bytes::from(page))
                 }
                 None => unavailable(),
             },
-            "/readyz" => {
-                let missing = self.driver.ask(|driver| {
-                    let here = driver.cluster.hosts().len();
-                    driver.slots.len().saturating_sub(here)
-                });
-                match missing.await {
-                    Some(0) => text(StatusCode::OK, "ready\n".to_owned()),
-                    Some(missing) => text(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        format!("{missing} hosts are not registered\n"),
-                    ),
-                    None => unavailable(),
+            "/readyz" => match self.driver.ask(missing).await {
+                Some(missing) if missing.is_empty() && self.store.get().is_some() => {
+                    text(StatusCode::OK, "ready\n".to_owned())
                 }
-            }
-            _ => match self.driver.ask(|_| ()).await {
-                Some(()) => text(StatusCode::OK, "ok\n".to_owned()),
+                Some(missing) if missing.is_empty() => waiting("the store"),
+                Some(missing) => waiting(&format!("hosts: {}", missing.join(", "))),
                 None => unavailable(),
+            },
+            // Well means: the loop still turns.
+            _ => match tokio::time::timeout(PULSE_TIME, self.driver.ask(|_| ())).await {
+                Ok(Some(())) => text(StatusCode::OK, "ok\n".to_owned()),
+                Ok(None) => unavailable(),
+                Err(_) => {
+                    let why = format!("the loop has not turned for {} s\n", PULSE_TIME.as_secs());
+                    text(StatusCode::SERVICE_UNAVAILABLE, why)
+                }
             },
         })
     }
 }
 
-fn metrics(driver: &mut Driver) -> String {
-    let mut page = String::new();
-    let mut add = |name: &str, kind: &str, help: &str, value: usize| {
-        let name = format!("lathe_standalone_{name}");
-        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
-    };
-    let hosts = driver.cluster.hosts();
-    let active = hosts.iter().filter(|host| host.state == HostState::Active).count();
-    let executors = hosts.iter().map(|host| host.executors).sum();
-    let (frameworks, subscribed) = driver.cluster.framework_counts();
-    add("hosts", "gauge", "Registered virtual hosts.", hosts.len());
-    add("hosts_active", "gauge", "Hosts that are heard of.", active);
-    add("executors", "gauge", "Executors that have not ended.", executors);
-    add("frameworks", "gauge", "Frameworks, also those that may come back.", frameworks);
-    add("frameworks_subscribed", "gauge", "Frameworks that are subscribed.", subscribed);
-    add("streams", "gauge", "Open event streams.", driver.streams.len());
-    add("tasks", "gauge", "Tasks that are not forgotten.", driver.cluster.task_count());
-    let counts = driver.cluster.counts().clone();
-    let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    add("calls_total", "counter", "Scheduler calls.", whole(counts.calls));
-    add("offers_total", "counter", "Offers sent.", whole(counts.offers));
-    add("tasks_launched_total", "counter", "Tasks launched.", whole(counts.launched));
-    add("updates_total", "counter", "Status updates sent.", whole(counts.updates));
-    page
+fn waiting(what: &str) -> Response<Body> {
+    text(StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}\n"))
+}
+
+/// Hosts that are not registered.
+fn missing(driver: &mut Driver) -> Vec<String> {
+    let here: BTreeSet<HostName> =
+        driver.cluster.hosts().into_iter().map(|view| view.host).collect();
+    let all = driver.slots.keys().filter(|name| !here.contains(*name));
+    all.map(|name| name.0.clone()).collect()
+}
+
+/// The loop's figures at one moment.
+struct Figures {
+    hosts: Vec<HostView>,
+    frameworks: (usize, usize),
+    streams: usize,
+    tasks: usize,
+    offers: usize,
+    counts: Counts,
+}
+
+impl Figures {
+    fn of(driver: &mut Driver) -> Self {
+        Self {
+            hosts: driver.cluster.hosts(),
+            frameworks: driver.cluster.framework_counts(),
+            streams: driver.streams.len(),
+            tasks: driver.cluster.task_count(),
+            offers: driver.cluster.offers_outstanding(),
+            counts: driver.cluster.counts().clone(),
+        }
+    }
+
+    fn page(&self, store: Option<&Stats>) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let mut page = String::from(
+            "# HELP lathe_standalone_build_info What runs.\n\
+             # TYPE lathe_standalone_build_info gauge\n",
+        );
+        let _ = writeln!(page, "lathe_standalone_build_info{{version=\"{version}\"}} 1");
+        let mut add = |name: &str, kind: &str, help: &str, value: f64| {
+            let name = format!("lathe_standalone_{name}");
+            let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        };
+        let active = self.hosts.iter().filter(|host| host.state == HostState::Active).count();
+        let executors: usize = self.hosts.iter().map(|host| host.executors).sum();
+        let (frameworks, subscribed) = self.frameworks;
+        for (name, help, value) in [
+            ("hosts", "Registered virtual hosts.", self.hosts.len()),
+            ("hosts_active", "Hosts that are heard of.", active),
+            ("executors", "Executors that have not ended.", executors),
+            ("frameworks", "Frameworks, also those that may come back.", frameworks),
+            ("frameworks_subscribed", "Frameworks that are subscribed.", subscribed),
+            ("streams", "Open event streams.", self.streams),
+            ("tasks", "Tasks that are not forgotten.", self.tasks),
+            ("offers_outstanding", "Offers that are made and not answered.", self.offers),
+        ] {
+            add(name, "gauge", help, whole(value as u64));
+        }
+        for (name, help, value) in [
+            ("calls_total", "Scheduler calls.", self.counts.calls),
+            ("offers_total", "Offers sent.", self.counts.offers),
+            ("tasks_launched_total", "Tasks launched.", self.counts.launched),
+            ("updates_total", "Status updates sent.", self.counts.updates),
+        ] {
+            add(name, "counter", help, whole(value));
+        }
+        let store = store.cloned().unwrap_or_default();
+        add("store_connections", "gauge", "Connections to the store.", whole(store.connections()));
+        let jobs = "Requests that the store made durable.";
+        add("store_requests_total", "counter", jobs, whole(store.jobs()));
+        let name = "lathe_standalone_store_write_seconds";
+        let (seconds, writes) = (store.write_time().as_secs_f64(), store.writes());
+        let help = "Durable transactions of the store, each with its fsync.";
+        let _ = writeln!(
+            page,
+            "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {seconds}\n{name}_count {writes}"
+        );
+        page
+    }
+}
+
+/// A count as the format has it; beyond 2^53 it is rounded.
+#[expect(clippy::cast_precision_loss, reason = "so much is never counted")]
+fn whole(count: u64) -> f64 {
+    count as f64
 }

@@ -1,6 +1,8 @@
 //! What every listener holds to: Host, limits, authentication, pages; and recorded requests cut at
 //! every byte.
 
+use std::collections::BTreeSet;
+
 use lathe_mesos::transcript;
 use lathe_mesos::v1::master;
 use prost::Message as _;
@@ -134,4 +136,33 @@ fn recorded_errors_are_answered_alike_wherever_the_request_is_cut() {
         }
     }
     assert!(cuts > 1000, "only {cuts} cuts were tried");
+}
+
+#[test]
+fn the_page_of_metrics_has_what_is_served_and_nothing_else() {
+    let stage = Stage::start(&["name=one"]);
+    let page = include_str!("../../../docs/metrics.md");
+    let (_, section) = page.split_once("\n## Standalone\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `lathe_"));
+    let documented: BTreeSet<(String, String)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        })
+        .collect();
+    let served = exchange(stage.address, &request("GET /metrics HTTP/1.1", &[], b""), None);
+    let builds = |line: &&str| line.starts_with("lathe_standalone_build_info{version=");
+    assert!(served.body.lines().any(|line| builds(&line)), "{}", served.body);
+    let served: BTreeSet<(String, String)> = served
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect();
+    assert_eq!(served, documented);
+    for path in ["/healthz", "/readyz"] {
+        let line = format!("GET {path} HTTP/1.1");
+        assert_eq!(exchange(stage.address, &request(&line, &[], b""), None).status, 200, "{path}");
+    }
 }

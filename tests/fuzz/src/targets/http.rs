@@ -21,6 +21,7 @@ use lathe_scheduler::framework::event::Event as Happened;
 use lathe_scheduler::framework::records::Recovered;
 use lathe_scheduler::framework::{Config, Framework};
 use lathe_scheduler::mesos_calls::Identity;
+use lathe_scheduler::metrics::Metrics;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -149,7 +150,14 @@ fn started(kept: Kept) -> (Router, Driver) {
         key: Key::from_bytes(b"key"),
     };
     let (batches, _) = mpsc::unbounded_channel();
-    let tools = Tools { identity, masters, operator: Arc::clone(&operator), batches };
+    let metrics = Metrics::default();
+    let tools = Tools {
+        identity,
+        masters,
+        operator: Arc::clone(&operator),
+        batches,
+        metrics: metrics.clone(),
+    };
     let (driver, handle, to_driver) = Driver::new(Framework::new(Config::default()), tools);
     let recovered = Recovered { term: 1, ..Recovered::default() };
     let _ = to_driver.send(Message::Event(Happened::Recovered(recovered)));
@@ -160,7 +168,7 @@ fn started(kept: Kept) -> (Router, Driver) {
         operator,
         key: Key::from_bytes(b"key"),
         tokens: kept.tokens,
-        metrics: Arc::default(),
+        metrics,
     };
     (api::router(shared, Hosts::loopback()), driver)
 }
