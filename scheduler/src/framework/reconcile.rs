@@ -84,6 +84,11 @@ impl Framework {
             .filter_map(|incarnation| {
                 let record = self.instances.get(&incarnation.instance)?;
                 let life = record.lives.iter().find(|life| &life.incarnation == incarnation)?;
+                // Of what was not even sent the master says that it is gone, and a moment later
+                // it is sent.
+                if self.batches.has_intent_of(incarnation) {
+                    return None;
+                }
                 Some((incarnation.clone(), Some(life.agent.clone())))
             })
             .collect();
@@ -110,6 +115,7 @@ impl Framework {
             .flat_map(|instance| &instance.lives)
             .filter(|life| life.phase == Phase::Launching && now >= life.since_ms + SILENT_MS)
             .filter(|life| !self.reconciling.unanswered.contains(&life.incarnation))
+            .filter(|life| !self.batches.has_intent_of(&life.incarnation))
             .map(|life| life.incarnation.clone())
             .collect();
         if silent.is_empty() {

@@ -8,6 +8,7 @@ use rig::{Rig, page};
 
 use super::command::{Answer, Call, ChangeKind, Command};
 use super::event::{Edit, Event, Question, TaskState};
+use super::ids::FrameworkId;
 use super::records::Write;
 
 #[test]
@@ -409,4 +410,24 @@ fn a_master_that_lists_no_hosts_is_not_asked_at_every_step() {
         rig.step(Event::TimePassed);
     }
     assert_eq!(rig.lists, 0);
+}
+
+#[test]
+fn a_launch_that_waits_for_the_store_is_not_asked_about() {
+    let mut rig = Rig::connected(2);
+    rig.submit(&page(1));
+    rig.offer_all();
+    // The intents are on their way, and the store falls silent.
+    assert!(!rig.unwritten().is_empty());
+    let asked = |rig: &Rig| {
+        let about = |command: &&Command| matches!(command, Command::Call(Call::Reconcile { .. }));
+        rig.seen.iter().filter(about).count()
+    };
+    rig.now += 30_000;
+    rig.step(Event::TimePassed);
+    assert_eq!(asked(&rig), 0, "{:?}", rig.seen);
+    rig.step(Event::Disconnected { reason: "gone".to_owned() });
+    let framework_id = FrameworkId("f-1".to_owned());
+    rig.step(Event::Subscribed { framework_id, master: "another".to_owned() });
+    assert_eq!(asked(&rig), 0, "{:?}", rig.seen);
 }
