@@ -102,14 +102,14 @@ impl Framework {
     }
 }
 
-/// What the catalog says of a life. An intent alone is not told to anybody, nor one that was lost
-/// before it was ready: its process may never have existed.
+/// What the catalog says of a life. An intent alone is not told to anybody, nor one that was lost or
+/// told to end before it was ready: its process may never have existed.
 pub(super) fn entry_of(topology: &str, life: &Life) -> Option<Entry> {
     let state = match life.phase {
         Phase::Launching => return None,
         Phase::Starting => State::Starting,
         Phase::Ready => State::Ready,
-        Phase::Unreachable if life.ready_ms == 0 => return None,
+        Phase::Unreachable | Phase::Killing if life.ready_ms == 0 => return None,
         Phase::Unreachable => State::Suspect,
         Phase::Killing => State::Draining,
     };
