@@ -202,7 +202,7 @@ impl Framework {
             Event::StatusArrived(status) => self.status_arrived(now, &status, out),
             Event::HostsListed(hosts) => self.hosts_listed(now, hosts, out),
             Event::HostsUnknown { reason } => self.hosts_unknown(now, &reason, out),
-            Event::AgentLost(agent) => self.agent_lost(&agent),
+            Event::AgentLost(agent) => self.agent_lost(now, &agent),
             Event::Planned { job, verdict } => self.planned(now, job, verdict, out),
             Event::Persisted(batch) => self.persisted(now, batch, out),
             Event::PersistRefused { batch, reason } => {

@@ -39,9 +39,11 @@ impl Framework {
         self.job_hosts_unknown(now, reason, out);
     }
 
-    /// The agent does not answer the master any more; what ran there comes as statuses.
-    pub(super) fn agent_lost(&mut self, agent: &AgentId) {
+    /// The agent does not answer the master any more; what ran there comes as statuses, and what
+    /// does not is asked for.
+    pub(super) fn agent_lost(&mut self, now: Time, agent: &AgentId) {
         self.hosts_listed_ms = None;
+        self.ask_of_agent(now, agent);
         if self.agents.remove(agent) {
             self.hosts.retain(|_, host| &host.agent != agent);
         }

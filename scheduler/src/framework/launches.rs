@@ -103,6 +103,11 @@ impl Framework {
                 None => self.wanted.of(id),
             };
             let Some((accepted, task)) = found else { continue };
+            // Its life before may still be ending, or be back since the plan was made: a repair
+            // follows when it has ended.
+            if self.still_lives(now, id) {
+                continue;
+            }
             let overhead = &self.config.overhead;
             let Some(ports) = free.take_instance(&task.resources, overhead) else { continue };
             let record = self.next_life(now, id, accepted, task, (&info, &ports));
@@ -112,11 +117,19 @@ impl Framework {
             // the calls themselves wait for the store.
             records.push(record);
         }
+        if launches.is_empty() {
+            return;
+        }
         for record in records {
             self.instances.insert(record);
         }
         self.offers.use_up(&offers);
         launching.calls.push(Call::Accept { offers, agent: info.agent, launches });
+    }
+
+    fn still_lives(&self, now: Time, id: &InstanceId) -> bool {
+        let lives = self.instances.get(id).map_or(&[][..], |record| &record.lives);
+        lives.iter().any(|life| !self.given_up(now, life))
     }
 
     fn next_life(

@@ -6,7 +6,7 @@ use lathe_catalog::{Entry, State, TaskRecord};
 use lathe_topology::TaskPath;
 
 use super::Framework;
-use super::command::Command;
+use super::command::{Call, Command};
 use super::ids::{BatchId, FrameworkId, Incarnation, InstanceId, Time};
 use super::launches::Launching;
 use super::records::{FrameworkRecord, Life, Phase, Write};
@@ -57,12 +57,26 @@ impl Framework {
     pub(super) fn persisted(&mut self, now: Time, batch: BatchId, out: &mut Vec<Command>) {
         let Some((then, also)) = self.batches.pending.remove(&batch) else { return };
         match then {
-            Then::Do(commands) => out.extend(commands),
+            Then::Do(commands) => {
+                out.extend(commands.into_iter().filter(|command| self.still_holds(command)));
+            }
             Then::Launch(launching) => self.launch_committed(now, *launching, out),
             Then::Accept(accepting) => self.accept_committed(now, *accepting, out),
             Then::Mark(marking) => self.mark_committed(now, *marking, out),
         }
         out.extend(also);
+    }
+
+    /// Whether nothing has overtaken a kill on its way through the store: a life that has come back
+    /// meanwhile is told to end anew, with its own record.
+    fn still_holds(&self, command: &Command) -> bool {
+        let Command::Call(Call::Kill { incarnation, .. }) = command else { return true };
+        let record = self.instances.get(&incarnation.instance);
+        let mut lives = record.iter().flat_map(|record| &record.lives);
+        lives.any(|life| {
+            &life.incarnation == incarnation
+                && matches!(life.phase, Phase::Killing | Phase::Unreachable)
+        })
     }
 
     /// Commands that depend on what is known by now: at once where all of it is durable, else

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Framework;
 use super::command::{Call, Command};
-use super::ids::{Incarnation, Time};
+use super::ids::{AgentId, Incarnation, Time};
 use super::records::Phase;
 
 /// First pause between two rounds; it doubles.
@@ -25,18 +25,27 @@ pub(super) struct Reconciling {
     period_ms: Option<Time>,
     /// When silent launches were asked about last.
     silent_ms: Option<Time>,
+    /// Agents that are gone, with whatever they had not passed on yet.
+    lost: BTreeSet<AgentId>,
 }
 
 impl Reconciling {
     pub(super) fn answered(&mut self, incarnation: &Incarnation) {
         self.unanswered.remove(incarnation);
-        if self.unanswered.is_empty() {
+        if self.unanswered.is_empty() && self.lost.is_empty() {
             self.next_ms = None;
         }
     }
 
     pub(super) fn unanswered(&self) -> usize {
         self.unanswered.len()
+    }
+
+    fn ask_by(&mut self, at: Time) {
+        if self.next_ms.is_none() {
+            self.pause_ms = FIRST_PAUSE_MS;
+            self.next_ms = Some(at);
+        }
     }
 
     pub(super) fn next(&self) -> Option<Time> {
@@ -58,10 +67,18 @@ impl Framework {
             next_ms: Some(now),
             period_ms: Some(now + PERIOD_MS),
             silent_ms: None,
+            lost: BTreeSet::new(),
         };
         self.tend_reconciling(now, out);
         // What the master knows and we do not: strays of an earlier life of the store.
         out.push(Command::Call(Call::ReconcileAll));
+    }
+
+    /// The master says of each task what becomes of it, save of those of which the agent had told
+    /// it the end and not us: that end is lost with the agent, and has to be asked for.
+    pub(super) fn ask_of_agent(&mut self, now: Time, agent: &AgentId) {
+        self.reconciling.lost.insert(agent.clone());
+        self.reconciling.ask_by(now + FIRST_PAUSE_MS);
     }
 
     pub(super) fn tend_reconciling(&mut self, now: Time, out: &mut Vec<Command>) {
@@ -76,6 +93,12 @@ impl Framework {
         let due = self.reconciling.next_ms.is_some_and(|at| now >= at);
         if !due {
             return;
+        }
+        let lost = std::mem::take(&mut self.reconciling.lost);
+        if !lost.is_empty() {
+            let lives = self.instances.values().flat_map(|instance| &instance.lives);
+            let theirs = lives.filter(|life| lost.contains(&life.agent));
+            self.reconciling.unanswered.extend(theirs.map(|life| life.incarnation.clone()));
         }
         let tasks: Vec<_> = self
             .reconciling
@@ -124,9 +147,6 @@ impl Framework {
         }
         self.reconciling.silent_ms = Some(now);
         self.reconciling.unanswered.extend(silent);
-        if self.reconciling.next_ms.is_none() {
-            self.reconciling.pause_ms = FIRST_PAUSE_MS;
-            self.reconciling.next_ms = Some(now);
-        }
+        self.reconciling.ask_by(now);
     }
 }

@@ -8,7 +8,7 @@ use rig::{Rig, page};
 
 use super::command::{Answer, Call, ChangeKind, Command};
 use super::event::{Edit, Event, Question, TaskState};
-use super::ids::FrameworkId;
+use super::ids::{FrameworkId, Incarnation};
 use super::records::Write;
 
 #[test]
@@ -430,4 +430,39 @@ fn a_launch_that_waits_for_the_store_is_not_asked_about() {
     let framework_id = FrameworkId("f-1".to_owned());
     rig.step(Event::Subscribed { framework_id, master: "another".to_owned() });
     assert_eq!(asked(&rig), 0, "{:?}", rig.seen);
+}
+
+#[test]
+fn a_slot_gets_no_new_life_while_the_one_before_is_ending() {
+    let mut rig = Rig::running(&page(1));
+    let other = |count| format!("{}args = [\"other\"]\n", page(count));
+    rig.submit_as(&other(1), true);
+    rig.write_all();
+    assert_eq!(rig.to_end, ["page#0.1"]);
+    // Another revision comes before the old life has ended.
+    rig.submit_as(&other(2), true);
+    for _ in 0..3 {
+        rig.offer_all();
+        rig.write_all();
+    }
+    assert!(!rig.launched.iter().any(|id| id.starts_with("page#0")), "{:?}", rig.launched);
+    rig.settle();
+    assert!(rig.instances().iter().all(|one| one.state == "ready"), "{:?}", rig.instances());
+}
+
+#[test]
+fn an_end_that_was_lost_with_its_agent_is_asked_for() {
+    let mut rig = Rig::running(&page(2));
+    let agent = rig.framework.record(&"page#0.1".parse::<Incarnation>().unwrap().instance);
+    let agent = agent.unwrap().lives[0].agent.clone();
+    rig.seen.clear();
+    // The master says nothing of `page#0.1`: its agent had told it that it has ended.
+    rig.step(Event::AgentLost(agent));
+    rig.now += 1_500;
+    rig.step(Event::TimePassed);
+    let asked = rig.seen.iter().any(|command| {
+        matches!(command, Command::Call(Call::Reconcile { tasks })
+            if tasks.iter().any(|(id, _)| id.to_string() == "page#0.1"))
+    });
+    assert!(asked, "{:?}", rig.seen);
 }

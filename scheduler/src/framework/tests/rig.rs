@@ -30,7 +30,7 @@ pub(super) struct Rig {
     pub(super) writes_seen: usize,
     pub(super) writes: VecDeque<(BatchId, Vec<Write>)>,
     /// Launched incarnations that were told nothing yet, and to be ended.
-    launched: Vec<String>,
+    pub(super) launched: Vec<String>,
     pub(super) to_end: Vec<String>,
     pub(super) hosts: usize,
     offers: u64,
