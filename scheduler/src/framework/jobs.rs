@@ -78,7 +78,8 @@ impl Framework {
             self.job_too_late(now, out);
         }
         self.park(now);
-        if self.job.is_none() && self.parked.is_none() {
+        // A question is judged by what is wanted: what changes that is to be durable first.
+        if self.job.is_none() && self.parked.is_none() && !self.batches.change_what_is_wanted() {
             self.take_question(now, out);
         }
         if self.job.is_none() && self.repair_due(now) {

@@ -37,6 +37,11 @@ impl Batches {
             Then::Do(_) | Then::Accept(_) | Then::Mark(_) => false,
         })
     }
+
+    /// Whether a revision, a removal or a mark is on its way.
+    pub(super) fn change_what_is_wanted(&self) -> bool {
+        self.pending.values().any(|(then, _)| matches!(then, Then::Accept(_) | Then::Mark(_)))
+    }
 }
 
 impl Framework {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::rig::{Rig, page};
 use crate::framework::command::{Answer, ChangeKind};
 use crate::framework::event::{Edit, Question, TaskState};
+use crate::framework::records::Write;
 
 fn scale(count: u32) -> Edit {
     Edit::Scale { task: "page".to_owned(), count }
@@ -355,4 +356,21 @@ fn a_blocked_submission_is_refused_with_what_is_missing_when_its_time_is_over() 
     let (code, text) = refusal(&rig);
     assert!(code == "LT0202" || text.contains("cpus"), "{code} {text}");
     assert_eq!(rig.writes_seen, before);
+}
+
+#[test]
+fn an_edit_of_what_is_being_removed_does_not_bring_it_back() {
+    let mut rig = Rig::running(&page(1));
+    rig.ask(Question::Remove { name: "first".to_owned(), id: "gone".to_owned() });
+    // The removal is on its way to the store when the next question comes.
+    rig.edit(Edit::Pause { topology: "first".to_owned(), paused: true });
+    let mut written = Vec::new();
+    while !rig.unwritten().is_empty() {
+        written.extend(rig.unwritten());
+        rig.write_all();
+    }
+    let last = written
+        .iter()
+        .rfind(|write| matches!(write, Write::Topology(_) | Write::TopologyRemoved(_)));
+    assert!(matches!(last, Some(Write::TopologyRemoved(_))), "{last:?}");
 }
