@@ -48,13 +48,28 @@ pub(crate) enum Task {
 /// What the simulation is told; what is left out is its own choice.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sim {
-    /// The first seed
-    #[arg(long)]
+    /// One seed alone
+    #[arg(long, conflicts_with_all = ["from", "seeds"])]
     pub(crate) seed: Option<u64>,
-    /// How many seeds, one after another
+    /// The first of several seeds
+    #[arg(long)]
+    pub(crate) from: Option<u64>,
+    /// How many seeds
     #[arg(long)]
     pub(crate) seeds: Option<u64>,
-    /// How many steps for each seed
+    /// How many steps for each seed, before the healing
     #[arg(long)]
     pub(crate) steps: Option<u64>,
+    /// Seeds that are run at the same time
+    #[arg(long)]
+    pub(crate) threads: Option<u64>,
+    /// How much of a failing run's trace is shown
+    #[arg(long)]
+    pub(crate) lines: Option<u64>,
+    /// Decisions that are left out, by their numbers: `3,7`
+    #[arg(long)]
+    pub(crate) without: Option<String>,
+    /// A mistake that is put in by hand, to see it found
+    #[arg(long)]
+    pub(crate) sabotage: Option<String>,
 }

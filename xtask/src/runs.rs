@@ -15,12 +15,25 @@ pub(crate) fn fix(root: &Root) -> Result<bool, Failure> {
 
 /// Runs the simulation.
 pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
-    let flags = [("--seed", sim.seed), ("--seeds", sim.seeds), ("--steps", sim.steps)];
+    let numbers = [
+        ("--seed", sim.seed),
+        ("--from", sim.from),
+        ("--seeds", sim.seeds),
+        ("--steps", sim.steps),
+        ("--threads", sim.threads),
+        ("--lines", sim.lines),
+    ];
+    let words = [("--without", &sim.without), ("--sabotage", &sim.sabotage)];
     let mut command =
         root.cargo(&["run", "--release", "--quiet", "-p", "lathe-sim", "--bin", "sim", "--"]);
-    for (flag, value) in flags {
+    for (flag, value) in numbers {
         if let Some(value) = value {
             command.arg(flag).arg(value.to_string());
+        }
+    }
+    for (flag, value) in words {
+        if let Some(value) = value {
+            command.arg(flag).arg(value);
         }
     }
     Ok(command.status()?.success())

@@ -1,18 +1,24 @@
-//! A cluster without processes: the framework against the stand-in's master, with models of hosts,
-//! store and network between them, under faults, on a clock of its own.
+//! A cluster without processes: the framework and the registries against the stand-in's master,
+//! with models of network, hosts, executors, store and users between them, under faults, on a clock
+//! of its own.
 //!
 //! A run is a chaos phase, in which every invariant is checked after every step, and a heal phase,
 //! after which everything wanted must run. A run is named by its seed: the same seed gives the same
 //! trace, byte for byte.
 
-pub mod draw;
+pub mod campaign;
+mod draw;
 pub mod drill;
-pub mod executors;
-pub mod oracle;
+mod hosts;
+mod oracle;
+mod settings;
+pub mod shrink;
 pub mod spec;
-pub mod store;
-pub mod topologies;
-pub mod trace;
-pub mod world;
+mod store;
+mod topologies;
+mod trace;
+mod world;
 
-pub use world::{Outcome, Settings, run};
+pub use oracle::Breach;
+pub use settings::{LINES, STEPS, Sabotage, Settings};
+pub use world::{Failure, Outcome, run};

@@ -5,14 +5,27 @@ use lathe_scheduler::framework::event::Submission;
 use lathe_scheduler::framework::records::ArtifactRecord;
 
 use crate::draw::Draw;
+use crate::hosts::{BAD_VERSION, FINITE_TASK};
 
 /// Names that may be submitted.
-pub const NAMES: [&str; 4] = ["shop", "data", "web", "batch"];
+pub(crate) const NAMES: [&str; 5] = ["shop", "data", "web", "batch", "jobs"];
+
+/// The tasks of one of them.
+pub(crate) fn tasks_of(name: &str) -> &'static [&'static str] {
+    match name {
+        "shop" => &["shop.lb", "shop.page"],
+        "data" => &["data.db"],
+        "web" => &["web.cache", "web.front"],
+        "jobs" => &["jobs.once"],
+        _ => &["batch.worker"],
+    }
+}
 
 /// A random version of one of the topologies.
-pub fn submission(draw: &mut Draw, name: &str) -> Submission {
+pub(crate) fn submission(draw: &mut Draw, name: &str) -> Submission {
     let count = draw.between(1, 3);
-    let version = if draw.permille(300) { "1.1.0" } else { "1.0.0" };
+    let version =
+        *draw.pick(&["1.0.0", "1.0.0", "1.0.0", "1.1.0", "1.1.0", BAD_VERSION]).unwrap_or(&"1.0.0");
     let note = draw.between(1, 3);
     let source = match name {
         "shop" => format!(
@@ -32,19 +45,23 @@ pub fn submission(draw: &mut Draw, name: &str) -> Submission {
              [task.web.front]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = 2\n\
              biases = [[\"cache\", \"prefer\", 80]]\n"
         ),
+        "jobs" => format!(
+            "[task.jobs.once]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"{FINITE_TASK}\"\ntasks = {count}\n\
+             restart = \"on-failure\"\nnote = {note}\n"
+        ),
         _ => format!(
             "[task.batch.worker]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {}\n\
              biases = [[\"heavy_disk\", \"avoid\"]]\n",
             draw.between(0, 6)
         ),
     };
-    let artifacts = ["1.0.0", "1.1.0"].map(|version| ArtifactRecord {
+    let artifacts = ["1.0.0", "1.1.0", BAD_VERSION].map(|version| ArtifactRecord {
         crate_name: "app".to_owned(),
         version: version.to_owned(),
         sha256: "0".repeat(64),
         size: 1,
         source_key: version.to_owned(),
-        tasks: vec!["my::Task".to_owned()],
+        tasks: vec!["my::Task".to_owned(), FINITE_TASK.to_owned()],
         sdk: true,
     });
     Submission { name: name.to_owned(), source, artifacts: artifacts.to_vec() }
@@ -52,7 +69,7 @@ pub fn submission(draw: &mut Draw, name: &str) -> Submission {
 
 /// One that no number of hosts can satisfy, so that refusals are exercised.
 #[must_use]
-pub fn impossible() -> Submission {
+pub(crate) fn impossible() -> Submission {
     let source = "[task.lonely]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = 64\n\
                   tags = [\"alone\"]\nbiases = [[\"alone\", \"never\"]]\n";
     let mut draw = Draw::new(0, "artifacts");

@@ -1,139 +1,108 @@
 //! One run: the clock, what is on its way, and the loop that takes one thing after another.
 
-mod chaos;
-mod links;
-mod scheduler;
+mod decisions;
+mod faults;
+mod heal;
+mod hosts;
+mod master;
+mod network;
+mod registries;
+mod schedulers;
+mod users;
+mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lathe_api::door::Key;
-use lathe_scheduler::framework::event::Event;
-use lathe_scheduler::framework::records::Write;
-use lathe_scheduler::framework::{Config, Framework};
 use lathe_scheduler::mesos_calls::Identity;
-use lathe_standalone::cluster::{self, Cluster, StreamId};
+use lathe_standalone::cluster;
 
-use crate::draw::Draw;
-use crate::executors::{Hosts, Later};
-use crate::oracle::Oracle;
+use crate::hosts::Hosts;
+use crate::oracle::{Breach, Check, Oracle};
+use crate::settings::{Settings, Weather};
 use crate::store::Store;
 use crate::trace::Trace;
-
-/// How a run is made.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub seed: u64,
-    /// Steps of the chaos phase.
-    pub steps: u64,
-    pub hosts: usize,
-}
-
-impl Settings {
-    #[must_use]
-    pub fn of_seed(seed: u64) -> Self {
-        Self { seed, steps: 1_500, hosts: 5 }
-    }
-}
+use decisions::Decisions;
+pub(crate) use faults::{KINDS, Kind};
+use heal::Healing;
+use master::Master;
+use network::{Coming, Network};
+use registries::Registries;
+use schedulers::Scheduler;
+use users::Users;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub hash: u64,
     pub lines: u64,
+    /// Steps that were taken, those of the healing included.
+    pub steps: u64,
     /// Incarnations that were started.
     pub started: usize,
     pub accepted: u64,
     pub refused: u64,
-    /// The invariant that was broken, with the end of the trace.
-    pub failure: Option<String>,
+    /// What was decided, by number, with its moment.
+    pub decisions: BTreeMap<u64, String>,
+    pub failure: Option<Failure>,
 }
 
-/// Something on its way.
+/// A broken invariant.
 #[derive(Clone, Debug)]
-enum Coming {
-    /// To the scheduler of that life.
-    Framework {
-        life: u64,
-        event: Box<Event>,
-    },
-    /// From a scheduler's connection to the master of that life.
-    Master {
-        life: u64,
-        event: Box<cluster::Event>,
-    },
-    /// A scheduler's write reaches the store.
-    Write {
-        life: u64,
-        batch: lathe_scheduler::framework::ids::BatchId,
-        writes: Vec<Write>,
-    },
-    Host(Later),
-    SchedulerStarts,
-    Connects {
-        life: u64,
-        event: Box<cluster::Event>,
-    },
-    HostComes(usize),
-    HostResumes(usize),
-    Fault,
-    Question,
+pub struct Failure {
+    pub breach: Breach,
+    /// The step of the chaos phase in which it showed; none in the healing.
+    pub step: Option<u64>,
+    /// The end of the trace.
+    pub trace: Vec<String>,
 }
-
-const HEAL_MS: u64 = 900_000;
-/// The framework's own bound and a master's and a network's delays.
-const HOLD_BOUND_MS: u64 = 5_000 + 1_000;
 
 /// The world of one run.
 #[derive(Debug)]
-pub struct World {
+struct World {
     settings: Settings,
+    weather: Weather,
     now: u64,
-    made: u64,
-    coming: BTreeMap<(u64, u64), Coming>,
-    /// The latest arrival on each link: a link keeps its order.
-    links: BTreeMap<&'static str, u64>,
-    framework: Option<Framework>,
-    life: u64,
-    stream: Option<StreamId>,
-    /// States of statuses that want an acknowledgement, by their uuid.
-    statuses: BTreeMap<Vec<u8>, bool>,
-    asked: BTreeMap<u64, String>,
-    asks: u64,
-    master: Cluster,
-    master_life: u64,
+    steps: u64,
+    network: Network,
+    /// Processes of the scheduler that live, by their term.
+    schedulers: BTreeMap<u64, Scheduler>,
+    /// How the store answers.
+    store_mode: writer::Mode,
     store: Store,
+    master: Master,
     hosts: Hosts,
+    registries: Registries,
+    decisions: Decisions,
+    users: Users,
+    healing: Option<Healing>,
     identity: Identity,
     oracle: Oracle,
     trace: Trace,
-    network: Draw,
-    faults: Draw,
-    users: Draw,
-    calm: bool,
-    names: BTreeSet<String>,
-    failure: Option<String>,
-    accepted: u64,
-    refused: u64,
+    failure: Option<Breach>,
 }
 
 /// Runs one seed to its end.
 #[must_use]
 pub fn run(settings: &Settings) -> Outcome {
     let mut world = World::new(settings.clone());
-    world.chaos();
+    let failed_at = world.chaos();
     if world.failure.is_none() {
         world.heal();
     }
-    let failure = world.failure.take().map(|what| {
-        let end = world.trace.end().join("\n");
-        format!("seed {}: {what}\n{end}", settings.seed)
+    let failure = world.failure.take().map(|breach| Failure {
+        breach,
+        step: failed_at,
+        trace: world.trace.end(),
     });
     Outcome {
         hash: world.trace.hash(),
         lines: world.trace.lines(),
+        steps: world.steps,
         started: world.hosts.journal.len(),
-        accepted: world.accepted,
-        refused: world.refused,
+        accepted: world.users.accepted,
+        refused: world.users.refused,
+        decisions: world.decisions.made,
         failure,
     }
 }
@@ -141,211 +110,139 @@ pub fn run(settings: &Settings) -> Outcome {
 impl World {
     fn new(settings: Settings) -> Self {
         let seed = settings.seed;
-        let hosts = Hosts::new(seed, settings.hosts);
+        let weather = Weather::of_seed(seed);
+        let mut store = Store::default();
+        store.unfenced = settings.sabotage == Some(crate::settings::Sabotage::NoFence);
         let mut world = Self {
             now: 1_000_000,
-            made: 0,
-            coming: BTreeMap::new(),
-            links: BTreeMap::new(),
-            framework: None,
-            life: 0,
-            stream: None,
-            statuses: BTreeMap::new(),
-            asked: BTreeMap::new(),
-            asks: 0,
-            master: Cluster::new(cluster::Config::new(seed)),
-            master_life: 1,
-            store: Store::default(),
-            hosts,
+            steps: 0,
+            network: Network::new(seed, weather.delay_ms),
+            schedulers: BTreeMap::new(),
+            store_mode: writer::Mode::Answers,
+            store,
+            master: Master::new(seed),
+            hosts: Hosts::new(seed, weather.hosts, weather.trouble),
+            registries: Registries::new(weather.registries),
+            decisions: Decisions::default(),
+            users: Users::default(),
+            healing: None,
             identity: identity(),
             oracle: Oracle::default(),
-            trace: Trace::default(),
-            network: Draw::new(seed, "network"),
-            faults: Draw::new(seed, "faults"),
-            users: Draw::new(seed, "users"),
-            calm: false,
-            names: BTreeSet::new(),
+            trace: Trace::new(settings.lines),
             failure: None,
-            accepted: 0,
-            refused: 0,
+            weather,
             settings,
         };
         for at in 0..world.hosts.hosts.len() {
-            world.schedule(1, Coming::HostComes(at));
+            world.after(1, Coming::HostComes { at });
         }
-        world.schedule(2, Coming::SchedulerStarts);
-        world.schedule(2_000, Coming::Question);
-        world.schedule(5_000, Coming::Fault);
+        world.after(2, Coming::Starts);
+        for at in 0..world.registries.all.len() {
+            world.after(3, Coming::RegistryStarts { at });
+        }
+        if world.weather.registries > 0 {
+            world.after(1_000, Coming::Beats);
+        }
+        world.after(1_500, Coming::Decision(0));
         world
     }
 
-    fn schedule(&mut self, after_ms: u64, what: Coming) {
-        self.made += 1;
-        self.coming.insert((self.now + after_ms, self.made), what);
+    /// The step in which an invariant was broken, if one was.
+    fn chaos(&mut self) -> Option<u64> {
+        while self.steps < self.settings.steps {
+            if !self.one() {
+                return None;
+            }
+            if self.failure.is_some() {
+                return Some(self.steps);
+            }
+        }
+        None
     }
 
-    /// Behind everything that is on the same link already.
-    fn send(&mut self, link: &'static str, what: Coming) {
-        let delay = if self.calm { 1 } else { self.network.between(0, 30) };
-        let at = (self.now + delay).max(self.links.get(link).copied().unwrap_or(0));
-        self.links.insert(link, at);
-        self.schedule(at - self.now, what);
+    fn calm(&self) -> bool {
+        self.healing.is_some()
     }
 
-    fn chaos(&mut self) {
-        for _ in 0..self.settings.steps {
-            if !self.one() || self.failure.is_some() {
-                return;
-            }
-        }
+    /// Puts something on the clock, beside all links.
+    fn after(&mut self, ms: u64, what: Coming) {
+        self.network.put(self.now + ms, what);
     }
 
-    fn heal(&mut self) {
-        self.calm = true;
-        for at in 0..self.hosts.hosts.len() {
-            if self.hosts.hosts[at].paused {
-                self.resume(at);
-            }
-            if !self.hosts.hosts[at].up {
-                self.schedule(1, Coming::HostComes(at));
-            }
-        }
-        let end = self.now + HEAL_MS;
-        while self.now < end && self.failure.is_none() && self.one() {
-            let quiet = self.now + HEAL_MS / 2 > end;
-            if quiet && self.oracle.healed(&self.store, &self.hosts).is_ok() {
-                return;
-            }
-        }
-        if self.failure.is_none() {
-            self.failure = self.oracle.healed(&self.store, &self.hosts).err();
-        }
-        if self.failure.is_some() {
-            let waiting = self.framework.as_ref().map(|framework| framework.status());
-            for one in waiting.iter().flat_map(|status| &status.instances) {
-                if one.state != "ready" {
-                    let reason = one.reason.clone().unwrap_or_default();
-                    self.trace.line(self.now, &format!("{} {} {reason}", one.instance, one.state));
-                }
-            }
-        }
+    fn note(&mut self, text: &str) {
+        self.trace.line(self.now, text);
     }
 
     /// Takes the next thing, whatever it is. False when nothing will ever happen again.
     fn one(&mut self) -> bool {
-        let next = self.coming.keys().next().map(|(at, _)| *at);
-        let framework = self.framework.as_ref().and_then(Framework::next_deadline);
-        let master = self.master.next_deadline();
-        let Some(at) = [next, framework, master].into_iter().flatten().min() else {
-            return false;
-        };
+        let next = self.network.next();
+        let scheduler =
+            self.schedulers.iter().filter_map(|(life, one)| Some((one.wakes()?, *life)));
+        let scheduler = scheduler.min();
+        let master = self.master.wakes();
+        let registry = self.registries.wakes();
+        let due = [next, scheduler.map(|(at, _)| at), master, registry.map(|(at, _)| at)];
+        let Some(at) = due.into_iter().flatten().min() else { return false };
         self.now = self.now.max(at);
-        if next == Some(at) {
-            if let Some((_, what)) = self.coming.pop_first() {
-                self.take(what);
+        self.steps += 1;
+        match (scheduler, registry) {
+            _ if next == Some(at) => {
+                if let Some(what) = self.network.take() {
+                    self.take(what);
+                }
             }
-        } else if master == Some(at) {
-            self.step_master(cluster::Event::Woke);
-        } else {
-            self.step_framework(Event::TimePassed);
+            _ if master == Some(at) => self.step_master(cluster::Event::Woke),
+            (Some((due, life)), _) if due == at => self.time_passes(life),
+            (_, Some((due, registry))) if due == at => self.wake_registry(registry),
+            _ => {}
         }
-        self.judge();
+        let check = self.oracle.judge(self.now, &self.hosts);
+        self.check(check);
         true
     }
 
     fn take(&mut self, what: Coming) {
         match what {
-            Coming::Framework { life, event } if life == self.life => self.step_framework(*event),
-            Coming::Master { life, event } if life == self.master_life => self.step_master(*event),
-            // The connection of a scheduler that has died meanwhile is never made.
-            Coming::Connects { life, event } if life == self.life && self.framework.is_some() => {
-                self.step_master(*event);
+            Coming::Decision(number) => self.decide(number),
+            Coming::Starts => self.start_scheduler(),
+            Coming::Told { life, told } => self.tell(life, told),
+            Coming::Resumes { life } => self.resume_scheduler(life),
+            Coming::Retries { life } => self.retry(life),
+            Coming::Write { life, group } => self.write(life, &group),
+            Coming::StoreAnswers => self.store_answers(),
+            Coming::Connects { life, generation } => self.connects(life, generation),
+            Coming::Called { life, stream, call } => self.called(life, stream, *call),
+            Coming::StreamEnds { stream } => self.stream_ends(&stream),
+            Coming::Lists { life } => self.lists(life),
+            Coming::Offers { stream, event } => self.release_offers(&stream, *event),
+            Coming::MasterReturns => self.master_returns(),
+            Coming::ToHost { at, boot, sights, command } => {
+                self.host_is_told(at, boot, sights, *command);
             }
-            Coming::Write { life, batch, writes } => self.write(life, batch, &writes),
-            Coming::Host(later) => {
-                let (event, more) = self.hosts.due(&later);
-                self.trace.line(self.now, &format!("{} {:?}", later.executor, later.step));
-                if let Some(event) = event {
-                    self.host_says(later.host, event);
-                }
-                self.later(more);
+            Coming::FromHost { master, event } => self.host_has_said(master, *event),
+            Coming::Process(later) => self.process(later),
+            Coming::HostComes { at } => self.host_comes(at),
+            Coming::HostResumes { at, boot } => self.resume_host(at, boot),
+            Coming::HostLost { at, boot } => self.host_lost(at, boot),
+            Coming::HostRetires { at, boot } => self.retire_host(at, boot),
+            Coming::Wakes { at, executor } => self.wake_process(at, &executor),
+            Coming::Beats => self.beat(),
+            Coming::Heard { at, beats } => self.heard(at, &beats),
+            Coming::Watched { at, session, event } => self.watched(at, session, *event),
+            Coming::RegistryStarts { at } => self.start_registry(at),
+            Coming::RegistryConnects { at, session } => self.connect_registry(at, session),
+            Coming::RegistryResumes { at } => self.resume_registry(at),
+            Coming::RegistryWrites { at, boot, sets } => self.registry_writes(at, boot, &sets),
+            Coming::RegistryAnswered { at, boot, outcome } => {
+                self.registry_answered(at, boot, outcome);
             }
-            Coming::SchedulerStarts => self.start_scheduler(),
-            Coming::HostComes(at) => self.host_comes(at),
-            Coming::HostResumes(at) => self.resume(at),
-            Coming::Fault if !self.calm => self.fault(),
-            Coming::Question if !self.calm => self.question(),
-            Coming::Framework { .. }
-            | Coming::Master { .. }
-            | Coming::Connects { .. }
-            | Coming::Fault
-            | Coming::Question => {}
         }
     }
 
-    fn later(&mut self, more: Vec<Later>) {
-        for later in more {
-            self.schedule(later.after_ms, Coming::Host(later));
-        }
-    }
-
-    fn judge(&mut self) {
-        if self.failure.is_some() {
-            return;
-        }
-        let checks = [
-            Oracle::started_once(&self.hosts),
-            self.oracle.never_holds(&self.hosts),
-            self.oracle.none_is_hoarded(self.now, HOLD_BOUND_MS),
-        ];
-        self.failure = checks.into_iter().find_map(Result::err);
-    }
-
-    fn fail(&mut self, check: Result<(), String>) {
+    fn check(&mut self, check: Check) {
         if self.failure.is_none() {
             self.failure = check.err();
         }
-    }
-
-    fn start_scheduler(&mut self) {
-        // It was killed while it was dead already: one start is enough.
-        if self.framework.is_some() {
-            return;
-        }
-        self.life += 1;
-        self.stream = None;
-        let recovered = self.store.take_over();
-        self.trace.line(self.now, &format!("scheduler starts, term {}", recovered.term));
-        let config = Config {
-            replace_after_ms: if self.settings.seed.is_multiple_of(2) { 0 } else { 8_000 },
-            url: "http://127.0.0.1:2".to_owned(),
-            budget_steps: 200_000,
-            ..Config::default()
-        };
-        self.framework = Some(Framework::new(config));
-        self.step_framework(Event::Recovered(recovered));
-    }
-
-    fn step_framework(&mut self, event: Event) {
-        let Some(framework) = &mut self.framework else { return };
-        let mut commands = Vec::new();
-        framework.step(self.now, event, &mut commands);
-        for command in commands {
-            self.carry_out(command);
-        }
-    }
-
-    fn step_master(&mut self, event: cluster::Event) {
-        self.judge_call(&event);
-        let mut commands = Vec::new();
-        self.master.step(self.now, event, &mut commands);
-        for command in commands {
-            self.master_says(command);
-        }
-    }
-
-    fn tell_framework(&mut self, link: &'static str, event: Event) {
-        self.send(link, Coming::Framework { life: self.life, event: Box::new(event) });
     }
 }
 

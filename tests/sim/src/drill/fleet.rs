@@ -147,7 +147,7 @@ impl Fleet {
     }
 
     fn write(&mut self, life: u64, batch: BatchId, writes: &[Write]) {
-        if !self.store.commit(life, writes) {
+        if self.store.commit(life, writes).is_err() {
             return;
         }
         let launches = writes.iter().any(|write| match write {
@@ -175,7 +175,7 @@ impl Fleet {
         if self.framework.is_some() {
             return;
         }
-        let recovered = self.store.take_over();
+        let recovered = self.store.take_over(vec!["http://127.0.0.1:1".to_owned()]);
         self.life = recovered.term;
         let config = Config {
             replace_after_ms: REPLACE_AFTER_MS,
@@ -307,6 +307,6 @@ impl Fleet {
 
     /// How many writes were made so far.
     pub(super) fn writes(&self) -> u64 {
-        self.store.commits
+        self.store.commits()
     }
 }

@@ -1,0 +1,129 @@
+//! How a run is made: its seed, its length, what is left out of it, and the weather that follows
+//! from the seed.
+
+use std::collections::BTreeSet;
+
+use crate::draw::Draw;
+use crate::world::{KINDS, Kind};
+
+/// Steps of the chaos phase unless it is said otherwise.
+pub const STEPS: u64 = 2_000;
+/// Lines of the trace that are kept unless it is said otherwise.
+pub const LINES: usize = 80;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub seed: u64,
+    /// Steps of the chaos phase.
+    pub steps: u64,
+    /// Decisions that are not carried out, by their numbers.
+    pub without: BTreeSet<u64>,
+    /// A mistake put in by hand, to see that it is found.
+    pub sabotage: Option<Sabotage>,
+    /// Lines of the trace that are kept.
+    pub lines: usize,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        Self { seed, steps: STEPS, without: BTreeSet::new(), sabotage: None, lines: LINES }
+    }
+
+    #[must_use]
+    pub fn with(self, sabotage: Sabotage) -> Self {
+        Self { sabotage: Some(sabotage), ..self }
+    }
+}
+
+/// Known mistakes, made between the framework and its surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sabotage {
+    /// A status is acknowledged as it arrives.
+    AcknowledgeEarly,
+    /// A new leader recovers counters that are one too low.
+    ReuseIds,
+    /// A launch's write counts as durable while the store does not answer.
+    LaunchBlind,
+    /// The store takes the writes of a leader of the past.
+    NoFence,
+    /// Offers are never declined.
+    HoardOffers,
+    /// A registry takes every silence for the end.
+    Distrust,
+}
+
+impl Sabotage {
+    pub const ALL: [Self; 6] = [
+        Self::AcknowledgeEarly,
+        Self::ReuseIds,
+        Self::LaunchBlind,
+        Self::NoFence,
+        Self::HoardOffers,
+        Self::Distrust,
+    ];
+
+    /// The word for it on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AcknowledgeEarly => "acknowledge-early",
+            Self::ReuseIds => "reuse-ids",
+            Self::LaunchBlind => "launch-blind",
+            Self::NoFence => "no-fence",
+            Self::HoardOffers => "hoard-offers",
+            Self::Distrust => "distrust",
+        }
+    }
+
+    /// The mistake with that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// What a seed's world is like: seeds differ in kind, not only in luck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Weather {
+    pub(crate) hosts: usize,
+    pub(crate) registries: usize,
+    /// Longest delay of a message.
+    pub(crate) delay_ms: u64,
+    /// Longest time in which the store makes a write durable.
+    pub(crate) write_ms: u64,
+    /// Longest time until the master makes an offer of what is free.
+    pub(crate) offer_ms: u64,
+    /// Longest pause between two decisions.
+    pub(crate) pause_ms: u64,
+    pub(crate) replace_after_ms: u64,
+    /// How often a process that was started goes wrong, in a thousand.
+    pub(crate) trouble: u64,
+    /// What may go wrong at all.
+    pub(crate) kinds: Vec<Kind>,
+}
+
+impl Weather {
+    pub(crate) fn of_seed(seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "weather");
+        let mut one_of = |from: &[u64]| draw.pick(from).copied().unwrap_or_default();
+        let hosts = one_of(&[3, 4, 5, 5, 6]);
+        let registries = one_of(&[0, 1, 2, 2]);
+        let mut weather = Self {
+            delay_ms: one_of(&[3, 30, 30, 400]),
+            write_ms: one_of(&[2, 20, 20, 300]),
+            offer_ms: one_of(&[0, 0, 200, 1_500]),
+            pause_ms: one_of(&[1_500, 4_000, 4_000, 12_000]),
+            replace_after_ms: one_of(&[0, 8_000, 60_000]),
+            trouble: one_of(&[0, 100, 250]),
+            hosts: usize::try_from(hosts).unwrap_or(3),
+            registries: usize::try_from(registries).unwrap_or(0),
+            kinds: Vec::new(),
+        };
+        // Faults hide one another: each seed has about half of the kinds, a few all of them.
+        let all = draw.permille(150);
+        weather.kinds = KINDS.into_iter().filter(|_| draw.permille(500) || all).collect();
+        weather
+    }
+}
