@@ -54,3 +54,6 @@ pub fn health_to_wire(health: &Health, ports: &BTreeMap<String, u16>) -> HealthS
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

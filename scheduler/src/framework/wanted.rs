@@ -151,3 +151,6 @@ impl Wanted {
         self.topologies.get(self.owners.get(path)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
