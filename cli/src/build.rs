@@ -15,7 +15,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lathe_topology::{Code, CrateSource, TaskPath, TaskSpec, Topology};
+use lathe_topology::{Code, CrateSource, Health, TaskPath, TaskSpec, Topology};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,10 @@ pub(crate) async fn build_all(
     let lacking: Vec<Failure> = topology
         .tasks
         .iter()
-        .filter_map(|task| lacks(task, &built.get(&Wish::of(task))?.meta))
+        .filter_map(|task| {
+            let meta = &built.get(&Wish::of(task))?.meta;
+            lacks(task, meta).or_else(|| cannot_beat(task, meta))
+        })
         .collect();
     if lacking.is_empty() { Ok(built.into_values().collect()) } else { Err(lacking) }
 }
@@ -125,6 +128,20 @@ fn lacks(task: &TaskSpec, meta: &Meta) -> Option<Failure> {
         tasks => format!("its tasks are: {}", tasks.join(", ")),
     };
     let failure = Failure::coded(Code::TASK_NOT_IN_BINARY, text).at_key("task").with_hint(hint);
+    Some(failure.with_tasks(vec![task.path.clone()]))
+}
+
+/// The refusal of a task that is to beat and whose program cannot.
+fn cannot_beat(task: &TaskSpec, meta: &Meta) -> Option<Failure> {
+    if meta.sdk || !matches!(task.health, Some(Health::Beat { .. })) {
+        return None;
+    }
+    let (name, version) = (&task.crate_name, &task.version);
+    let text =
+        format!("crate `{name}` {version} has no SDK, whose beat its health check waits for");
+    let failure = Failure::coded(Code::BEAT_WITHOUT_SDK, text).at_key("health");
+    let failure =
+        failure.with_hint("ask it by `http`, `tcp` or a `command`, or leave `health` out");
     Some(failure.with_tasks(vec![task.path.clone()]))
 }
 

@@ -190,6 +190,15 @@ fn a_task_that_the_binary_does_not_have_is_named_with_those_that_it_has() {
 }
 
 #[test]
+fn a_beat_is_not_waited_for_where_there_is_no_sdk() {
+    let folder = Folder::new();
+    folder.of_crate("old", "fn main() {}");
+    folder.write("old.toml", wanting("old", "0.1.0") + "health = { kind = \"beat\" }\n");
+    let whole = refused(&folder, &folder.plan("old.toml"), "LT0305-beat", 2);
+    assert_eq!(whole["problems"][0]["line"], 7, "at the key: {whole}");
+}
+
+#[test]
 fn a_binary_that_this_machine_cannot_run_is_refused_before_anything_is_uploaded() {
     let folder = Folder::new();
     // Stands for cargo, and says that it has built what no machine runs.

@@ -100,6 +100,8 @@ codes! {
     TASK_NOT_IN_BINARY = 303, "the binary has no such task";
     /// Not a binary for these hosts.
     BINARY_CANNOT_RUN = 304, "the binary cannot run here";
+    /// A health check by the SDK's beat, and no SDK.
+    BEAT_WITHOUT_SDK = 305, "a health check by the beat of an SDK that is not there";
 
     /// Another topology has the task path.
     TASK_OWNED_ELSEWHERE = 401, "the task belongs to another topology";
