@@ -16,9 +16,11 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
     let client = Client::find(find)?;
     if !asked.yes {
         let status: StatusView = client.read("/v1/status").await?;
-        let of_it = |one: &&lathe_api::rest::InstanceView| one.topology == asked.topology;
-        let running =
-            status.instances.iter().filter(of_it).filter(|one| one.host.is_some()).count();
+        let planned = plan_of(&status, &asked.topology);
+        let running = planned.changes.len();
+        if running > 0 {
+            printer.say(&plan::show(&asked.topology, &planned, printer));
+        }
         let question =
             format!("{}: {running} running instances would be stopped. Go on?", asked.topology);
         if running > 0 && !printer.confirm(&question) {
@@ -43,4 +45,19 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
         }
         End::Refused(refused) => Err(report::refuse(printer, None, "", &refused)),
     }
+}
+
+/// What ends with the topology: all of it that runs.
+fn plan_of(status: &StatusView, topology: &str) -> v1::Plan {
+    let running = status.instances.iter().filter(|one| one.topology == topology);
+    let changes = running.filter_map(|one| {
+        Some(v1::Change {
+            kind: v1::change::Kind::Stop.into(),
+            instance: one.instance.clone(),
+            task: one.task.clone(),
+            host: one.host.clone()?,
+            ..v1::Change::default()
+        })
+    });
+    v1::Plan { changes: changes.collect(), ..v1::Plan::default() }
 }
