@@ -35,6 +35,12 @@ pub(crate) enum Task {
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },
+    /// Do for as long as one likes what the tests do for seconds, and print what came of it
+    Soak {
+        /// What: `healing`; then --seconds N, --seed S and --rate N
+        #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Measure one area and print a row for each figure
     Bench {
         /// The area, such as `path`

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Task::Test { install } => everything::run(&root, *install),
         Task::Sim(sim) => runs::sim(&root, sim),
         Task::Fuzz { words } => runs::fuzz(&root, words),
+        Task::Soak { words } => runs::soak(&root, words),
         Task::Bench { name, json } => runs::bench(&root, name, *json),
     });
     match done {

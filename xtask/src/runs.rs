@@ -1,4 +1,4 @@
-//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz` and `bench`.
+//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz`, `soak` and `bench`.
 //!
 //! Owns their command lines. It must not know what the called programs do.
 
@@ -42,6 +42,12 @@ pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
 /// Spoils inputs. With overflow checks and assertions, as the tests have them.
 pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
     let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-fuzz", "--bin", "fuzz", "--"]);
+    Ok(command.args(words).status()?.success())
+}
+
+/// Runs a real cluster under faults.
+pub(crate) fn soak(root: &Root, words: &[String]) -> Result<bool, Failure> {
+    let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-system", "--bin", "soak", "--"]);
     Ok(command.args(words).status()?.success())
 }
 

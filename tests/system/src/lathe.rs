@@ -13,7 +13,7 @@ use crate::binaries::binaries;
 use crate::child::{Outcome, Running};
 use crate::http::Request;
 use crate::process::{Process, Signal};
-use crate::status::Status;
+use crate::status::{Instance, Status};
 use crate::turns::Turn;
 use crate::waiting::{BUILD, SOON, until};
 
@@ -191,6 +191,13 @@ impl Lathe {
     pub fn token(&self) -> String {
         let token = fs::read_to_string(self.home().join("run/token")).expect("the token file");
         token.trim().to_owned()
+    }
+
+    /// The instances as the scheduler has them, asked over its REST.
+    #[must_use]
+    pub fn instances(&self) -> Vec<Instance> {
+        let url = format!("{}/v1/instances", self.scheduler());
+        Request::get(url).bearer(&self.token()).send().json()
     }
 
     /// Reads JSON from the registry.

@@ -5,6 +5,7 @@
 //! linked here.
 
 mod binaries;
+mod chaos;
 mod child;
 mod files;
 mod http;
@@ -20,6 +21,7 @@ mod turns;
 mod waiting;
 
 pub use binaries::{Binaries, binaries};
+pub use chaos::{Account, Chaos};
 pub use child::{Outcome, Running};
 pub use files::{Scripts, example, examples, fixture, moved_example, write};
 pub use http::{Answer, Request};

@@ -28,11 +28,17 @@ impl Events {
     /// Opens it; `last` is the id to go on after.
     #[must_use]
     pub fn open(url: &str, last: Option<&str>) -> Self {
-        let mut request = Request::get(url).header("accept", "text/event-stream");
+        let mut request = Request::get(url);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let stream = Stream::open(request);
+        Self::of(request)
+    }
+
+    /// What answers this request, which may have headers of its own.
+    #[must_use]
+    pub fn of(request: Request) -> Self {
+        let stream = Stream::open(request.header("accept", "text/event-stream"));
         Self { stream, parser: Parser::default(), parsed: VecDeque::new() }
     }
 
@@ -42,11 +48,19 @@ impl Events {
     /// When nothing at all comes in time; comments count as something.
     #[must_use]
     pub fn next(&mut self, limit: Duration) -> Option<Event> {
+        self.try_next(limit).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, for whom a broken stream is no surprise.
+    ///
+    /// # Errors
+    /// When nothing at all comes in time, and when the stream breaks off.
+    pub fn try_next(&mut self, limit: Duration) -> Result<Option<Event>, String> {
         while self.parsed.is_empty() {
-            let bytes = self.stream.next(limit)?;
+            let Some(bytes) = self.stream.try_next(limit)? else { return Ok(None) };
             self.parsed.extend(self.parser.take(&bytes));
         }
-        self.parsed.pop_front()
+        Ok(self.parsed.pop_front())
     }
 }
 

@@ -61,14 +61,23 @@ impl Stream {
     /// When nothing comes in time, when it broke off, and when the answer is no 200.
     #[must_use]
     pub fn next(&self, limit: Duration) -> Option<Bytes> {
+        self.try_next(limit).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, for whom a broken stream is no surprise.
+    ///
+    /// # Errors
+    /// When nothing comes in time, when it broke off, and when the answer is no 200.
+    pub fn try_next(&self, limit: Duration) -> Result<Option<Bytes>, String> {
         loop {
             match self.received.recv_timeout(limit) {
-                Ok(Piece::Head(status)) => assert_eq!(status, 200),
-                Ok(Piece::Data(bytes)) => return Some(bytes),
-                Ok(Piece::End) | Err(RecvTimeoutError::Disconnected) => return None,
-                Ok(Piece::Broken(error)) => panic!("the answer broke off: {error}"),
+                Ok(Piece::Head(200)) => {}
+                Ok(Piece::Head(status)) => return Err(format!("the answer is a {status}")),
+                Ok(Piece::Data(bytes)) => return Ok(Some(bytes)),
+                Ok(Piece::End) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Ok(Piece::Broken(error)) => return Err(format!("the answer broke off: {error}")),
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("nothing came within {} s", limit.as_secs())
+                    return Err(format!("nothing came within {} s", limit.as_secs()));
                 }
             }
         }
