@@ -153,7 +153,8 @@ fn weight(item: &Item, word: Word, owner: &str, findings: &mut Findings) -> Opti
     };
     if inside.is_none() {
         let what = "has a weight that is not from 1 to 100";
-        findings.add(complaint(Code::OUT_OF_RANGE, "biases", owner, item, what));
+        let finding = complaint(Code::OUT_OF_RANGE, "biases", owner, item, what);
+        findings.add(finding.help("write a whole number from 1 to 100"));
     }
     inside
 }

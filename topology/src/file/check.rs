@@ -20,7 +20,38 @@ pub(super) fn complaint(code: Code, key: &str, owner: &str, item: &Item, what: &
 
 pub(super) fn wrong_type(key: &str, owner: &str, item: &Item, wanted: &str) -> Diagnostic {
     let what = format!("must be {wanted}, not {}", item.node.type_name());
-    complaint(Code::WRONG_TYPE, key, owner, item, &what)
+    let finding = complaint(Code::WRONG_TYPE, key, owner, item, &what);
+    finding.help(match example(key) {
+        Some(example) => format!("write it as in `{example}`"),
+        None => format!("write {wanted}"),
+    })
+}
+
+/// How a known key may be written.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "crate" => "crate = \"shop_web\"",
+        "version" => "version = \"1.4.0\"",
+        "task" => "task = \"shop::Web\"",
+        "tasks" => "tasks = 5",
+        "tags" => "tags = [\"web\"]",
+        "biases" => "biases = [[\"web\", \"avoid\"]]",
+        "resources" => "resources = { cpus = 0.5, mem = \"128MiB\" }",
+        "cpus" => "cpus = 0.5",
+        "ports" => "ports = [\"http\"]",
+        "env" => "env = { LOG = \"info\" }",
+        "args" => "args = [\"--verbose\"]",
+        "user" => "user = \"www-data\"",
+        "restart" => "restart = \"on-failure\"",
+        "path" => "path = \"tasks/web\"",
+        "git" => "git = \"https://example.com/web.git\"",
+        "rev" => "rev = \"4f2a9c1\"",
+        "registry" => "registry = \"own\"",
+        "features" => "features = [\"tls\"]",
+        "name" => "name = \"shop\"",
+        "paths" => "paths = [\"tasks/*\"]",
+        _ => return None,
+    })
 }
 
 /// A text that is not empty, not huge, and has no NUL byte (no process could be given one).
@@ -31,11 +62,15 @@ pub(super) fn text(key: &str, owner: &str, item: &Item, findings: &mut Findings)
     };
     let what = if text.is_empty() { Some("must not be empty") } else { unfit(text) };
     if let Some(what) = what {
-        findings.add(complaint(Code::OUT_OF_RANGE, key, owner, item, what));
+        let finding = complaint(Code::OUT_OF_RANGE, key, owner, item, what);
+        findings.add(finding.help(UNFIT_HELP));
         return None;
     }
     Some(text.clone())
 }
+
+/// What to do about a text that cannot be handed to a process.
+pub(super) const UNFIT_HELP: &str = "write a text of 1 to 32,768 bytes without NUL characters";
 
 /// Why a text cannot be handed to a process, if it cannot.
 pub(super) fn unfit(text: &str) -> Option<&'static str> {
@@ -74,7 +109,8 @@ pub(super) fn list<'i>(
     };
     if items.len() > most {
         let what = format!("has {} entries; at most {most} are allowed", items.len());
-        findings.add(complaint(Code::LIMIT, key, owner, item, &what));
+        let finding = complaint(Code::LIMIT, key, owner, item, &what);
+        findings.add(finding.help("leave out what is not needed, or split the task"));
         return None;
     }
     Some(items)
@@ -107,8 +143,10 @@ pub(super) fn integer(
     };
     let inside = number.filter(|number| range.contains(number));
     if inside.is_none() {
-        let what = format!("must be from {} to {}", range.start(), range.end());
-        findings.add(complaint(Code::OUT_OF_RANGE, key, owner, item, &what));
+        let (least, most) = (range.start(), range.end());
+        let what = format!("must be from {least} to {most}");
+        let finding = complaint(Code::OUT_OF_RANGE, key, owner, item, &what);
+        findings.add(finding.help(format!("write a whole number from {least} to {most}")));
     }
     inside
 }

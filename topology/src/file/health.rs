@@ -201,7 +201,8 @@ fn duration(
         Ok(_) => {
             let what =
                 if range == GRACE { "must be at most a day" } else { "must be from 100ms to 1h" };
-            findings.add(complaint(Code::OUT_OF_RANGE, &name, owner, item, what));
+            let finding = complaint(Code::OUT_OF_RANGE, &name, owner, item, what);
+            findings.add(finding.help("write it with its unit, as in \"5s\""));
             None
         }
         Err(error) => {

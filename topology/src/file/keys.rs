@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::bias;
-use super::check::{complaint, integer, list, table, text, texts, unfit, wrong_type};
+use super::check::{UNFIT_HELP, complaint, integer, list, table, text, texts, unfit, wrong_type};
 use super::findings::Findings;
 use super::health;
 use super::resources::{self, Wanted};
@@ -226,7 +226,8 @@ fn tags(item: &Item, owner: &str, findings: &mut Findings) -> Option<Vec<Tag>> {
         if tags.contains(&tag) {
             let message = format!("`tags` of {owner} has `{tag}` twice");
             let finding = Diagnostic::warning(Code::LISTED_TWICE, item.span.clone(), message);
-            findings.add(finding.party(owner.trim_matches('`')).party(tag.as_str()));
+            let finding = finding.party(owner.trim_matches('`')).party(tag.as_str());
+            findings.add(finding.help("take one of the two out"));
         } else {
             tags.push(tag);
         }
@@ -238,7 +239,8 @@ fn env(item: &Item, owner: &str, findings: &mut Findings) -> Option<BTreeMap<Str
     let entries = table("env", owner, item, findings)?;
     if entries.len() > LIST {
         let what = format!("has {} variables; at most {LIST} are allowed", entries.len());
-        findings.add(complaint(Code::LIMIT, "env", owner, item, &what));
+        let finding = complaint(Code::LIMIT, "env", owner, item, &what);
+        findings.add(finding.help("let the task read a file instead"));
         return None;
     }
     let mut env = BTreeMap::new();
@@ -258,7 +260,8 @@ fn env(item: &Item, owner: &str, findings: &mut Findings) -> Option<BTreeMap<Str
                     env.insert(name.clone(), value.clone());
                 }
                 Some(what) => {
-                    findings.add(complaint(Code::OUT_OF_RANGE, &key, owner, item, what));
+                    let finding = complaint(Code::OUT_OF_RANGE, &key, owner, item, what);
+                    findings.add(finding.help(UNFIT_HELP));
                 }
             },
             Node::Table(inner) if inner.contains_key("secret") => {
@@ -284,7 +287,8 @@ fn arguments(item: &Item, owner: &str, findings: &mut Findings) -> Option<Vec<St
         Node::String(text) => match unfit(text) {
             None => Some(text.clone()),
             Some(what) => {
-                findings.add(complaint(Code::OUT_OF_RANGE, "args", owner, item, what));
+                let finding = complaint(Code::OUT_OF_RANGE, "args", owner, item, what);
+                findings.add(finding.help(UNFIT_HELP));
                 None
             }
         },
@@ -302,7 +306,8 @@ fn features(item: &Item, owner: &str, findings: &mut Findings) -> Option<Vec<Str
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-+./".contains(c);
     if let Some(wrong) = features.iter().find(|name| !name.chars().all(fits)) {
         let what = format!("has {wrong:?}, which no feature can be called");
-        findings.add(complaint(Code::BAD_NAME, "features", owner, item, &what));
+        let finding = complaint(Code::BAD_NAME, "features", owner, item, &what);
+        findings.add(finding.help("letters, digits and any of `_ - + . /`"));
         return None;
     }
     Some(features)
@@ -338,7 +343,8 @@ fn grace(item: &Item, owner: &str, findings: &mut Findings) -> Option<u64> {
         Ok(ms) if ms <= LONGEST_GRACE_MS => Some(ms),
         Ok(_) => {
             let what = "must be at most a day";
-            findings.add(complaint(Code::OUT_OF_RANGE, "grace", owner, item, what));
+            let finding = complaint(Code::OUT_OF_RANGE, "grace", owner, item, what);
+            findings.add(finding.help("write it as in `grace = \"5s\"`"));
             None
         }
         Err(error) => {

@@ -88,7 +88,8 @@ fn cpus(item: &Item, owner: &str, findings: &mut Findings) -> Option<u64> {
         Err(UnitError::NotWhole { .. }) => "must have at most three digits after the dot",
         _ => "must be a number from 0 to 10000",
     };
-    findings.add(complaint(Code::OUT_OF_RANGE, "cpus", owner, item, what));
+    let finding = complaint(Code::OUT_OF_RANGE, "cpus", owner, item, what);
+    findings.add(finding.help("write it as in `cpus = 0.5`"));
     None
 }
 
@@ -145,7 +146,8 @@ fn ports(item: &Item, owner: &str, findings: &mut Findings) -> Option<Vec<Port>>
         }
         Node::Table(entries) if entries.len() > PORTS => {
             let what = format!("has {} entries; at most {PORTS} are allowed", entries.len());
-            findings.add(complaint(Code::LIMIT, "ports", owner, item, &what));
+            let finding = complaint(Code::LIMIT, "ports", owner, item, &what);
+            findings.add(finding.help("take out the ones that are not needed"));
             return None;
         }
         Node::Table(entries) => {
@@ -173,7 +175,7 @@ fn fixed(name: &str, item: &Item, owner: &str, findings: &mut Findings) -> Optio
     }
     if !matches!(item.node, Node::Integer(_)) {
         let finding = wrong_type(&key, owner, item, "a port number or \"any\"");
-        findings.add(finding);
+        findings.add(finding.help("write it as in `ports = { http = 8080, admin = \"any\" }`"));
         return None;
     }
     let number = integer(&key, owner, item, 1..=65_535, findings)?;
@@ -207,7 +209,8 @@ fn check_ports(named: &[(Port, &Item)], owner: &str, findings: &mut Findings) ->
             (None, None) => None,
         };
         if let Some(what) = twice {
-            findings.add(complaint(Code::LISTED_TWICE, "ports", owner, item, &what));
+            let finding = complaint(Code::LISTED_TWICE, "ports", owner, item, &what);
+            findings.add(finding.help("take one of the two out, or name it otherwise"));
             return None;
         }
     }

@@ -209,7 +209,12 @@ impl<'a> Judge<'a> {
         let mut finding = Diagnostic::warning(Code::NO_CARRIER, bias.span.clone(), message)
             .party(name.as_str())
             .party(tag.as_str());
-        finding.help = if all.is_empty() { self.guess(tag) } else { None };
+        let guess = if all.is_empty() { self.guess(tag) } else { None };
+        finding.help = Some(guess.unwrap_or_else(|| {
+            format!(
+                "give `{tag}` to a task that shall stand there, or leave it to another topology"
+            )
+        }));
         self.findings.add(finding);
     }
 
