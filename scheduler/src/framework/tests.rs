@@ -1,6 +1,7 @@
 //! The machine, step by step: what it asks for, in which order, and what it leaves alone.
 
 mod edits;
+mod refusals;
 mod rig;
 
 use lathe_topology::TaskPath;

@@ -64,7 +64,8 @@ fn check(file: &str, schema: &Value, value: &Value, at: &str) -> Result<(), Stri
             "maximum" => value.as_i64().is_none_or(|number| Some(number) <= rule.as_i64()),
             "required" => {
                 let names = rule.as_array().expect("a list").iter().filter_map(Value::as_str);
-                names.into_iter().all(|name| value.get(name).is_some())
+                // As JSON Schema has it: what is no object is `type`'s matter alone.
+                !value.is_object() || names.into_iter().all(|name| value.get(name).is_some())
             }
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {

@@ -12,10 +12,11 @@ use super::rust;
 const TABLE: &str = "topology/src/code.rs";
 const PAGES: &str = "docs/errors/";
 
-/// A code of the table: where, and its title.
+/// A code of the table: where, its name there, and its title.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     line: usize,
+    name: String,
     title: String,
 }
 
@@ -26,6 +27,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Breach> {
         return vec![Breach::new(TABLE, 1, "no codes can be read here", "mend xtask's reading")];
     }
     let mut breaches = pages(repo, &codes);
+    breaches.extend(untested(repo, &codes));
     for (path, source) in repo.rust().filter(|(path, _)| !is_test_file(path)) {
         if !source.contains("\"LT") || path == TABLE {
             continue;
@@ -44,7 +46,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Breach> {
 
 fn pages(repo: &Repo, codes: &BTreeMap<String, Entry>) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    for (code, Entry { line, title }) in codes {
+    for (code, Entry { line, title, .. }) in codes {
         let path = format!("{PAGES}{code}.md");
         let head = format!("# {code}: {title}");
         match repo.files.get(&path).map(|page| page.lines().next().unwrap_or_default()) {
@@ -69,17 +71,47 @@ fn pages(repo: &Repo, codes: &BTreeMap<String, Entry>) -> Vec<Breach> {
     breaches
 }
 
+/// Codes that no test provokes: neither a text `ui/LTnnnn-what.txt` nor a test that names one.
+fn untested(repo: &Repo, codes: &BTreeMap<String, Entry>) -> Vec<Breach> {
+    let is_test = |path: &str| is_test_file(path) || path.contains("/tests/");
+    let tests: Vec<&str> =
+        repo.rust().filter(|(path, _)| is_test(path)).map(|(_, source)| source).collect();
+    let shown = |code: &str| {
+        let begin = format!("/ui/{code}-");
+        repo.files.keys().any(|path| path.contains(&begin) && path.ends_with(".txt"))
+    };
+    let named = |code: &str, name: &str| {
+        let name = format!("Code::{name}");
+        tests.iter().any(|test| test.contains(code) || names(test, &name))
+    };
+    let absent = codes.iter().filter(|(code, one)| !shown(code) && !named(code, &one.name));
+    let breach = |(code, Entry { line, .. }): (&String, &Entry)| {
+        let help = format!("provoke it, and keep its text as ui/{code}-what.txt");
+        Breach::new(TABLE, *line, format!("{code} has no test"), help)
+    };
+    absent.map(breach).collect()
+}
+
+/// Whether a name stands in a text, and not as the beginning of a longer one.
+fn names(text: &str, name: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| !text[at + name.len()..].starts_with(goes_on))
+}
+
 /// Lines such as `SYNTAX = 101, "the file is not valid TOML";`.
 fn table(text: &str) -> BTreeMap<String, Entry> {
     let entry = |line: &str| {
-        let (number, rest) = line.split_once(" = ")?.1.split_once(", \"")?;
+        let (name, rest) = line.split_once(" = ")?;
+        let (number, title) = rest.split_once(", \"")?;
         let number: u16 = number.parse().ok()?;
-        Some((format!("LT{number:04}"), rest.strip_suffix("\";")?.to_owned()))
+        let title = title.strip_suffix("\";")?.to_owned();
+        Some((format!("LT{number:04}"), name.to_owned(), title))
     };
     text.lines()
         .enumerate()
         .filter_map(|(index, line)| {
-            entry(line.trim()).map(|(code, title)| (code, Entry { line: index + 1, title }))
+            let (code, name, title) = entry(line.trim())?;
+            Some((code, Entry { line: index + 1, name, title }))
         })
         .collect()
 }

@@ -7,9 +7,11 @@ const CODES: &str =
     "codes! {\n    /// One.\n    ONE = 101, \"the first\";\n    TWO = 202, \"the second\";\n}\n";
 const ONE: (&str, &str) = ("docs/errors/LT0101.md", "# LT0101: the first\n");
 const TWO: (&str, &str) = ("docs/errors/LT0202.md", "# LT0202: the second\n");
+const TESTED: [(&str, &str); 2] =
+    [("cli/tests/ui/LT0101-what.txt", ""), ("a/src/a/tests.rs", "let code = Code::TWO;\n")];
 
 fn found(more: &[(&str, &str)]) -> Vec<String> {
-    places(&check(&files(&[&[(TABLE, CODES)], more].concat())))
+    places(&check(&files(&[&[(TABLE, CODES)], &TESTED[..], more].concat())))
 }
 
 #[test]
@@ -23,6 +25,15 @@ fn codes_and_pages_are_compared_both_ways() {
 #[test]
 fn pages_begin_with_the_title() {
     assert_eq!(found(&[ONE, (TWO.0, "# LT0202: another\n")]), ["docs/errors/LT0202.md:1"]);
+}
+
+#[test]
+fn each_code_has_a_test() {
+    let none = places(&check(&files(&[(TABLE, CODES), ONE, TWO])));
+    assert_eq!(none, ["topology/src/code.rs:3", "topology/src/code.rs:4"]);
+    let longer = ("a/src/a/tests.rs", "let code = Code::TWO_MORE;\n");
+    let some = places(&check(&files(&[(TABLE, CODES), ONE, TWO, TESTED[0], longer])));
+    assert_eq!(some, ["topology/src/code.rs:4"]);
 }
 
 #[test]
