@@ -140,6 +140,22 @@ fn what_cannot_be_carried_out_any_more_is_reverted() {
 }
 
 #[test]
+fn reverting_what_two_callers_wait_for_does_not_bring_a_revision_back() {
+    let mut rig = Rig::running(&page(2));
+    let large = |more: &str| format!("{}resources = {{ cpus = 3.0 }}\n{more}", page(2));
+    rig.submit(&large(""));
+    rig.write_all();
+    rig.submit(&large("args = [\"other\"]\n"));
+    rig.write_all();
+    assert_eq!(rig.framework.status().topologies[0].revision, 3);
+    rig.hosts = 1;
+    rig.settle();
+    rig.settle();
+    let view = &rig.framework.status().topologies[0];
+    assert_eq!((view.revision, view.tasks[0].ready), (4, 2), "{:?}", rig.answers);
+}
+
+#[test]
 fn a_plan_says_what_would_happen_and_changes_nothing() {
     let mut rig = Rig::running(&page(2));
     let before = rig.writes_seen;

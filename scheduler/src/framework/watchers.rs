@@ -29,6 +29,10 @@ impl Framework {
     /// before it said, and the caller is told why. Without a caller nothing is undone: it was all
     /// accepted once, and what cannot be placed waits with its reasons.
     pub(super) fn revert(&mut self, now: Time, refusal: &Refusal, out: &mut Vec<Command>) {
+        // What is on its way may be the very change that helps, and its revision is not known here.
+        if self.batches.change_what_is_wanted() {
+            return;
+        }
         let missing = self.missing(now);
         let broken: BTreeSet<String> = missing
             .iter()
@@ -48,9 +52,11 @@ impl Framework {
                 refuse(other.ask, "reverted", refusal.clone(), out);
             }
             let why = Some(refusal.clone());
+            // The first of several callers asked for an earlier one than the present.
+            let present = self.revision(&name);
             let old = before.and_then(|mut record| {
-                record.revision = first.revision + 1;
-                record.cause = format!("went back on revision {}", first.revision);
+                record.revision = present + 1;
+                record.cause = format!("went back on revision {present}");
                 Accepted::read(record).ok()
             });
             match old {
