@@ -219,7 +219,12 @@ impl Hosts {
         let id = key.executor_id.clone();
         let calm = self.calm;
         let Some(process) = self.hosts[at].processes.get_mut(&id) else { return Vec::new() };
-        let steps = match event.r#type() {
+        // What was on its way on a stream before the present one is lost with it.
+        let kind = event.r#type();
+        if !process.hears(kind) {
+            return Vec::new();
+        }
+        let steps = match kind {
             Type::Launch => {
                 let told = process.launched(event.launch.map(|launch| launch.task));
                 if let Some(birth) = self.journal.get_mut(&id) {

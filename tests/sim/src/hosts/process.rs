@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lathe_api::rest::LaunchSpec;
 use lathe_catalog::State;
 use lathe_mesos::v1;
+use lathe_mesos::v1::executor::event::Type;
 use lathe_standalone::cluster::{Event, ExecutorKey, HostName};
 
 use super::{Later, Step};
@@ -35,6 +36,8 @@ pub(crate) struct Process {
     pub(crate) stash: Vec<Later>,
     said: u64,
     ready: bool,
+    /// Streams that it has asked its agent for, and those that it was given.
+    streams: (u64, u64),
     /// The registry that it beats to.
     pub(crate) beats_to: usize,
 }
@@ -129,6 +132,7 @@ impl Process {
             stash: Vec::new(),
             said: 0,
             ready: false,
+            streams: (0, 0),
             beats_to: usize::try_from(number).unwrap_or(0),
         }
     }
@@ -141,6 +145,12 @@ impl Process {
             (false, true) => State::Ready,
             (false, false) => State::Starting,
         })
+    }
+
+    /// Whether something of that kind comes on its present stream.
+    pub(super) fn hears(&mut self, kind: Type) -> bool {
+        self.streams.1 += u64::from(kind == Type::Subscribed);
+        self.streams.0 == self.streams.1 || kind == Type::Shutdown
     }
 
     /// Whether it never got its task.
@@ -166,6 +176,7 @@ impl Process {
 
     pub(super) fn subscribes(&mut self, host: HostName) -> Event {
         self.connected = true;
+        self.streams.0 += 1;
         let task = self.task.clone().filter(|_| !self.known);
         let updates = self
             .unacknowledged
