@@ -170,6 +170,13 @@ impl Handle {
         self.request(|found| Message::Locate { instance, previous, found }).await
     }
 
+    /// A handle whose messages nobody takes yet.
+    #[cfg(test)]
+    pub(crate) fn unheard() -> (Self, mpsc::Receiver<Message>) {
+        let (messages, inbox) = mpsc::channel(INBOX_MAX);
+        (Self { messages, events: Arc::default() }, inbox)
+    }
+
     async fn request<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<T>) -> Message,

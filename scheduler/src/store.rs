@@ -278,3 +278,6 @@ pub async fn watch_registries(store: Store, events: mpsc::UnboundedSender<Messag
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

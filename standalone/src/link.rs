@@ -153,11 +153,17 @@ pub enum LinkError {
 pub(crate) struct FrameReader<R> {
     source: R,
     buffer: BytesMut,
+    largest: usize,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(source: R) -> Self {
-        Self { source, buffer: BytesMut::new() }
+        Self { source, buffer: BytesMut::new(), largest: LARGEST_FRAME }
+    }
+
+    /// The same, but frames beyond so many bytes are refused.
+    pub(crate) fn taking(self, largest: usize) -> Self {
+        Self { largest, ..self }
     }
 
     /// The next message, or `None` at the end.
@@ -180,7 +186,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             return Ok(None);
         };
         let size = u32::from_be_bytes(*head) as usize;
-        if size > LARGEST_FRAME {
+        if size > self.largest {
             return Err(LinkError::TooLarge(size));
         }
         if self.buffer.len() < 4 + size {

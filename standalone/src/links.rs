@@ -2,32 +2,43 @@
 //!
 //! Owns the first words (the token) and the queues; what the words mean is the driver's matter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::cluster::HostName;
 use crate::driver::{Handle, Input};
-use crate::link::{self, FrameReader, FromHost, Hello, LinkError, ToHost, Word};
+use crate::link::{self, FrameReader, FromHost, Hello, LARGEST_FRAME, LinkError, ToHost, Word};
 use crate::secret::Secrets;
 
 /// Time for a host's first words.
 const HELLO_TIME: Duration = Duration::from_secs(10);
 /// Messages that may wait for one host.
 const OUTBOX: usize = 8192;
-/// Hellos that may be under way at a time.
+/// Connections at a time, those that have not shown a token yet among them.
+pub(crate) const CONNECTIONS: usize = 1024;
+/// The largest first word: a token, a name, a port.
+const LARGEST_HELLO: usize = 16 * 1024;
+/// The pause after a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes in hosts until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handle) {
+/// Takes in hosts, so many at a time, until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handle, most: usize) {
     let mut session = 0;
+    let room = Arc::new(Semaphore::new(most));
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+                    tracing::warn!(%peer, limit = most, "too many links");
+                    continue;
+                };
                 session += 1;
                 let (secrets, driver) = (secrets.clone(), driver.clone());
                 tokio::spawn(async move {
+                    let _place = place;
                     if let Err(error) = converse(stream, &secrets, session, &driver).await {
                         tracing::warn!(%error, session, "a link ended");
                     }
@@ -49,7 +60,7 @@ async fn converse(
 ) -> Result<(), LinkError> {
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
-    let mut reader = FrameReader::new(read);
+    let mut reader = FrameReader::new(read).taking(LARGEST_HELLO);
     let hello = tokio::time::timeout(HELLO_TIME, reader.next::<FromHost>()).await;
     let Ok(Ok(Some(FromHost { word: Some(Word::Hello(hello)) }))) = hello else {
         return Ok(());
@@ -58,6 +69,7 @@ async fn converse(
         tracing::warn!(session, "a link showed the wrong token");
         return Ok(());
     }
+    let mut reader = reader.taking(LARGEST_FRAME);
     let host = HostName(hello.name.clone());
     let (outbox, messages) = mpsc::channel(OUTBOX);
     tokio::spawn(speak(write, messages));
@@ -98,3 +110,6 @@ async fn speak(mut write: tokio::net::tcp::OwnedWriteHalf, mut messages: mpsc::R
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

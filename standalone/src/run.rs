@@ -149,7 +149,7 @@ fn serve(
     secrets: Secrets,
     handle: &Handle,
 ) {
-    tokio::spawn(links::serve(link, secrets.clone(), handle.clone()));
+    tokio::spawn(links::serve(link, secrets.clone(), handle.clone(), links::CONNECTIONS));
     let front = Arc::new(Front { driver: handle.clone(), secrets, store });
     tokio::spawn(http::serve(listener, front));
 }

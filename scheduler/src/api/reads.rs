@@ -11,7 +11,7 @@ use lathe_api::door::Problem;
 use lathe_api::rest::{HostView, InstanceView, RevisionView, StatusView, TaskView, TopologyView};
 
 use super::Shared;
-use crate::driver::Stopping;
+use crate::driver::{Handle, Stopping};
 
 /// So long may the loop take to come to a request.
 const PULSE_TIME: Duration = Duration::from_secs(5);
@@ -59,13 +59,17 @@ pub(super) async fn registries(State(shared): State<Shared>) -> Result<Json<Vec<
 
 /// Well means: the loop still turns.
 pub(super) async fn healthz(State(shared): State<Shared>) -> Response {
-    match tokio::time::timeout(PULSE_TIME, shared.handle.pulse()).await {
-        Ok(Ok(())) => "ok\n".into_response(),
-        Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-        Err(_) => {
-            let text = format!("the loop has not turned for {} s\n", PULSE_TIME.as_secs());
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-        }
+    match pulse(&shared.handle, PULSE_TIME).await {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn pulse(handle: &Handle, patience: Duration) -> Result<(), String> {
+    match tokio::time::timeout(patience, handle.pulse()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(stopping)) => Err(stopping.to_string()),
+        Err(_) => Err(format!("the loop has not turned for {} ms", patience.as_millis())),
     }
 }
 
@@ -94,5 +98,33 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {waits}\n")).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A loop that turns, one that is stuck, and one that has ended.
+
+    use super::*;
+    use crate::driver::Message;
+
+    #[tokio::test]
+    async fn a_loop_that_is_stuck_or_has_ended_is_not_well() {
+        let (handle, mut messages) = Handle::unheard();
+        let stuck = pulse(&handle, Duration::from_millis(20)).await.unwrap_err();
+        assert!(stuck.contains("has not turned"), "{stuck}");
+        let turning = tokio::spawn(async move {
+            while let Some(message) = messages.recv().await {
+                if let Message::Pulse(asked) = message {
+                    // Who asked before has gone.
+                    let _ = asked.send(());
+                }
+            }
+        });
+        assert_eq!(pulse(&handle, Duration::from_secs(30)).await, Ok(()));
+        turning.abort();
+        let _ = turning.await;
+        let ended = pulse(&handle, Duration::from_secs(30)).await.unwrap_err();
+        assert!(ended.contains("stopping"), "{ended}");
     }
 }

@@ -30,3 +30,10 @@ async fn a_frame_that_is_too_large_is_refused_before_it_is_read() {
     let mut reader = FrameReader::new(&head[..]);
     assert!(matches!(reader.next::<FromHost>().await, Err(LinkError::TooLarge(_))));
 }
+
+#[tokio::test]
+async fn what_has_shown_no_token_may_not_send_much() {
+    let head = 20_000_u32.to_be_bytes();
+    let mut reader = FrameReader::new(&head[..]).taking(16 * 1024);
+    assert!(matches!(reader.next::<FromHost>().await, Err(LinkError::TooLarge(20_000))));
+}

@@ -70,6 +70,14 @@ impl Lathe {
         up.out()
     }
 
+    /// [`Lathe::up`] with logs as `LATHE_LOG` says.
+    pub fn up_logging(&mut self, log: &str, arguments: &[&str]) {
+        let mut command = self.command();
+        command.env("LATHE_LOG", log).arg("up").args(arguments);
+        let up = self.up.insert(Running::start(command));
+        up.wait_for_line(STANDS, BUILD);
+    }
+
     /// Starts `lathe up` and waits for nothing.
     pub fn start_up(&mut self, arguments: &[&str]) {
         assert!(self.up.is_none(), "it runs already");

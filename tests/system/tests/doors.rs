@@ -102,6 +102,7 @@ fn the_doors_of_standalone_and_registry_turn_strangers_away() {
         .header("host", "example.org")
         .send();
     assert_eq!(elsewhere.status, 400, "{}", elsewhere.text());
+    assert!(elsewhere.header("access-control-allow-origin").is_none());
     // A host's own listener: an executor's token or nothing.
     let port = hosts.as_array().unwrap().iter().find_map(|host| host["port"].as_u64()).unwrap();
     for path in ["/api/v1/executor", "/api/v1"] {
@@ -185,4 +186,43 @@ fn hosts_are_as_they_were_described_or_refused_with_a_reason() {
         .map(|host| (host.name.as_str(), host.attributes.get("rack").map(String::as_str)))
         .collect();
     assert_eq!(hosts, [("host-2", Some("r2")), ("left", Some("r1"))]);
+}
+
+#[test]
+fn no_token_and_no_secret_stands_in_any_log() {
+    let mut lathe = Lathe::new();
+    let topology = steady(&lathe);
+    lathe.up_logging("debug", &[&topology]);
+    let token = lathe.token();
+    let file = |name: &str| std::fs::read_to_string(lathe.home().join(name)).unwrap_or_default();
+    let key = file("key").trim().to_owned();
+    assert!(token.len() == 64 && key.len() == 64);
+    let mut secrets = vec![token, key];
+    let mut logs = Vec::new();
+    let mut folders = vec![lathe.home()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let read = || std::fs::read(&path).unwrap_or_default();
+            match name.to_str().unwrap_or_default() {
+                _ if path.is_dir() && !path.is_symlink() => folders.push(path.clone()),
+                "secret" => secrets.push(String::from_utf8_lossy(&read()).trim().to_owned()),
+                name if name.ends_with(".log") || name == "stderr" => {
+                    logs.push((path.clone(), read()))
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(secrets.len() > 2, "an instance has a secret of its own");
+    assert!(logs.iter().any(|(path, _)| path.ends_with("stderr")), "an executor logs");
+    let debug = logs.iter().any(|(_, log)| String::from_utf8_lossy(log).contains(" DEBUG "));
+    assert!(debug, "the logs are those of `debug`");
+    for (path, log) in &logs {
+        let log = String::from_utf8_lossy(log);
+        for secret in &secrets {
+            assert!(!log.contains(secret.as_str()), "a secret stands in {}", path.display());
+        }
+    }
+    let _ = lathe.end(Signal::INT);
 }

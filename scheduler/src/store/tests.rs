@@ -1,0 +1,37 @@
+//! What is read back from a store that somebody has damaged.
+
+use std::error::Error as _;
+
+use lathe_coordination::local::server::Server;
+
+use super::*;
+
+#[tokio::test]
+async fn a_damaged_record_is_refused_by_its_path_and_nothing_is_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("sock");
+    let server = Server::open(folder.path().join("store")).unwrap().bind(&socket).unwrap();
+    let serving = tokio::spawn(server.run(std::future::pending()));
+    let address = format!("local:{}", socket.display());
+    let store = Store::connect(&address, Options::default()).await.unwrap();
+    let topology = format!("{TOPOLOGIES}/first");
+    let instance = format!("{INSTANCES}/page#0");
+    let task = format!("{}/page", paths::TASKS);
+    for (path, damaged) in [
+        (TERM, "many"),
+        (FRAMEWORK, "{}"),
+        (topology.as_str(), "{\"name\":\"first\""),
+        (instance.as_str(), "[]"),
+        (task.as_str(), "\u{0}\u{1}"),
+    ] {
+        store.multi(vec![Op::put(path, damaged)]).await.unwrap();
+        let refused = take_over(&address).await.unwrap_err();
+        assert!(matches!(refused, TakeOverError::Record { .. }), "{refused}");
+        assert!(refused.to_string().contains(path), "{refused}");
+        assert!(refused.source().is_some());
+        store.multi(vec![Op::delete(path)]).await.unwrap();
+    }
+    let (_, recovered, _) = take_over(&address).await.unwrap();
+    assert!(recovered.topologies.is_empty());
+    serving.abort();
+}
