@@ -255,7 +255,7 @@ fn a_killed_front_page_costs_no_client_that_asks_once_more() {
 }
 
 #[test]
-fn an_edited_distribution_reaches_running_load_balancers() {
+fn a_distribution_that_is_edited_or_set_reaches_running_load_balancers() {
     let lathe = Lathe::with(&example());
     let before = lathe.status().incarnations();
     let urls: Vec<String> = lathe.status().of_task("http.lb").iter().map(|one| one.url()).collect();
@@ -278,6 +278,22 @@ fn an_edited_distribution_reaches_running_load_balancers() {
     assert_eq!(lathe.status().incarnations(), before, "nobody was started again");
     let config = lathe.read_registry("/v1/config/task.http.lb");
     assert_eq!(config["keys"]["backend_distribution"][1], serde_json::json!([0, 100]));
+
+    // By hand, without a file: there and back again.
+    let versions = ["v4-2-1", "v4-2-2"].map(|version| format!("task.http.frontpage.{version}"));
+    for (weights, name) in [
+        ([100, 0], "http.frontpage.v4-2-1 http_frontpage 4.2.1"),
+        ([0, 100], "http.frontpage.v4-2-2 http_frontpage 4.2.2"),
+    ] {
+        let value = serde_json::json!([versions, weights]).to_string();
+        lathe.lathe(&["set", "http.lb", "backend_distribution", &value]).with_code(0);
+        until("all to the version that was set", SOON, || {
+            let tally = Load::new(&urls, "/index", 3).send(90);
+            assert_eq!(tally.failed, Vec::<String>::new());
+            (tally.served_by.get(name) == Some(&90)).then_some(())
+        });
+    }
+    assert_eq!(lathe.status().incarnations(), before, "nobody was started again");
 
     // One that starts later is told the new values as well.
     lathe.task("http.lb#1.1").signal(Signal::KILL);
