@@ -18,9 +18,12 @@ impl Framework {
         for assignment in &plan.assignments {
             let id = InstanceId { task: assignment.task.clone(), slot: assignment.slot };
             let (mut kind, from, mut reason) = match &assignment.change {
-                Placed::Start => (ChangeKind::Start, String::new(), String::new()),
+                Placed::Start => (ChangeKind::Start, String::new(), self.why_started(target, &id)),
                 Placed::Keep => (ChangeKind::Keep, String::new(), String::new()),
-                Placed::Move { from } => (ChangeKind::Move, from.clone(), String::new()),
+                Placed::Move { from } => {
+                    let reason = "its place is needed, or it fits better there".to_owned();
+                    (ChangeKind::Move, from.clone(), reason)
+                }
             };
             let life = self.instances.get(&id).and_then(|record| record.lives.last());
             if let (Some(life), Some(task)) = (life, target.task(&id.task))
@@ -57,6 +60,24 @@ impl Framework {
             notes.push(format!("paused: replacements wait for `lathe resume {name}`"));
         }
         PlanView { changes, score: plan.score, notes }
+    }
+
+    fn why_started(&self, target: &Accepted, id: &InstanceId) -> String {
+        let Some(old) = self.wanted.get(&target.record.name) else {
+            return "a new topology".to_owned();
+        };
+        let counts = (old.task(&id.task), target.task(&id.task));
+        match counts {
+            (None, _) => "a new task".to_owned(),
+            (Some(before), Some(task)) if !old.slots(&id.task).contains(&id.slot) => {
+                format!("{} → {} instances", before.count, task.count)
+            }
+            _ => {
+                let record = self.instances.get(id);
+                let end = record.and_then(|record| record.last_end.as_deref());
+                end.map_or("does not run".to_owned(), |end| format!("does not run: {end}"))
+            }
+        }
     }
 
     /// What changes without a restart.

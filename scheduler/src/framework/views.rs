@@ -162,7 +162,8 @@ impl Framework {
             .wanted
             .of(&record.id)
             .and_then(|(accepted, task)| Some((self.held_back(accepted, &task.path)?, task)));
-        if let Some((bad, task)) = held {
+        // Of a task of one instance there is nothing more to say than that it backs off.
+        if let Some((bad, task)) = held.filter(|(bad, _)| bad.slots > 1) {
             let last = record.last_end.as_deref().unwrap_or("not started yet");
             return Some(format!(
                 "version {} is held back, {} of {} instances end early; it is tried by one; \
