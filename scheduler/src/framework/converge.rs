@@ -101,7 +101,11 @@ impl Framework {
         match self.wanted.of(&record.id) {
             _ if !newest => true,
             None => true,
-            Some((accepted, task)) => accepted.identity(task) != life.identity,
+            // What was told to end is told again until it has: its slot may be wanted again by now,
+            // and the word may have reached nobody.
+            Some((accepted, task)) => {
+                life.phase == Phase::Killing || accepted.identity(task) != life.identity
+            }
         }
     }
 
