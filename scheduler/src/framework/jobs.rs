@@ -77,6 +77,7 @@ impl Framework {
         if self.job.as_ref().is_some_and(|job| now >= job.deadline_ms) {
             self.job_too_late(now, out);
         }
+        self.job_lost_a_host(now, out);
         self.park(now);
         // A question is judged by what is wanted: what changes that is to be durable first.
         if self.job.is_none() && self.parked.is_none() && !self.batches.change_what_is_wanted() {
@@ -144,6 +145,22 @@ impl Framework {
             job.phase = JobPhase::Listing;
         }
         self.repair_not_before_ms = now;
+    }
+
+    /// A host that is gone makes no offer: the plan that waits for it is made anew, at once.
+    fn job_lost_a_host(&mut self, now: Time, out: &mut Vec<Command>) {
+        let Some(Job { phase: JobPhase::Holding(holding), .. }) = &self.job else { return };
+        if holding.wishes.values().all(|host| self.hosts.contains_key(host)) {
+            return;
+        }
+        let deadline_ms = now + self.config.wait_ms;
+        if let Some(job) = &mut self.job {
+            job.phase = JobPhase::Listing;
+            if matches!(job.purpose, Purpose::Repair) {
+                job.deadline_ms = deadline_ms;
+            }
+        }
+        self.job_list_hosts(now, out);
     }
 
     pub(super) fn planned(

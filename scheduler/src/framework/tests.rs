@@ -483,3 +483,21 @@ fn an_end_that_was_lost_with_its_agent_is_asked_for() {
     });
     assert!(asked, "{:?}", rig.seen);
 }
+
+#[test]
+fn a_repair_that_waits_for_a_host_that_is_lost_goes_elsewhere_at_once() {
+    let mut rig = Rig::running(&page(6));
+    let there = rig.instances().into_iter().find(|one| one.host.as_deref() == Some("host-3"));
+    let lost = there.expect("six are spread over three hosts").incarnation.unwrap();
+    let lost: Incarnation = lost.parse().unwrap();
+    let agent = rig.framework.record(&lost.instance).unwrap().lives[0].agent.clone();
+    rig.end(&lost.to_string(), TaskState::Failed);
+    rig.write_all();
+    // It is to start where it was, and that host goes before it offers anything.
+    rig.hosts -= 1;
+    rig.step(Event::AgentLost(agent));
+    rig.offer_all();
+    rig.write_all();
+    let next = format!("{}.2", lost.instance);
+    assert!(rig.launched.contains(&next), "{next} in {:?}", rig.launched);
+}
