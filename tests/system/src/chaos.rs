@@ -189,12 +189,12 @@ impl Storm<'_> {
         chosen.map(|there| there.iter().map(|one| (*one).clone()).collect()).unwrap_or_default()
     }
 
-    /// All load balancers are ready, nothing was done to one that still shows, and the client knows
-    /// them all: who retries at another one has one that works.
+    /// All load balancers are ready, nothing was done to one that still shows, the client knows them
+    /// all, and no request has used up its second try: who retries at another one has one that works.
     fn balancers_well(&self, all: &[Instance]) -> bool {
         let of = all.iter().filter(|one| one.task == BALANCERS);
         let well = of.filter(|one| one.state == "ready" && !self.story.is_awaited(&one.instance));
         let well: Vec<String> = well.filter_map(|one| one.incarnation.clone()).collect();
-        well.len() == BALANCERS_ALL && self.steady.knows(&well)
+        well.len() == BALANCERS_ALL && self.steady.knows(&well) && self.steady.second_tries() == 0
     }
 }

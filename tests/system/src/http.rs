@@ -174,6 +174,11 @@ impl Connection {
         Ok(Self { sender })
     }
 
+    /// Whether nothing can be sent over it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     pub(crate) async fn send(&mut self, request: &Request) -> Result<Answer, Failed> {
         let answer = async {
             let (parts, body) = self.start(request).await?.into_parts();

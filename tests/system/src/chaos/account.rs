@@ -31,6 +31,8 @@ pub struct Account {
     pub contradictions: Vec<String>,
     /// Lives launched in the place of those to whom nothing was done.
     pub unasked: Vec<String>,
+    /// Replacements that took longest, one by one.
+    pub slow: Vec<String>,
     /// Lives beyond the first of each instance.
     pub replacements: u64,
 }
@@ -59,6 +61,7 @@ impl Account {
             replaced,
             contradictions: told.contradictions,
             unasked: told.unasked,
+            slow: told.slow,
             replacements: healed.iter().map(|one| one.life().saturating_sub(1)).sum(),
         }
     }
@@ -99,6 +102,11 @@ impl fmt::Display for Account {
         writeln!(f, "replacements: {}, from the fault until ready:", self.replacements)?;
         for (name, sorted) in &self.replaced {
             rows(f, &format!("  {name}"), sorted)?;
+        }
+        let slow: Vec<&String> = self.slow.iter().filter(|one| !one.ends_with("stopped")).collect();
+        writeln!(f, "slow, but for those that were stopped: {}", slow.len())?;
+        for one in slow {
+            writeln!(f, "  {one}")?;
         }
         let unasked = self.unasked.join(" ");
         writeln!(f, "replaced though nothing was done to them: {} {unasked}", self.unasked.len())?;

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -48,6 +48,7 @@ pub(super) struct Seen {
 pub(super) struct Steady {
     known: Known,
     go_on: Arc<AtomicBool>,
+    second_tries: Arc<AtomicUsize>,
     sends: JoinHandle<Seen>,
 }
 
@@ -60,11 +61,13 @@ impl Steady {
             let (known, go_on) = (Arc::clone(&known), Arc::clone(&go_on));
             move || follow(&url, &known, &go_on)
         });
+        let second_tries = Arc::default();
         let sends = std::thread::spawn({
             let (known, go_on) = (Arc::clone(&known), Arc::clone(&go_on));
-            move || send(&known, &go_on, rate)
+            let second_tries = Arc::clone(&second_tries);
+            move || send(&known, &go_on, &second_tries, rate)
         });
-        Self { known, go_on, sends }
+        Self { known, go_on, second_tries, sends }
     }
 
     /// How many load balancers it has heard of.
@@ -76,6 +79,11 @@ impl Steady {
     pub(super) fn knows(&self, incarnations: &[String]) -> bool {
         let known = read(&self.known);
         known.len() == incarnations.len() && incarnations.iter().all(|one| known.contains_key(one))
+    }
+
+    /// How many requests have failed once and are at their second load balancer.
+    pub(super) fn second_tries(&self) -> usize {
+        self.second_tries.load(Ordering::SeqCst)
     }
 
     /// Every request that was sent is waited for.
@@ -112,14 +120,16 @@ struct Shared {
     kept: Rc<RefCell<BTreeMap<String, Vec<Connection>>>>,
     seen: Rc<RefCell<Seen>>,
     turn: Rc<Cell<usize>>,
+    second_tries: Arc<AtomicUsize>,
 }
 
-fn send(known: &Known, go_on: &AtomicBool, rate: u32) -> Seen {
+fn send(known: &Known, go_on: &AtomicBool, second_tries: &Arc<AtomicUsize>, rate: u32) -> Seen {
     let shared = Shared {
         known: Arc::clone(known),
         kept: Rc::default(),
         seen: Rc::default(),
         turn: Rc::default(),
+        second_tries: Arc::clone(second_tries),
     };
     shared.seen.borrow_mut().started = Some(Instant::now());
     runtime().block_on(LocalSet::new().run_until(async {
@@ -158,6 +168,7 @@ impl Shared {
         let mut outcome = self.once(&first, &url).await;
         if let Err(error) = outcome {
             self.seen.borrow_mut().retried += 1;
+            self.second_tries.fetch_add(1, Ordering::SeqCst);
             outcome = match self.next(Some(&first)) {
                 Some((second, url)) => {
                     let again = self.once(&second, &url).await;
@@ -165,6 +176,7 @@ impl Shared {
                 }
                 None => Err(format!("{first}: {error}; no other one is known").into()),
             };
+            self.second_tries.fetch_sub(1, Ordering::SeqCst);
         }
         let mut seen = self.seen.borrow_mut();
         seen.times.push(began.elapsed());
@@ -211,9 +223,14 @@ impl Shared {
         }
     }
 
-    /// Over a kept connection where there is one.
+    /// Over a kept connection where there is one that is not closed yet, as every client does.
     async fn exchange(&self, url: &str) -> Result<(), Failed> {
-        let kept = self.kept.borrow_mut().get_mut(url).and_then(Vec::pop);
+        let kept = {
+            let mut all = self.kept.borrow_mut();
+            let kept = all.entry(url.to_owned()).or_default();
+            kept.retain(|connection| !connection.is_closed());
+            kept.pop()
+        };
         let mut connection = match kept {
             Some(connection) => connection,
             None => Connection::open(url).await?,

@@ -13,6 +13,9 @@ use crate::lathe::Lathe;
 use crate::sse::{Event, Events};
 use crate::waiting::SOON;
 
+/// A hung instance takes its time to be found; what takes longer is told one by one.
+const SLOW: Duration = Duration::from_secs(6);
+
 /// What was told.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -29,6 +32,8 @@ pub(super) struct Told {
     pub(super) contradictions: Vec<String>,
     /// Lives launched in the place of those to whom nothing was done.
     pub(super) unasked: Vec<String>,
+    /// Replacements that took long, of whatever cause.
+    pub(super) slow: Vec<String>,
     is_over: bool,
 }
 
@@ -132,6 +137,10 @@ impl Told {
                 if let Some((_, by, at)) = is_next {
                     self.awaited.remove(&instance);
                     self.replaced.entry(by).or_default().push(now - at);
+                    if now - at > SLOW {
+                        let took = (now - at).as_secs_f64();
+                        self.slow.push(format!("{instance}.{life} in {took:.1} s, {by}"));
+                    }
                 }
                 self.ready.insert(instance, (life, now));
             }
