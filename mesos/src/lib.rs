@@ -4,13 +4,15 @@
 //! What lies here is what Mesos 1.11 says on the wire and nothing else: no type of Lathe appears,
 //! no decision about offers or tasks is taken. [`v1`] has the messages, [`recordio`] the framing of
 //! streams, [`wire`] the names that both sides of the protocol need, [`backoff`] the pauses between
-//! attempts; [`scheduler`], [`executor`] and [`operator`] are the clients. TLS is not built in:
+//! attempts, [`detector`] the way to the leader; [`scheduler`], [`executor`] and [`operator`] are the
+//! clients. TLS is not built in:
 //! addresses with `https` are refused.
 
 pub mod address;
 pub mod backoff;
 mod calls;
 mod connection;
+pub mod detector;
 pub mod executor;
 pub mod limits;
 mod masters;

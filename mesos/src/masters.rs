@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::Refusal;
 use crate::address::{Url, UrlError};
@@ -19,11 +20,14 @@ use crate::limits::Limits;
 use crate::wire::{self, Credentials};
 
 /// The masters to ask, and who we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Endpoint {
     /// `host:port` or `http://host:port`, in the order in which they are asked; any of them may
-    /// be a master that does not lead.
+    /// be a master that does not lead. May be empty where a leader is announced.
     pub masters: Vec<String>,
+    /// The leading master as somebody keeps finding it out (see [`crate::detector`]); it is asked
+    /// before the others. Those are asked all the same, since what is announced may be out of date.
+    pub announced: Option<watch::Receiver<Option<Url>>>,
     pub credentials: Option<Credentials>,
 }
 
@@ -42,7 +46,8 @@ pub enum SubscribeError {
     /// A master said no, and would say no again.
     #[error("{master} refused the subscription: {refusal}")]
     Refused { master: Url, refusal: Refusal },
-    /// Every master failed in a way that may pass: try again after a pause.
+    /// Every master failed in a way that may pass, or none is announced yet: try again after a
+    /// pause.
     #[error("no leading master was found: {}", listed(attempts))]
     NoLeader { attempts: Vec<Attempt> },
     /// It is larger than our own limit.
@@ -87,6 +92,9 @@ pub enum AttemptError {
 }
 
 pub(crate) fn listed(attempts: &[Attempt]) -> String {
+    if attempts.is_empty() {
+        return "none is announced".to_owned();
+    }
     let all: Vec<String> = attempts.iter().map(ToString::to_string).collect();
     all.join("; ")
 }
@@ -95,6 +103,8 @@ pub(crate) fn listed(attempts: &[Attempt]) -> String {
 #[derive(Debug)]
 pub(crate) struct Masters {
     urls: Vec<Url>,
+    announced: Option<watch::Receiver<Option<Url>>>,
+    path: String,
     authorization: Option<HeaderValue>,
     aliases: BTreeMap<String, String>,
     /// Which one is asked first next time: another one each time, so that a master which accepts
@@ -111,16 +121,34 @@ pub(crate) struct Reached {
 
 impl Masters {
     pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, EndpointError> {
-        if endpoint.masters.is_empty() {
+        let Endpoint { masters, announced, credentials } = endpoint;
+        if masters.is_empty() && announced.is_none() {
             return Err(EndpointError::NoMasters);
         }
         let mut urls = Vec::new();
-        for text in endpoint.masters {
+        for text in masters {
             let url = Url::parse(text.trim(), wire::MASTER_PORT)?;
             urls.push(if url.has_path() { url } else { url.join(path) });
         }
-        let authorization = endpoint.credentials.as_ref().map(connection::basic);
-        Ok(Self { urls, authorization, aliases: BTreeMap::new(), first: AtomicUsize::new(0) })
+        Ok(Self {
+            urls,
+            announced,
+            path: path.to_owned(),
+            authorization: credentials.as_ref().map(connection::basic),
+            aliases: BTreeMap::new(),
+            first: AtomicUsize::new(0),
+        })
+    }
+
+    /// Whom to ask, in order: who is announced, then the others, each time another one first.
+    fn in_turn(&self) -> Vec<Url> {
+        let announced = self.announced.as_ref().and_then(|leader| leader.borrow().clone());
+        let announced = announced.map(|leader| leader.join(&self.path));
+        let turn = self.first.fetch_add(1, Ordering::Relaxed);
+        let first = turn.checked_rem(self.urls.len()).unwrap_or(0);
+        let rest = self.urls.iter().cycle().skip(first).take(self.urls.len());
+        let rest = rest.filter(|url| Some(*url) != announced.as_ref()).cloned();
+        announced.clone().into_iter().chain(rest).collect()
     }
 
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
@@ -138,11 +166,9 @@ impl Masters {
         limit: Duration,
         limits: &Limits,
     ) -> Result<Reached, SubscribeError> {
-        let first = self.first.fetch_add(1, Ordering::Relaxed);
         let mut attempts = Vec::new();
-        for turn in 0..self.urls.len() {
-            let url = &self.urls[first.wrapping_add(turn) % self.urls.len()];
-            match self.follow(url.clone(), body.clone(), limit, limits).await {
+        for url in self.in_turn() {
+            match self.follow(url, body.clone(), limit, limits).await {
                 Ok(reached) => return Ok(reached),
                 Err(Attempt { master, error: AttemptError::Refused(refusal) })
                     if !refusal.is_retryable() =>

@@ -123,7 +123,7 @@ fn endpoint(config: &Config) -> Result<Endpoint, RunError> {
         }
         None => None,
     };
-    Ok(Endpoint { masters: config.masters.clone(), credentials })
+    Ok(Endpoint { masters: config.masters.clone(), credentials, ..Endpoint::default() })
 }
 
 fn identity(config: &Config, url: &str, artifacts: &Artifacts, key: Key) -> Identity {

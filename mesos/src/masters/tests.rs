@@ -5,7 +5,7 @@ use crate::scheduler::Client;
 use crate::scripted::{Answer, Scripted, Then};
 
 fn client(masters: &[String]) -> Client {
-    let endpoint = Endpoint { masters: masters.to_vec(), credentials: None };
+    let endpoint = Endpoint { masters: masters.to_vec(), ..Endpoint::default() };
     Client::new(endpoint, Limits::default()).unwrap()
 }
 
@@ -52,6 +52,37 @@ async fn when_nobody_leads_every_attempt_is_told() {
     let text = error.to_string();
     assert!(text.contains("cannot connect to"), "{text}");
     assert!(text.contains("answered 503: No leader elected"), "{text}");
+}
+
+#[tokio::test]
+async fn who_is_announced_is_asked_before_the_others_and_they_remain() {
+    let leader = always(Answer::stream(&[], Then::Hold)).await;
+    let other = always(Answer::stream(&[], Then::Hold)).await;
+    let (announce, announced) = watch::channel(None);
+    let masters = vec![other.url()];
+    let endpoint = Endpoint { masters, announced: Some(announced), ..Endpoint::default() };
+    let client = Client::new(endpoint, Limits::default()).unwrap();
+    let reached = async || {
+        let subscription = client.subscribe(Default::default(), Vec::new()).await.unwrap();
+        subscription.master.authority()
+    };
+    assert_eq!(reached().await, other.url());
+    announce.send_replace(Some(Url::parse(&leader.url(), 1).unwrap()));
+    assert_eq!(reached().await, leader.url());
+    assert_eq!(reached().await, leader.url());
+    // What is announced may be out of date.
+    announce.send_replace(Some(Url::parse(&dead(), 1).unwrap()));
+    assert_eq!(reached().await, other.url());
+}
+
+#[tokio::test]
+async fn while_none_is_announced_there_is_nobody_to_ask_and_that_passes() {
+    let (_announce, announced) = watch::channel(None);
+    let endpoint = Endpoint { announced: Some(announced), ..Endpoint::default() };
+    let client = Client::new(endpoint, Limits::default()).unwrap();
+    let error = client.subscribe(Default::default(), Vec::new()).await.unwrap_err();
+    assert!(error.is_retryable());
+    assert_eq!(error.to_string(), "no leading master was found: none is announced");
 }
 
 #[tokio::test]
@@ -133,7 +164,7 @@ async fn what_does_not_speak_like_a_master_is_none() {
 async fn a_master_that_accepts_and_says_nothing_is_given_up() {
     let frozen = always(Answer::new(b"", Then::Hold)).await;
     let leader = always(Answer::stream(&[], Then::Hold)).await;
-    let endpoint = Endpoint { masters: vec![frozen.url(), leader.url()], credentials: None };
+    let endpoint = Endpoint { masters: vec![frozen.url(), leader.url()], ..Endpoint::default() };
     let limits = Limits { subscribe: Duration::from_millis(50), ..Limits::default() };
     // The leader must answer within the same time; where this machine is too slow, again.
     let client = Client::new(endpoint, limits).unwrap();
@@ -150,7 +181,7 @@ async fn a_master_that_accepts_and_says_nothing_is_given_up() {
 fn an_endpoint_without_usable_masters_is_refused_at_once() {
     let new = |masters: &[&str]| {
         let masters = masters.iter().map(|text| (*text).to_owned()).collect();
-        Client::new(Endpoint { masters, credentials: None }, Limits::default()).unwrap_err()
+        Client::new(Endpoint { masters, ..Endpoint::default() }, Limits::default()).unwrap_err()
     };
     assert_eq!(new(&[]), EndpointError::NoMasters);
     assert!(matches!(new(&["m1", "https://m2"]), EndpointError::Address(_)));
@@ -159,7 +190,11 @@ fn an_endpoint_without_usable_masters_is_refused_at_once() {
 #[test]
 fn a_secret_is_never_printed() {
     let credentials = Credentials { principal: "lathe".into(), secret: "s3cret".into() };
-    let endpoint = Endpoint { masters: vec!["m1".into()], credentials: Some(credentials) };
+    let endpoint = Endpoint {
+        masters: vec!["m1".into()],
+        credentials: Some(credentials),
+        ..Endpoint::default()
+    };
     assert!(!format!("{endpoint:?}").contains("s3cret"));
     let client = Client::new(endpoint, Limits::default()).unwrap();
     let printed = format!("{client:?}");

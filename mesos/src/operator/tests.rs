@@ -7,7 +7,11 @@ use crate::wire::Credentials;
 
 fn client(server: &Scripted, limits: Limits) -> Client {
     let credentials = Credentials { principal: "lathe".into(), secret: "secret".into() };
-    let endpoint = Endpoint { masters: vec![server.url()], credentials: Some(credentials) };
+    let endpoint = Endpoint {
+        masters: vec![server.url()],
+        credentials: Some(credentials),
+        ..Endpoint::default()
+    };
     Client::new(endpoint, limits).unwrap()
 }
 

@@ -39,7 +39,7 @@ fn acknowledge(number: usize) -> Call {
 }
 
 async fn subscribe(server: &Scripted, limits: Limits) -> Subscription {
-    let endpoint = Endpoint { masters: vec![server.url()], credentials: None };
+    let endpoint = Endpoint { masters: vec![server.url()], ..Endpoint::default() };
     let client = Client::new(endpoint, limits).unwrap();
     client.subscribe(FrameworkInfo::default(), Vec::new()).await.unwrap()
 }
@@ -95,7 +95,7 @@ async fn requests_have_exactly_the_headers_that_masters_check() {
 #[tokio::test]
 async fn a_subscription_carries_the_id_of_its_framework() {
     let server = master(held(), |_| Reply::accepted()).await;
-    let endpoint = Endpoint { masters: vec![server.url()], credentials: None };
+    let endpoint = Endpoint { masters: vec![server.url()], ..Endpoint::default() };
     let client = Client::new(endpoint, Limits::default()).unwrap();
     let id = crate::v1::FrameworkId { value: "f1".into() };
     let framework = FrameworkInfo { id: Some(id.clone()), ..Default::default() };
@@ -184,7 +184,7 @@ async fn a_call_that_is_not_answered_in_time_ends_the_subscription() {
 async fn calls_that_are_too_many_or_too_large_are_not_sent() {
     let server = master(held(), |_| Reply::new(b"", Then::Hold)).await;
     let limits = Limits { queue: 2, request: 100, ..Limits::default() };
-    let endpoint = Endpoint { masters: vec![server.url()], credentials: None };
+    let endpoint = Endpoint { masters: vec![server.url()], ..Endpoint::default() };
     let client = Client::new(endpoint, limits).unwrap();
     let name = "x".repeat(200);
     let framework = FrameworkInfo { name, ..Default::default() };

@@ -19,8 +19,11 @@ pub(crate) struct Framework {
 
 impl Framework {
     pub(crate) async fn subscribe(stage: &Stage) -> Self {
-        let endpoint =
-            Endpoint { masters: vec![stage.url.clone()], credentials: Some(stage.credentials()) };
+        let endpoint = Endpoint {
+            masters: vec![stage.url.clone()],
+            credentials: Some(stage.credentials()),
+            ..Endpoint::default()
+        };
         let client = Client::new(endpoint, Limits::default()).unwrap();
         let mut subscription = client.subscribe(info(), Vec::new()).await.unwrap();
         let first = subscription.next().await.unwrap();

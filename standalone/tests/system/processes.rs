@@ -67,8 +67,11 @@ async fn a_task_runs_in_a_sandbox_and_is_killed() {
 }
 
 async fn list_sandbox(stage: &Stage, offer: &v1::Offer, framework: &str) -> Vec<String> {
-    let endpoint =
-        Endpoint { masters: vec![stage.url.clone()], credentials: Some(stage.credentials()) };
+    let endpoint = Endpoint {
+        masters: vec![stage.url.clone()],
+        credentials: Some(stage.credentials()),
+        ..Endpoint::default()
+    };
     let client = operator::Client::new(endpoint, Limits::default()).unwrap();
     let address = &offer.url.as_ref().unwrap().address;
     let url = format!("http://{}:{}/slave(1)", address.ip(), address.port);

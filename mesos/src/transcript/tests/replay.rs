@@ -28,7 +28,11 @@ fn cuts(bytes: &[u8]) -> Vec<usize> {
 
 fn endpoint(server: &Scripted) -> Endpoint {
     let credentials = Credentials { principal: "lathe".into(), secret: "secret".into() };
-    Endpoint { masters: vec![server.address.to_string()], credentials: Some(credentials) }
+    Endpoint {
+        masters: vec![server.address.to_string()],
+        credentials: Some(credentials),
+        ..Endpoint::default()
+    }
 }
 
 fn environment(server: &Scripted) -> executor::Environment {

@@ -136,7 +136,7 @@ impl Kept {
 }
 
 fn started(kept: Kept) -> (Router, Driver) {
-    let masters = Endpoint { masters: vec!["127.0.0.1:1".to_owned()], credentials: None };
+    let masters = Endpoint { masters: vec!["127.0.0.1:1".to_owned()], ..Endpoint::default() };
     let operator = operator::Client::new(masters.clone(), Limits::default());
     let operator = Arc::new(operator.expect("an address"));
     let identity = Identity {
