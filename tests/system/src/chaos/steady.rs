@@ -6,8 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,15 @@ const FAILURES_KEPT: usize = 100;
 /// Address by incarnation.
 type Known = Arc<RwLock<BTreeMap<String, String>>>;
 
+/// Requests on their way.
+#[derive(Debug, Default)]
+struct OnTheWay {
+    /// At their first load balancer, by its incarnation.
+    first: BTreeMap<String, usize>,
+    /// At their second, and last, one.
+    second: usize,
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -48,7 +57,7 @@ pub(super) struct Seen {
 pub(super) struct Steady {
     known: Known,
     go_on: Arc<AtomicBool>,
-    second_tries: Arc<AtomicUsize>,
+    on_the_way: Arc<Mutex<OnTheWay>>,
     sends: JoinHandle<Seen>,
 }
 
@@ -61,13 +70,13 @@ impl Steady {
             let (known, go_on) = (Arc::clone(&known), Arc::clone(&go_on));
             move || follow(&url, &known, &go_on)
         });
-        let second_tries = Arc::default();
+        let on_the_way = Arc::default();
         let sends = std::thread::spawn({
             let (known, go_on) = (Arc::clone(&known), Arc::clone(&go_on));
-            let second_tries = Arc::clone(&second_tries);
-            move || send(&known, &go_on, &second_tries, rate)
+            let on_the_way = Arc::clone(&on_the_way);
+            move || send(&known, &go_on, &on_the_way, rate)
         });
-        Self { known, go_on, second_tries, sends }
+        Self { known, go_on, on_the_way, sends }
     }
 
     /// How many load balancers it has heard of.
@@ -81,9 +90,10 @@ impl Steady {
         known.len() == incarnations.len() && incarnations.iter().all(|one| known.contains_key(one))
     }
 
-    /// How many requests have failed once and are at their second load balancer.
-    pub(super) fn second_tries(&self) -> usize {
-        self.second_tries.load(Ordering::SeqCst)
+    /// Whether every request on its way is at one of these and may still ask another one.
+    pub(super) fn may_lose_one_of(&self, incarnations: &[String]) -> bool {
+        let on_the_way = lock(&self.on_the_way);
+        on_the_way.second == 0 && on_the_way.first.keys().all(|at| incarnations.contains(at))
     }
 
     /// Every request that was sent is waited for.
@@ -95,6 +105,10 @@ impl Steady {
 
 fn read(known: &Known) -> BTreeMap<String, String> {
     known.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn lock(on_the_way: &Mutex<OnTheWay>) -> MutexGuard<'_, OnTheWay> {
+    on_the_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps those that are ready.
@@ -120,40 +134,40 @@ struct Shared {
     kept: Rc<RefCell<BTreeMap<String, Vec<Connection>>>>,
     seen: Rc<RefCell<Seen>>,
     turn: Rc<Cell<usize>>,
-    second_tries: Arc<AtomicUsize>,
+    on_the_way: Arc<Mutex<OnTheWay>>,
 }
 
-fn send(known: &Known, go_on: &AtomicBool, second_tries: &Arc<AtomicUsize>, rate: u32) -> Seen {
+fn send(known: &Known, go_on: &AtomicBool, on_the_way: &Arc<Mutex<OnTheWay>>, rate: u32) -> Seen {
     let shared = Shared {
         known: Arc::clone(known),
         kept: Rc::default(),
         seen: Rc::default(),
         turn: Rc::default(),
-        second_tries: Arc::clone(second_tries),
+        on_the_way: Arc::clone(on_the_way),
     };
     shared.seen.borrow_mut().started = Some(Instant::now());
     runtime().block_on(LocalSet::new().run_until(async {
         let mut ticks = interval(Duration::from_secs(1) / rate);
         // After a delay the missing ones follow: the load is steady over the time.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let on_way: Rc<Cell<usize>> = Rc::default();
+        let number: Rc<Cell<usize>> = Rc::default();
         while go_on.load(Ordering::SeqCst) {
             ticks.tick().await;
             if read(known).is_empty() {
                 continue;
             }
-            if on_way.get() >= IN_FLIGHT_MAX {
+            if number.get() >= IN_FLIGHT_MAX {
                 shared.seen.borrow_mut().not_sent += 1;
                 continue;
             }
-            on_way.set(on_way.get() + 1);
-            let (shared, on_way) = (shared.clone(), Rc::clone(&on_way));
+            number.set(number.get() + 1);
+            let (shared, number) = (shared.clone(), Rc::clone(&number));
             tokio::task::spawn_local(async move {
                 shared.request().await;
-                on_way.set(on_way.get() - 1);
+                number.set(number.get() - 1);
             });
         }
-        while on_way.get() > 0 {
+        while number.get() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }));
@@ -165,10 +179,11 @@ impl Shared {
     async fn request(&self) {
         let began = Instant::now();
         let Some((first, url)) = self.next(None) else { return };
+        *lock(&self.on_the_way).first.entry(first.clone()).or_default() += 1;
         let mut outcome = self.once(&first, &url).await;
+        self.first_is_over(&first, outcome.is_err());
         if let Err(error) = outcome {
             self.seen.borrow_mut().retried += 1;
-            self.second_tries.fetch_add(1, Ordering::SeqCst);
             outcome = match self.next(Some(&first)) {
                 Some((second, url)) => {
                     let again = self.once(&second, &url).await;
@@ -176,7 +191,7 @@ impl Shared {
                 }
                 None => Err(format!("{first}: {error}; no other one is known").into()),
             };
-            self.second_tries.fetch_sub(1, Ordering::SeqCst);
+            lock(&self.on_the_way).second -= 1;
         }
         let mut seen = self.seen.borrow_mut();
         seen.times.push(began.elapsed());
@@ -191,6 +206,16 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// In one go, so that at every moment it can be told who has another try left.
+    fn first_is_over(&self, first: &str, asks_again: bool) {
+        let mut on_the_way = lock(&self.on_the_way);
+        if let Some(number) = on_the_way.first.get_mut(first) {
+            *number -= 1;
+        }
+        on_the_way.first.retain(|_, number| *number > 0);
+        on_the_way.second += usize::from(asks_again);
     }
 
     /// The next load balancer in turn.
