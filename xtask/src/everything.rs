@@ -1,4 +1,5 @@
-//! Every test there is: the quick gate, real clusters, the example tasks, and the README's command.
+//! Every test there is: the quick gate, real engines, real clusters, the example tasks, and the
+//! README's command.
 //!
 //! Owns the list of steps beyond the gate. It must not know what a test is about.
 
@@ -25,6 +26,8 @@ pub(crate) fn run(root: &Root, install: bool) -> Result<bool, Failure> {
     }
     let mut steps = Steps::default();
     verify::gate(root, &mut steps)?;
+    let engines = ["test", "--locked", "-p", "lathe-engines", "--no-fail-fast"];
+    steps.tests("tests on real engines", root.cargo(&engines));
     let system = ["test", "--locked", "-p", "lathe-system", "--no-fail-fast"];
     steps.tests("tests on real clusters", root.cargo(&system));
     let target = tasks_target(root)?;

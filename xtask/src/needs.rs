@@ -55,6 +55,18 @@ const NEEDS: &[Need] = &[
         probe: &["cc", "--version"],
         source: Source::Packages(&["gcc", "libc6-dev"]),
     },
+    Need {
+        name: "java",
+        why: "runs ZooKeeper",
+        probe: &["java", "-version"],
+        source: Source::Packages(&["default-jre-headless"]),
+    },
+    Need {
+        name: "maven",
+        why: "fetches ZooKeeper",
+        probe: &["mvn", "--version"],
+        source: Source::Packages(&["maven"]),
+    },
 ];
 
 /// Lists the needs and what was found; installs what is missing where that is allowed. False: some
@@ -106,7 +118,9 @@ fn look(root: &Root, need: &Need, wanted: &str) -> bool {
     };
     let found = match output {
         Ok(output) if output.status.success() => {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            // Java says it on the other stream.
+            let said = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&said).into_owned();
             text.lines().next().unwrap_or_default().to_owned()
         }
         _ => {

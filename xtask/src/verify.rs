@@ -33,6 +33,8 @@ pub(crate) fn gate(root: &Root, steps: &mut Steps) -> Result<(), Failure> {
         "--workspace",
         "--exclude",
         "lathe-system",
+        "--exclude",
+        "lathe-engines",
         "--no-fail-fast",
     ]);
     steps.tests("tests", tests);

@@ -1,0 +1,49 @@
+//! Real engines for tests and for trying out: ZooKeeper servers, and a proxy to put before one.
+//!
+//! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
+//! about, nor any crate of Lathe but `child`.
+//!
+//! An engine is fetched at its first use and kept in a cache outside the clone ([`cache`] says
+//! where), by name and version; a test that cannot have it fails with the reason. Whatever is started
+//! here has a folder and ports of its own, listens on the loopback address only, and ends with the
+//! value that stands for it, and with this process, however that ends.
+//!
+//! ```no_run
+//! # async fn look() -> Result<(), lathe_engines::Failure> {
+//! use lathe_engines::{Proxy, ZooKeeper, ZooKeeperSpec};
+//!
+//! let zookeeper = ZooKeeper::start(&ZooKeeperSpec::ensemble_of(3)).await?;
+//! let proxy = Proxy::start(zookeeper.address(0)).await?;
+//! println!("{} or, by the proxy, {}", zookeeper.addresses(), proxy.address());
+//! proxy.cut().await?;
+//! let leader = zookeeper.leader().await?;
+//! zookeeper.server(leader).kill().await?;
+//! zookeeper.restart(leader).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything that waits is `async`, for any tokio runtime; a test without one uses [`block_on`].
+//! Processes and proxies live on a thread of this crate, so a test may block without stopping them.
+
+pub mod cache;
+
+mod daemon;
+mod failure;
+mod folder;
+mod java;
+mod keeper;
+mod maven;
+mod ports;
+mod proxy;
+mod say;
+mod tool;
+mod waiting;
+mod zookeeper;
+
+pub use daemon::Daemon;
+pub use failure::{Code, Failure};
+pub use keeper::block_on;
+pub use proxy::{Counts, Proxy, Way};
+pub use waiting::{SOON, until};
+pub use zookeeper::{ZooKeeper, ZooKeeperSpec};

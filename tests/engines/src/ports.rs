@@ -1,0 +1,84 @@
+//! Ports that an engine keeps over its restarts, and that nobody else gets meanwhile.
+//!
+//! Owns their choice and their reservation. It must not know who listens.
+//!
+//! A port that the system has chosen is free again while its engine is down, and the next connection
+//! of anybody may take it. These are taken from below the range that the system chooses from, and
+//! each is reserved by a lock on a file, so that test programs which run at the same time do not meet.
+
+use std::fs::{self, File, OpenOptions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{Code, Failure};
+
+/// Where they are looked for: beyond the well-known ones of engines, below those of agents' tasks.
+const FIRST: u16 = 20_000;
+const LAST: u16 = 30_999;
+
+/// A port that is this process's as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    _lock: Option<File>,
+}
+
+impl Port {
+    /// The one that was asked for.
+    pub(crate) fn exactly(number: u16) -> Result<Self, Failure> {
+        if is_free(number) {
+            Ok(Self { number, _lock: None })
+        } else {
+            let hint = "end who listens there, or ask for port 0: any that is free";
+            Err(Failure::new(Code::Asked, format!("port {number} is taken"), hint))
+        }
+    }
+
+    /// Any that is free.
+    pub(crate) fn any() -> Result<Self, Failure> {
+        let folder = folder();
+        fs::create_dir_all(&folder).map_err(|error| Failure::system(folder.display(), error))?;
+        let count = LAST - FIRST + 1;
+        for _ in 0..count {
+            let number = FIRST + next() % count;
+            let path = folder.join(number.to_string());
+            let opened = OpenOptions::new().create(true).append(true).open(&path);
+            let file = opened.map_err(|error| Failure::system(path.display(), error))?;
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if locked && is_free(number) {
+                return Ok(Self { number, _lock: Some(file) });
+            }
+        }
+        let what = format!("no port from {FIRST} to {LAST} is free");
+        Err(Failure::new(Code::System, what, "end programs that were left behind"))
+    }
+
+    /// The one that was asked for; 0 asks for any.
+    pub(crate) fn asked(number: u16) -> Result<Self, Failure> {
+        if number == 0 { Self::any() } else { Self::exactly(number) }
+    }
+}
+
+/// Where to look next. Each process begins somewhere else.
+fn next() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let scattered = std::process::id().wrapping_mul(2_654_435_761) >> 16;
+    let start = u16::try_from(scattered & 0x7fff).unwrap_or_default();
+    start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn is_free(number: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
+}
+
+/// One for all test programs of a user.
+fn folder() -> PathBuf {
+    let user = rustix::process::geteuid().as_raw();
+    std::env::temp_dir().join(format!("lathe-ports-{user}"))
+}
+
+#[cfg(test)]
+mod tests;

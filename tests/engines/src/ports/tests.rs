@@ -1,0 +1,22 @@
+//! Ports that nobody else gets.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn a_port_is_given_to_one_only_and_again_when_it_is_free() {
+    let ports: Vec<Port> = (0..50).map(|_| Port::any().unwrap()).collect();
+    let numbers: BTreeSet<u16> = ports.iter().map(|port| port.number).collect();
+    assert_eq!(numbers.len(), ports.len());
+    assert!(numbers.iter().all(|number| (FIRST..=LAST).contains(number)));
+}
+
+#[test]
+fn a_port_that_was_asked_for_and_is_taken_is_refused_by_name() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let number = listener.local_addr().unwrap().port();
+    let refused = Port::asked(number).unwrap_err();
+    assert_eq!(refused.code, Code::Asked);
+    assert!(refused.what.contains(&number.to_string()), "{refused}");
+}
