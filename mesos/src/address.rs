@@ -8,9 +8,10 @@ use thiserror::Error;
 /// Characters of the longest address that is taken.
 const MAX_LENGTH: usize = 2048;
 
-/// An `http` address: host, port and path. The path is empty or starts with a slash.
+/// An `http` or `https` address: host, port and path. The path is empty or starts with a slash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url {
+    tls: bool,
     host: String,
     port: u16,
     path: String,
@@ -27,9 +28,9 @@ pub struct UrlError {
 /// What is wrong with an address.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum UrlProblem {
-    #[error("TLS is not built in, so only http works")]
-    Tls,
-    #[error("only http addresses work here")]
+    #[error("it leads out of TLS")]
+    Downgrade,
+    #[error("only http and https addresses work here")]
     Scheme,
     #[error("there is no host")]
     NoHost,
@@ -44,8 +45,8 @@ pub enum UrlProblem {
 }
 
 impl Url {
-    /// Reads `host`, `host:port`, `http://host:port`, each with or without a path. IPv6 addresses
-    /// stand in brackets.
+    /// Reads `host`, `host:port`, `http://host:port`, `https://host:port`, each with or without a
+    /// path. IPv6 addresses stand in brackets.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, UrlError> {
         Self::read(text, default_port)
             .map_err(|problem| UrlError { text: text.chars().take(200).collect(), problem })
@@ -58,11 +59,11 @@ impl Url {
         if text.chars().any(|c| !c.is_ascii_graphic() || "?#\\\"<>^`{|}".contains(c)) {
             return Err(UrlProblem::Character);
         }
-        let rest = match text.split_once("//") {
-            Some(("" | "http:", rest)) => rest,
-            Some(("https:", _)) => return Err(UrlProblem::Tls),
+        let (tls, rest) = match text.split_once("//") {
+            Some(("" | "http:", rest)) => (false, rest),
+            Some(("https:", rest)) => (true, rest),
             Some((scheme, _)) if scheme.ends_with(':') => return Err(UrlProblem::Scheme),
-            _ => text,
+            _ => (false, text),
         };
         let slash = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(slash);
@@ -79,16 +80,33 @@ impl Url {
                 digits.parse().ok().filter(|port| *port != 0).ok_or(UrlProblem::Port)?
             }
         };
-        Ok(Self { host: host.to_owned(), port, path: path.trim_end_matches('/').to_owned() })
+        Ok(Self { tls, host: host.to_owned(), port, path: path.trim_end_matches('/').to_owned() })
     }
 
-    /// Where a redirect leads: Mesos writes `//host:port/path`, with neither scheme nor user.
+    /// Where a redirect leads: Mesos writes `//host:port/path`, with neither scheme nor user, and
+    /// means the scheme in use. Nothing leads out of TLS, which would show the password.
     pub fn redirect(&self, location: &str) -> Result<Self, UrlError> {
-        if location.starts_with('/') && !location.starts_with("//") {
-            let there = format!("{}{location}", self.authority());
-            return Self::parse(&there, self.port);
+        let there = if location.starts_with('/') && !location.starts_with("//") {
+            Self::parse(&format!("{}{location}", self.authority()), self.port)?
+        } else {
+            Self::parse(location, self.port)?
+        };
+        if self.tls && location.starts_with("http:") {
+            let problem = UrlProblem::Downgrade;
+            return Err(UrlError { text: location.chars().take(200).collect(), problem });
         }
-        Self::parse(location, self.port)
+        Ok(Self { tls: self.tls || there.tls, ..there })
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The same, over TLS.
+    #[must_use]
+    pub fn over_tls(&self) -> Self {
+        Self { tls: true, ..self.clone() }
     }
 
     /// The host as written, an IPv6 address in brackets.
@@ -130,7 +148,8 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}{}", self.host, self.port, self.path)
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.path)
     }
 }
 

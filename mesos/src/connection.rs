@@ -22,6 +22,7 @@ use crate::Refusal;
 use crate::address::Url;
 use crate::limits::Limits;
 use crate::refusal;
+use crate::tls::Tls;
 use crate::wire;
 
 /// Bytes of an answer's head and of what is read at once.
@@ -32,6 +33,12 @@ const BUFFER: usize = 64 << 10;
 pub enum ConnectionError {
     #[error("cannot connect to {to}")]
     Connect {
+        to: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("TLS with {to} failed: {source}")]
+    Tls {
         to: String,
         #[source]
         source: io::Error,
@@ -51,7 +58,7 @@ pub enum ConnectionError {
 impl ConnectionError {
     /// Whether nothing of a request can have arrived.
     pub(crate) fn is_before_sending(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::ConnectTimedOut { .. })
+        matches!(self, Self::Connect { .. } | Self::Tls { .. } | Self::ConnectTimedOut { .. })
     }
 }
 
@@ -62,12 +69,13 @@ pub(crate) struct Target {
     /// Connect to this socket instead of the address.
     pub(crate) socket: Option<PathBuf>,
     pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) stream_id: Option<HeaderValue>,
 }
 
 impl Target {
     pub(crate) fn new(url: Url) -> Self {
-        Self { url, socket: None, authorization: None, stream_id: None }
+        Self { url, socket: None, authorization: None, tls: None, stream_id: None }
     }
 
     /// A POST of a protobuf body.
@@ -126,7 +134,14 @@ impl Connection {
             }
             let stream = TcpStream::connect(&to).await.map_err(|source| connect(&to, source))?;
             stream.set_nodelay(true).map_err(|source| connect(&to, source))?;
-            Self::over(stream, &to).await
+            if !target.url.is_tls() {
+                return Self::over(stream, &to).await;
+            }
+            let failed = |source| ConnectionError::Tls { to: to.clone(), source };
+            let Some(tls) = &target.tls else {
+                return Err(failed(io::Error::other("no authority to trust is given")));
+            };
+            Self::over(tls.connect(&target.url, stream).await.map_err(failed)?, &to).await
         });
         match opened.await {
             Ok(result) => result,

@@ -17,18 +17,22 @@ use crate::Refusal;
 use crate::address::{Url, UrlError};
 use crate::connection::{self, Connection, ConnectionError, PostError, Target};
 use crate::limits::Limits;
+use crate::tls::Tls;
 use crate::wire::{self, Credentials};
 
 /// The masters to ask, and who we are.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoint {
-    /// `host:port` or `http://host:port`, in the order in which they are asked; any of them may
-    /// be a master that does not lead. May be empty where a leader is announced.
+    /// `host:port`, `http://host:port` or `https://host:port`, in the order in which they are asked;
+    /// any of them may be a master that does not lead. May be empty where a leader is announced.
     pub masters: Vec<String>,
     /// The leading master as somebody keeps finding it out (see [`crate::detector`]); it is asked
     /// before the others. Those are asked all the same, since what is announced may be out of date.
     pub announced: Option<watch::Receiver<Option<Url>>>,
     pub credentials: Option<Credentials>,
+    /// Needed for `https`. With it, who is announced and the agents are spoken to over TLS, since
+    /// neither is announced with a scheme that can be relied on.
+    pub tls: Option<Tls>,
 }
 
 /// Why there is no client.
@@ -38,6 +42,8 @@ pub enum EndpointError {
     NoMasters,
     #[error(transparent)]
     Address(#[from] UrlError),
+    #[error("{url} is spoken to over TLS, and no authority to trust is given")]
+    NoTls { url: Url },
 }
 
 /// Why there is no subscription.
@@ -106,6 +112,7 @@ pub(crate) struct Masters {
     announced: Option<watch::Receiver<Option<Url>>>,
     path: String,
     authorization: Option<HeaderValue>,
+    tls: Option<Tls>,
     aliases: BTreeMap<String, String>,
     /// Which one is asked first next time: another one each time, so that a master which accepts
     /// connections and answers nothing does not hold us up again and again.
@@ -121,13 +128,16 @@ pub(crate) struct Reached {
 
 impl Masters {
     pub(crate) fn new(endpoint: Endpoint, path: &str) -> Result<Self, EndpointError> {
-        let Endpoint { masters, announced, credentials } = endpoint;
+        let Endpoint { masters, announced, credentials, tls } = endpoint;
         if masters.is_empty() && announced.is_none() {
             return Err(EndpointError::NoMasters);
         }
         let mut urls = Vec::new();
         for text in masters {
             let url = Url::parse(text.trim(), wire::MASTER_PORT)?;
+            if url.is_tls() && tls.is_none() {
+                return Err(EndpointError::NoTls { url });
+            }
             urls.push(if url.has_path() { url } else { url.join(path) });
         }
         Ok(Self {
@@ -135,6 +145,7 @@ impl Masters {
             announced,
             path: path.to_owned(),
             authorization: credentials.as_ref().map(connection::basic),
+            tls,
             aliases: BTreeMap::new(),
             first: AtomicUsize::new(0),
         })
@@ -143,7 +154,7 @@ impl Masters {
     /// Whom to ask, in order: who is announced, then the others, each time another one first.
     fn in_turn(&self) -> Vec<Url> {
         let announced = self.announced.as_ref().and_then(|leader| leader.borrow().clone());
-        let announced = announced.map(|leader| leader.join(&self.path));
+        let announced = announced.map(|leader| self.secured(&leader).join(&self.path));
         let turn = self.first.fetch_add(1, Ordering::Relaxed);
         let first = turn.checked_rem(self.urls.len()).unwrap_or(0);
         let rest = self.urls.iter().cycle().skip(first).take(self.urls.len());
@@ -151,8 +162,17 @@ impl Masters {
         announced.clone().into_iter().chain(rest).collect()
     }
 
-    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref()
+    /// How to speak to an address that is known from elsewhere.
+    pub(crate) fn target(&self, url: Url) -> Target {
+        let mut target = Target::new(url);
+        target.authorization.clone_from(&self.authorization);
+        target.tls.clone_from(&self.tls);
+        target
+    }
+
+    /// An address whose scheme says nothing.
+    pub(crate) fn secured(&self, url: &Url) -> Url {
+        if self.tls.is_some() { url.over_tls() } else { url.clone() }
     }
 
     pub(crate) fn set_aliases(&mut self, aliases: BTreeMap<String, String>) {
@@ -192,8 +212,7 @@ impl Masters {
         limits: &Limits,
     ) -> Result<Reached, Attempt> {
         for _ in 0..=wire::MAX_REDIRECTS {
-            let mut target = Target::new(url.clone());
-            target.authorization.clone_from(&self.authorization);
+            let target = self.target(url.clone());
             let failed = |error| Attempt { master: url.clone(), error };
             let (connection, answer) = post_once(&target, body.clone(), limit, limits)
                 .await

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
+use http::Response;
 use hyper::body::Incoming;
 use prost::Message;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ pub use crate::calls::CallError;
 pub use crate::masters::{Endpoint, EndpointError};
 
 use crate::address::Url;
-use crate::connection::{Connection, Target};
+use crate::connection::Connection;
 use crate::limits::Limits;
 use crate::masters::{
     Attempt, AttemptError, Masters, Reached, SubscribeError, is_protobuf, listed, post_once,
@@ -26,7 +26,6 @@ use crate::wire;
 #[derive(Debug)]
 pub struct Client {
     masters: Masters,
-    authorization: Option<HeaderValue>,
     limits: Limits,
 }
 
@@ -35,8 +34,7 @@ impl Client {
     /// for agents.
     pub fn new(endpoint: Endpoint, limits: Limits) -> Result<Self, EndpointError> {
         let masters = Masters::new(endpoint, wire::OPERATOR_PATH)?;
-        let authorization = masters.authorization().cloned();
-        Ok(Self { masters, authorization, limits })
+        Ok(Self { masters, limits })
     }
 
     /// Hosts to use in place of those that redirects name.
@@ -69,8 +67,7 @@ impl Client {
         call: agent::Call,
     ) -> Result<agent::Response, CallError> {
         let body = self.encode(&call)?;
-        let mut target = Target::new(url.join(wire::OPERATOR_PATH));
-        target.authorization.clone_from(&self.authorization);
+        let target = self.masters.target(self.masters.secured(url).join(wire::OPERATOR_PATH));
         let asked = post_once(&target, body, self.limits.answer, &self.limits).await;
         let (connection, answer) = asked.map_err(|error| {
             if error.is_before_sending() {

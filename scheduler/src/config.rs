@@ -1,11 +1,15 @@
 //! The scheduler's configuration: file, then environment and flags over it, into one checked value.
 
+mod mesos;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use lathe_api::door;
 use lathe_topology::document::Document;
+
+pub use mesos::Mesos;
 
 /// Flags of `lathe-scheduler`. Each stands over the same key of the file.
 #[derive(Debug, Default, Parser)]
@@ -21,8 +25,8 @@ pub struct Flags {
     /// Address of the API [default: 127.0.0.1:0].
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// A Mesos master, `host:port`; may be given several times.
-    #[arg(long = "master", value_name = "HOST:PORT")]
+    /// A Mesos master, `host:port` or `https://host:port`; may be given several times.
+    #[arg(long = "master", value_name = "MASTER")]
     pub masters: Vec<String>,
     /// The store, such as `local:/run/lathe/store.sock`.
     #[arg(long, value_name = "STORE")]
@@ -39,6 +43,9 @@ pub struct Flags {
     /// File with the secret of the Mesos principal.
     #[arg(long, value_name = "FILE")]
     pub mesos_secret_file: Option<PathBuf>,
+    /// File with the authorities (PEM) that masters and agents are trusted by, for `https`.
+    #[arg(long, value_name = "FILE")]
+    pub mesos_ca_file: Option<PathBuf>,
     /// The executor's binary [default: beside this one].
     #[arg(long, value_name = "FILE")]
     pub executor: Option<PathBuf>,
@@ -63,12 +70,7 @@ pub struct Config {
     pub insecure: bool,
     /// How others reach this scheduler, when not by the address it listens on.
     pub advertise: Option<String>,
-    pub masters: Vec<String>,
-    pub principal: String,
-    pub mesos_secret_file: Option<PathBuf>,
-    pub role: String,
-    pub user: String,
-    pub name: String,
+    pub mesos: Mesos,
     pub store: String,
     pub data: PathBuf,
     pub token_file: PathBuf,
@@ -104,22 +106,13 @@ impl Config {
             flag.clone().or(key.map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(usual))
         };
         let mut listen: SocketAddr = file.parsed("listen", SocketAddr::from(([127, 0, 0, 1], 0)));
-        let masters = file.list("masters");
         let mut replace_after_ms = file.duration_ms("replace_after", 300_000);
         let data = path(&flags.data, file.optional_string("data"), "/var/lib/lathe/scheduler");
         let in_data = |name: &str| data.join(name).display().to_string();
         let config = Self {
             insecure: file.bool("insecure", false),
             advertise: file.optional_string("advertise"),
-            masters: if flags.masters.is_empty() { masters } else { flags.masters.clone() },
-            principal: file.string("principal", "lathe"),
-            mesos_secret_file: flags
-                .mesos_secret_file
-                .clone()
-                .or(file.optional_string("mesos_secret_file").map(PathBuf::from)),
-            role: file.string("role", "lathe"),
-            user: file.string("user", &current_user()),
-            name: file.string("name", "lathe"),
+            mesos: Mesos::read(&mut file, flags),
             store: flags
                 .store
                 .clone()
@@ -156,7 +149,7 @@ impl Config {
                 }
             }
         }
-        if config.masters.is_empty() {
+        if config.mesos.masters.is_empty() {
             problems.push(missing("masters", "name the masters in the file, or by --master"));
         }
         if let Err(error) = door::allow(listen, config.insecure) {
@@ -180,14 +173,6 @@ impl Config {
         if let Some(url) = &self.advertise {
             put("advertise", url.clone().into());
         }
-        put("masters", self.masters.clone().into());
-        put("principal", self.principal.clone().into());
-        if let Some(path) = &self.mesos_secret_file {
-            put("mesos_secret_file", text(path));
-        }
-        put("role", self.role.clone().into());
-        put("user", self.user.clone().into());
-        put("name", self.name.clone().into());
         put("store", self.store.clone().into());
         put("data", text(&self.data));
         put("token_file", text(&self.token_file));
@@ -195,6 +180,7 @@ impl Config {
         put("executor", text(&self.executor));
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
         put("served_by", self.served_by.into());
+        self.mesos.print(&mut table);
         table.to_string()
     }
 }
@@ -202,10 +188,6 @@ impl Config {
 fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path)
         .map_err(|error| ConfigError(format!("cannot read {}: {error}", path.display())))
-}
-
-fn current_user() -> String {
-    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned())
 }
 
 /// The path of a binary in the folder of this one.

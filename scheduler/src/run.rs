@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lathe_api::door::{self, BindError, Hosts, Key, SecretError, Tokens};
-use lathe_mesos::scheduler::{Endpoint, EndpointError};
-use lathe_mesos::{Credentials, Limits, operator};
+use lathe_mesos::scheduler::EndpointError;
+use lathe_mesos::{Limits, operator};
 use tokio::sync::mpsc;
 
 use crate::api::{self, Artifacts, ArtifactsError, Shared};
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::driver::{Driver, Message, Tools};
 use crate::framework::event::Event;
 use crate::framework::{self, Framework};
+use crate::masters::{self, MastersError};
 use crate::mesos_calls::Identity;
 use crate::metrics::Metrics;
 use crate::store::{self, Pipeline, TakeOverError};
@@ -31,11 +32,11 @@ pub enum RunError {
     #[error("the masters are not usable addresses")]
     Masters(#[from] EndpointError),
     #[error(transparent)]
+    Files(#[from] MastersError),
+    #[error(transparent)]
     TakeOver(#[from] TakeOverError),
     #[error("the folder {path} cannot be made")]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("the Mesos secret in {path} cannot be read")]
-    MesosSecret { path: PathBuf, source: std::io::Error },
     #[error("the address cannot be announced")]
     Announce(#[source] std::io::Error),
     #[error("signals cannot be heard")]
@@ -54,7 +55,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let tokens = Tokens::read_or_create(&config.token_file)?;
     let key = Key::read_or_create(&config.key_file)?;
     let artifacts = Artifacts::open(&config.data.join("artifacts"), &config.executor)?;
-    let masters = endpoint(&config)?;
+    let masters = masters::endpoint(&config.mesos)?;
     let operator = Arc::new(operator::Client::new(masters.clone(), Limits::default())?);
 
     let listener = door::bind(config.listen, config.insecure).await?;
@@ -110,29 +111,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     outcome
 }
 
-fn endpoint(config: &Config) -> Result<Endpoint, RunError> {
-    let credentials = match &config.mesos_secret_file {
-        Some(path) => {
-            let secret = std::fs::read_to_string(path)
-                .map_err(|source| RunError::MesosSecret { path: path.clone(), source })?;
-            // Standalone's file may have more lines: one for each who may call it.
-            let mut lines = secret.lines().map(str::trim);
-            let secret = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-            let secret = secret.unwrap_or_default().to_owned();
-            Some(Credentials { principal: config.principal.clone(), secret })
-        }
-        None => None,
-    };
-    Ok(Endpoint { masters: config.masters.clone(), credentials, ..Endpoint::default() })
-}
-
 fn identity(config: &Config, url: &str, artifacts: &Artifacts, key: Key) -> Identity {
+    let mesos = &config.mesos;
     Identity {
-        name: config.name.clone(),
-        role: config.role.clone(),
-        user: config.user.clone(),
+        name: mesos.name.clone(),
+        role: mesos.role.clone(),
+        user: mesos.user.clone(),
         hostname: hostname(),
-        principal: config.mesos_secret_file.as_ref().map(|_| config.principal.clone()),
+        principal: mesos.secret_file.as_ref().map(|_| mesos.principal.clone()),
         webui_url: None,
         executor_url: format!("{url}{}", artifacts.executor_path()),
         key,

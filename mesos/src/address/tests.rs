@@ -18,6 +18,7 @@ fn hosts_ports_and_paths_may_be_left_out_or_given() {
     assert_eq!(parsed("m1:80"), "http://m1:80");
     assert_eq!(parsed("http://m1:80/"), "http://m1:80");
     assert_eq!(parsed("http://10.0.0.1/slave(1)"), "http://10.0.0.1:5050/slave(1)");
+    assert_eq!(parsed("https://m1:80/"), "https://m1:80");
     assert_eq!(parsed("[::1]:80/x"), "http://[::1]:80/x");
     assert_eq!(parsed("[::1]"), "http://[::1]:5050");
     assert_eq!(Url::parse("m1", 1).unwrap().path(), "/");
@@ -25,7 +26,6 @@ fn hosts_ports_and_paths_may_be_left_out_or_given() {
 
 #[test]
 fn what_cannot_be_used_is_named() {
-    assert_eq!(problem("https://m1"), UrlProblem::Tls);
     assert_eq!(problem("zk://m1:2181/mesos"), UrlProblem::Scheme);
     assert_eq!(problem(""), UrlProblem::NoHost);
     assert_eq!(problem("http:///x"), UrlProblem::NoHost);
@@ -48,7 +48,15 @@ fn a_redirect_without_a_scheme_names_another_server_and_path() {
     let there = here.redirect("http://m2/x").unwrap();
     assert_eq!(there.to_string(), "http://m2:5051/x", "without a port: the one in use");
     assert_eq!(here.redirect("/other").unwrap().to_string(), "http://m1:5051/other");
-    assert_eq!(here.redirect("https://m2/x").unwrap_err().problem, UrlProblem::Tls);
+    assert_eq!(here.redirect("https://m2/x").unwrap().to_string(), "https://m2:5051/x");
+}
+
+#[test]
+fn nothing_leads_out_of_tls() {
+    let here = Url::parse("https://m1:5051/api", 5050).unwrap();
+    assert_eq!(here.redirect("//m2:5050/x").unwrap().to_string(), "https://m2:5050/x");
+    assert_eq!(here.redirect("/x").unwrap().to_string(), "https://m1:5051/x");
+    assert_eq!(here.redirect("http://m2/x").unwrap_err().problem, UrlProblem::Downgrade);
 }
 
 #[test]

@@ -123,7 +123,7 @@ async fn redirects_that_cannot_be_followed_are_told() {
     let to = |location: &str| {
         Answer::text("307 Temporary Redirect", &format!("Location: {location}\r\n"), "")
     };
-    for location in ["https://m2:5050/x", "//", "//u:p@m2:5050/"] {
+    for location in ["ftp://m2:5050/x", "//", "//u:p@m2:5050/"] {
         let server = always(to(location)).await;
         let error = only_attempt(subscribe(&[server.url()]).await.unwrap_err());
         assert!(matches!(error, AttemptError::Redirect(_)), "{location}: {error:?}");
@@ -184,7 +184,8 @@ fn an_endpoint_without_usable_masters_is_refused_at_once() {
         Client::new(Endpoint { masters, ..Endpoint::default() }, Limits::default()).unwrap_err()
     };
     assert_eq!(new(&[]), EndpointError::NoMasters);
-    assert!(matches!(new(&["m1", "https://m2"]), EndpointError::Address(_)));
+    assert!(matches!(new(&["m1", "zk://m2"]), EndpointError::Address(_)));
+    assert!(matches!(new(&["m1", "https://m2"]), EndpointError::NoTls { .. }));
 }
 
 #[test]

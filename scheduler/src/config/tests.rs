@@ -13,7 +13,7 @@ fn flags_stand_over_the_file() {
     let source = "masters = [\"a:1\"]\nreplace_after = \"1m\"\nlisten = \"127.0.0.1:4000\"\n";
     let config =
         Config::parse(source, &flags(&["--master", "b:2", "--replace-after", "0s"])).unwrap();
-    assert_eq!(config.masters, ["b:2"]);
+    assert_eq!(config.mesos.masters, ["b:2"]);
     assert_eq!(config.replace_after_ms, 0);
     assert_eq!(config.listen.port(), 4000);
 }
@@ -39,6 +39,10 @@ fn an_open_listener_is_refused_unless_it_is_said_to_be_insecure() {
 
 #[test]
 fn the_printed_configuration_reads_back_as_itself() {
-    let config = Config::parse("masters = [\"a:1\"]\nserved_by = true\n", &flags(&[])).unwrap();
+    let config = Config::parse(
+        "masters = [\"a:1\"]\nserved_by = true\n",
+        &flags(&["--mesos-ca-file", "/ca.pem"]),
+    )
+    .unwrap();
     assert_eq!(Config::parse(&config.print(), &flags(&[])).unwrap(), config);
 }
