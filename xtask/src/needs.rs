@@ -30,6 +30,15 @@ enum Source {
     Packages(&'static [&'static str]),
 }
 
+/// Loads each of them, as Mesos does, and names them.
+const MESOS_LIBRARIES: &str = "\
+import ctypes, glob
+names = ['svn_delta-1.so.1', 'apr-1.so.0', 'sasl2.so.2', 'curl.so.4', 'crypto.so.3', 'z.so.1']
+for name in names: ctypes.CDLL('lib' + name)
+assert glob.glob('/usr/lib/*/sasl2/libcrammd5.so')
+print(', '.join(names))
+";
+
 const NEEDS: &[Need] = &[
     Need {
         name: "rustc",
@@ -57,15 +66,47 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "java",
-        why: "runs ZooKeeper",
+        why: "runs ZooKeeper and Kafka",
         probe: &["java", "-version"],
         source: Source::Packages(&["default-jre-headless"]),
     },
     Need {
         name: "maven",
-        why: "fetches ZooKeeper",
+        why: "fetches ZooKeeper and Kafka",
         probe: &["mvn", "--version"],
         source: Source::Packages(&["maven"]),
+    },
+    Need {
+        name: "g++",
+        why: "builds the launcher of Mesos",
+        probe: &["g++", "--version"],
+        source: Source::Packages(&["g++"]),
+    },
+    Need {
+        name: "strip",
+        why: "makes Mesos small",
+        probe: &["strip", "--version"],
+        source: Source::Packages(&["binutils"]),
+    },
+    Need {
+        name: "pip",
+        why: "fetches Mesos",
+        probe: &["python3", "-m", "pip", "--version"],
+        source: Source::Packages(&["python3", "python3-pip"]),
+    },
+    Need {
+        name: "libraries",
+        why: "Mesos is linked with them",
+        probe: &["python3", "-c", MESOS_LIBRARIES],
+        source: Source::Packages(&[
+            "libsvn1",
+            "libapr1",
+            "libsasl2-2",
+            "libsasl2-modules",
+            "libcurl4",
+            "libssl3",
+            "zlib1g",
+        ]),
     },
 ];
 

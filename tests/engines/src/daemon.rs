@@ -29,12 +29,21 @@ pub(crate) struct Recipe {
     pub(crate) env: Vec<(String, OsString)>,
     /// Where it is started, and where its log is.
     pub(crate) dir: PathBuf,
+    /// What it gets when this process dies.
+    pub(crate) on_death: Signal,
 }
 
 impl Recipe {
     pub(crate) fn new(name: impl Into<String>, program: impl Into<PathBuf>, dir: &Path) -> Self {
         let (name, program) = (name.into(), program.into());
-        Self { name, program, args: Vec::new(), env: Vec::new(), dir: dir.to_owned() }
+        Self {
+            name,
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            dir: dir.to_owned(),
+            on_death: Signal::Kill,
+        }
     }
 
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
@@ -94,7 +103,7 @@ impl Daemon {
             .dir(&self.recipe.dir)
             .stdout(Output::File(out))
             .stderr(Output::File(err))
-            .parent_death(Signal::Kill)
+            .parent_death(self.recipe.on_death)
             .own_group();
         for name in HANDED_ON {
             spawn = spawn.inherit_env(name);
@@ -127,9 +136,7 @@ impl Daemon {
     /// # Errors
     /// It may not be signalled.
     pub async fn stop(&self, grace: Duration) -> Result<(), Failure> {
-        self.signal(Signal::Term)?;
-        // One that is paused sees the other signal only when it goes on.
-        self.signal(Signal::Cont)?;
+        self.terminate()?;
         if !self.gone(grace).await {
             self.kill().await?;
         }
@@ -149,6 +156,13 @@ impl Daemon {
     /// # Errors
     /// It may not be signalled.
     pub fn resume(&self) -> Result<(), Failure> {
+        self.signal(Signal::Cont)
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) -> Result<(), Failure> {
+        self.signal(Signal::Term)?;
+        // One that is paused sees the other signal only when it goes on.
         self.signal(Signal::Cont)
     }
 

@@ -1,4 +1,5 @@
-//! Real engines for tests and for trying out: ZooKeeper servers, and a proxy to put before one.
+//! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, and a
+//! proxy to put before one.
 //!
 //! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
 //! about, nor any crate of Lathe but `child`.
@@ -10,7 +11,7 @@
 //!
 //! ```no_run
 //! # async fn look() -> Result<(), lathe_engines::Failure> {
-//! use lathe_engines::{Proxy, ZooKeeper, ZooKeeperSpec};
+//! use lathe_engines::{Mesos, MesosSpec, Proxy, ZooKeeper, ZooKeeperSpec};
 //!
 //! let zookeeper = ZooKeeper::start(&ZooKeeperSpec::ensemble_of(3)).await?;
 //! let proxy = Proxy::start(zookeeper.address(0)).await?;
@@ -19,6 +20,12 @@
 //! let leader = zookeeper.leader().await?;
 //! zookeeper.server(leader).kill().await?;
 //! zookeeper.restart(leader).await?;
+//!
+//! let url = Some(zookeeper.url("/mesos"));
+//! let mesos = Mesos::start(&MesosSpec { masters: 3, zookeeper: url, ..MesosSpec::of_agents(2) });
+//! let mesos = mesos.await?;
+//! mesos.master(mesos.leader().await?).kill().await?;
+//! println!("{} leads now", mesos.leader().await?);
 //! # Ok(())
 //! # }
 //! ```
@@ -31,9 +38,11 @@ pub mod cache;
 mod daemon;
 mod failure;
 mod folder;
+mod http;
 mod java;
 mod keeper;
 mod maven;
+mod mesos;
 mod ports;
 mod proxy;
 mod say;
@@ -43,7 +52,9 @@ mod zookeeper;
 
 pub use daemon::Daemon;
 pub use failure::{Code, Failure};
+pub use http::Answer;
 pub use keeper::block_on;
+pub use mesos::{AgentSpec, Flags, Mesos, MesosSpec};
 pub use proxy::{Counts, Proxy, Way};
 pub use waiting::{SOON, until};
 pub use zookeeper::{ZooKeeper, ZooKeeperSpec};

@@ -37,7 +37,7 @@ pub(crate) fn fetch(name: &str, pom: &str, pins: &str, home: &Path) -> Result<()
         &output,
     ];
     let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
-    if let Err(Failed { account }) = tool::run(&words, home, &log, HINT)? {
+    if let Err(Failed { account, .. }) = tool::run(&words, home, &log, HINT)? {
         let what = format!("{name} cannot be fetched: {account}");
         return Err(Failure::new(Code::Download, what, FETCH_HINT));
     }

@@ -6,8 +6,9 @@
 //! of anybody may take it. These are taken from below the range that the system chooses from, and
 //! each is reserved by a lock on a file, so that test programs which run at the same time do not meet.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -16,8 +17,15 @@ use rustix::fs::{FlockOperation, flock};
 use crate::{Code, Failure};
 
 /// Where they are looked for: beyond the well-known ones of engines, below those of agents' tasks.
-const FIRST: u16 = 20_000;
-const LAST: u16 = 30_999;
+const FIRST: u16 = 10_000;
+const LAST: u16 = 19_999;
+
+/// Where ranges for agents' tasks begin, and how long one is. `lathe-standalone` takes the same ones
+/// for its hosts, by locks on the same files.
+const RANGES: [u16; 12] = [
+    20_000, 21_000, 22_000, 23_000, 24_000, 25_000, 26_000, 27_000, 28_000, 29_000, 30_000, 31_000,
+];
+pub(crate) const RANGE: u16 = 1_000;
 
 /// A port that is this process's as long as the value lives.
 #[derive(Debug)]
@@ -62,6 +70,35 @@ impl Port {
     }
 }
 
+/// A range of ports that tasks of one cluster may listen on, as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct Range {
+    pub(crate) first: u16,
+    _lock: File,
+}
+
+impl Range {
+    /// One that nobody has; `None` while all are taken.
+    pub(crate) fn free() -> Result<Option<Self>, Failure> {
+        let folder = std::env::temp_dir().join("lathe-ports");
+        if fs::create_dir(&folder).is_ok() {
+            // Every user's clusters share the ports, so every user may make files here.
+            let _ = fs::set_permissions(&folder, Permissions::from_mode(0o1777));
+        }
+        for first in RANGES {
+            let path = folder.join(first.to_string());
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o666);
+            let opened = options.open(&path);
+            let lock = opened.map_err(|error| Failure::system(path.display(), error))?;
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                return Ok(Some(Self { first, _lock: lock }));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Where to look next. Each process begins somewhere else.
 fn next() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -77,7 +114,7 @@ fn is_free(number: u16) -> bool {
 /// One for all test programs of a user.
 fn folder() -> PathBuf {
     let user = rustix::process::geteuid().as_raw();
-    std::env::temp_dir().join(format!("lathe-ports-{user}"))
+    std::env::temp_dir().join(format!("lathe-engine-ports-{user}"))
 }
 
 #[cfg(test)]

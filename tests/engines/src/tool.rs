@@ -19,6 +19,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct Failed {
     /// The end of what it printed, and how it ended.
     pub(crate) account: String,
+    pub(crate) code: Option<i32>,
 }
 
 /// Runs a program with this process's whole environment, for its proxies and settings; what it
@@ -56,6 +57,6 @@ pub(crate) fn run(
         };
         let tail = folder::tail(log);
         let account = format!("{} ended with {exit}:\n{tail}", program.display());
-        Ok(Err(Failed { account }))
+        Ok(Err(Failed { account, code: exit.code }))
     })
 }

@@ -21,7 +21,7 @@ fn packages_are_installed_at_once_and_components_by_rustup() {
     assert_eq!(texts[0], "rustup component add rustfmt");
     assert_eq!(texts[2], "sudo apt-get update");
     assert!(texts[3].starts_with("sudo apt-get install --yes"));
-    assert!(texts[3].ends_with(" gcc libc6-dev default-jre-headless maven"));
+    assert!(texts[3].contains(" gcc libc6-dev default-jre-headless maven g++ "), "{}", texts[3]);
     assert_eq!(commands_for(&absent, false)[2], ["apt-get", "update"]);
     assert!(commands_for(&[], true).is_empty());
 }
