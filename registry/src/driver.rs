@@ -87,6 +87,20 @@ impl Kept {
     }
 }
 
+/// Asks the loop whether it still turns; says why not, when it does not.
+pub(crate) async fn pulse(inputs: &mpsc::Sender<Input>, patience: Duration) -> Result<(), String> {
+    let (turned, turns) = oneshot::channel();
+    let asked = async {
+        inputs.send(Input::Pulse(turned)).await.ok()?;
+        turns.await.ok()
+    };
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Some(())) => Ok(()),
+        Ok(None) => Err("the registry is ending".to_owned()),
+        Err(_) => Err(format!("the loop has not turned for {} ms", patience.as_millis())),
+    }
+}
+
 /// A channel for inputs.
 pub(crate) fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
     mpsc::channel(INPUTS_MAX)
@@ -208,5 +222,29 @@ fn log(report: &Report) {
         Report::WasDeaf { ms } => {
             tracing::warn!(ms, "the process stood still; silence in that time does not count");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A loop that is stuck, one that turns, and one that has ended.
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_of_the_registry_that_is_stuck_or_has_ended_is_not_well() {
+        let (sender, received) = inputs();
+        let stuck = pulse(&sender, Duration::from_millis(20)).await.unwrap_err();
+        assert!(stuck.contains("has not turned"), "{stuck}");
+        let turning = tokio::spawn(async move {
+            let kept = Kept::new(Limits::default());
+            let (writes, _written) = mpsc::channel(1);
+            Driver::new(&kept, writes, Metrics::default()).run(received).await;
+        });
+        assert_eq!(pulse(&sender, Duration::from_secs(30)).await, Ok(()));
+        turning.abort();
+        let _ = turning.await;
+        let ended = pulse(&sender, Duration::from_secs(30)).await.unwrap_err();
+        assert!(ended.contains("ending"), "{ended}");
     }
 }

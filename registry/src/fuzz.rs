@@ -1,16 +1,19 @@
-//! What the repository's fuzzer may reach of this crate's inside: the routes, behind their door.
-//! No part of the crate's interface; must not be used by anything else.
+//! What the repository's fuzzer may reach of this crate's inside: the routes, behind their door, and
+//! what is read of a file. No part of the crate's interface; must not be used by anything else.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::Router;
 use lathe_api::door::{Hosts, Key};
 
-use crate::directory::{Event, Limits};
+use crate::config::{Config, Flags};
+use crate::directory::{Event, Limits, Resume};
 use crate::driver::{self, Kept};
 use crate::metrics::Metrics;
 use crate::rest::{Desk, router};
+use crate::stream;
 
 /// The key of the served registry.
 pub const KEY: &[u8] = b"the fuzzer's key";
@@ -31,4 +34,25 @@ pub fn routes(heard: Event) -> Router {
         watchers: AtomicU64::new(0),
     };
     router(Arc::new(desk), Hosts::loopback())
+}
+
+/// Where a watcher goes on, as it says by `Last-Event-ID`: what is read is an id of ours.
+pub fn last_event_id(text: &str) {
+    if let Some(Resume { history, commit }) = stream::resume(text) {
+        let again = stream::resume(&format!("{history}.{commit}"));
+        let again = again.expect("an id of ours is read");
+        assert_eq!((again.history, again.commit), (history, commit), "read again, it is another");
+    }
+}
+
+/// Reads a configuration file: what is accepted prints to what reads back to the same.
+pub fn configuration(text: &str) {
+    let read = |text| Config::from_source(&Flags::default(), Some((Path::new("fuzz.toml"), text)));
+    match read(text) {
+        Ok(config) => {
+            let printed = config.print();
+            assert_eq!(read(&printed).as_ref(), Ok(&config), "printed: {printed}");
+        }
+        Err(refused) => assert!(!refused.problems.is_empty(), "refused without a reason"),
+    }
 }

@@ -18,10 +18,10 @@ use lathe_api::door::{self, Access, Guard, Hosts, Json, Key, Problem};
 use lathe_api::openapi::document;
 use lathe_catalog::{Beat, Entry, State as Life};
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::directory::{Directory, Event, Selection, WatcherId};
-use crate::driver::{Input, Kept};
+use crate::driver::{self, Input, Kept};
 use crate::metrics::Metrics;
 use crate::openapi::OPERATIONS;
 use crate::stream::{self, Stream};
@@ -378,19 +378,7 @@ async fn readyz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> 
 
 /// Well means: the loop still turns.
 async fn healthz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> {
-    let (turned, turns) = oneshot::channel();
-    let asked = async {
-        desk.inputs.send(Input::Pulse(turned)).await.ok()?;
-        turns.await.ok()
-    };
-    match tokio::time::timeout(PULSE_TIME, asked).await {
-        Ok(Some(())) => Ok("ok\n"),
-        Ok(None) => Err(Problem::busy("the registry is ending")),
-        Err(_) => {
-            let text = format!("the loop has not turned for {} s", PULSE_TIME.as_secs());
-            Err(Problem::busy(text))
-        }
-    }
+    driver::pulse(&desk.inputs, PULSE_TIME).await.map(|()| "ok\n").map_err(Problem::busy)
 }
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {

@@ -9,6 +9,7 @@ mod audit;
 pub mod config;
 pub mod driver;
 pub mod framework;
+pub mod fuzz;
 pub mod masters;
 pub mod mesos_calls;
 pub mod metrics;

@@ -216,7 +216,7 @@ impl Driver {
         }
     }
 
-    fn take_in(&mut self, input: Input) {
+    pub(crate) fn take_in(&mut self, input: Input) {
         match input {
             Input::Called { principal, stream, call, reply } => {
                 self.requests += 1;
@@ -400,3 +400,6 @@ pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! What the repository's fuzzer may reach of this crate's inside: the frames between master and
-//! hosts, and what is read of headers. No part of the crate's interface; must not be used by
+//! hosts, and what is read of headers and of a file. No part of the crate's interface; must not be used by
 //! anything else.
+
+use std::path::Path;
 
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue};
 
+use crate::config::{Config, Flags};
 use crate::http::checks;
 use crate::link::{FrameReader, FromHost, Hello, Key, News, Order, Report, ToHost, Word};
 use crate::secret::Secrets;
@@ -73,4 +76,16 @@ pub fn headers(bytes: &[u8]) {
     let _ = checks::basic(&headers, &secrets, "realm");
     let _ = checks::bearer(&headers);
     let _ = checks::accept(&headers);
+}
+
+/// Reads a configuration file: what is accepted prints to what reads back to the same.
+pub fn configuration(text: &str) {
+    let read = |text| Config::from_source(&Flags::default(), Some((Path::new("fuzz.toml"), text)));
+    match read(text) {
+        Ok(config) => {
+            let printed = config.print();
+            assert_eq!(read(&printed).as_ref(), Ok(&config), "printed: {printed}");
+        }
+        Err(refused) => assert!(!refused.problems.is_empty(), "refused without a reason"),
+    }
 }

@@ -88,7 +88,7 @@ pub async fn run(flags: HostFlags) -> Result<(), HostError> {
         inputs: inputs.clone(),
         files: files::Files::new(&flags.dir),
     });
-    tokio::spawn(http::serve(listener, api));
+    tokio::spawn(http::serve(listener, api, http::Limits::default()));
     let mut executors = Executors::new(&flags.dir, address, (inputs, outbox.clone()), tokens);
     executors.prune();
 

@@ -27,15 +27,35 @@ pub(crate) mod checks;
 pub(crate) const LARGEST_BODY: usize = 8 * 1024 * 1024;
 /// Events that may wait on one stream; a reader that falls behind further loses the stream.
 pub(crate) const STREAM_QUEUE: usize = 4096;
-/// Connections at a time.
-const CONNECTIONS: usize = 4096;
-/// Time for a request's head, and for its body.
-const HEAD_TIME: Duration = Duration::from_secs(30);
-const BODY_TIME: Duration = Duration::from_secs(60);
-/// Bytes of a request's head.
-const LARGEST_HEAD: usize = 64 * 1024;
 /// The pause after a connection could not be taken (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a connection may cost. Those of a request travel with it, as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Connections at a time; more wait to be taken.
+    pub(crate) connections: usize,
+    /// Bytes of a request's head.
+    pub(crate) head_bytes: usize,
+    /// Header fields of a request.
+    pub(crate) headers: usize,
+    /// Time for a request's head; so long an idle connection is kept, too.
+    pub(crate) head_time: Duration,
+    /// Time for a request's body.
+    pub(crate) body_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_bytes: 64 * 1024,
+            headers: 100,
+            head_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(60),
+        }
+    }
+}
 
 /// A body of any kind.
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
@@ -54,9 +74,13 @@ pub(crate) trait Handler: Send + Sync + 'static {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) -> Infallible {
+pub(crate) async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    limits: Limits,
+) -> Infallible {
     let own = listener.local_addr().map(|address| address.ip()).ok();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(limits.connections));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             std::future::pending::<()>().await;
@@ -76,6 +100,7 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) ->
             let _permit = permit;
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
+                request.extensions_mut().insert(limits);
                 let handler = Arc::clone(&handler);
                 async move {
                     Ok::<_, Infallible>(match checks::host(request.headers(), own) {
@@ -86,8 +111,9 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) ->
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIME)
-                .max_buf_size(LARGEST_HEAD)
+                .header_read_timeout(limits.head_time)
+                .max_headers(limits.headers)
+                .max_buf_size(limits.head_bytes)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
             if let Err(error) = served {
@@ -124,8 +150,9 @@ pub(crate) async fn body(request: Request<Incoming>) -> Result<Bytes, Box<Respon
     if request.body().size_hint().lower() > LARGEST_BODY as u64 {
         return too_large();
     }
+    let limits = request.extensions().get::<Limits>().copied().unwrap_or_default();
     let limited = Limited::new(request.into_body(), LARGEST_BODY);
-    match tokio::time::timeout(BODY_TIME, limited.collect()).await {
+    match tokio::time::timeout(limits.body_time, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
         Ok(Err(_)) => {

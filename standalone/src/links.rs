@@ -13,33 +13,46 @@ use crate::driver::{Handle, Input};
 use crate::link::{self, FrameReader, FromHost, Hello, LARGEST_FRAME, LinkError, ToHost, Word};
 use crate::secret::Secrets;
 
-/// Time for a host's first words.
-const HELLO_TIME: Duration = Duration::from_secs(10);
 /// Messages that may wait for one host.
 const OUTBOX: usize = 8192;
-/// Connections at a time, those that have not shown a token yet among them.
-pub(crate) const CONNECTIONS: usize = 1024;
 /// The largest first word: a token, a name, a port.
 const LARGEST_HELLO: usize = 16 * 1024;
 /// The pause after a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes in hosts, so many at a time, until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handle, most: usize) {
+/// What links may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Connections at a time, those that have not shown a token yet among them.
+    pub(crate) connections: usize,
+    /// Time for a host's first words.
+    pub(crate) hello_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, hello_time: Duration::from_secs(10) }
+    }
+}
+
+/// Takes in hosts until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handle, limits: Limits) {
     let mut session = 0;
-    let room = Arc::new(Semaphore::new(most));
+    let room = Arc::new(Semaphore::new(limits.connections));
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-                    tracing::warn!(%peer, limit = most, "too many links");
+                    tracing::warn!(%peer, limit = limits.connections, "too many links");
                     continue;
                 };
                 session += 1;
                 let (secrets, driver) = (secrets.clone(), driver.clone());
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Err(error) = converse(stream, &secrets, session, &driver).await {
+                    let hello_time = limits.hello_time;
+                    let talk = converse(stream, hello_time, &secrets, (session, &driver));
+                    if let Err(error) = talk.await {
                         tracing::warn!(%error, session, "a link ended");
                     }
                 });
@@ -54,14 +67,14 @@ pub(crate) async fn serve(listener: TcpListener, secrets: Secrets, driver: Handl
 
 async fn converse(
     stream: TcpStream,
+    hello_time: Duration,
     secrets: &Secrets,
-    session: u64,
-    driver: &Handle,
+    (session, driver): (u64, &Handle),
 ) -> Result<(), LinkError> {
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let mut reader = FrameReader::new(read).taking(LARGEST_HELLO);
-    let hello = tokio::time::timeout(HELLO_TIME, reader.next::<FromHost>()).await;
+    let hello = tokio::time::timeout(hello_time, reader.next::<FromHost>()).await;
     let Ok(Ok(Some(FromHost { word: Some(Word::Hello(hello)) }))) = hello else {
         return Ok(());
     };

@@ -149,9 +149,9 @@ fn serve(
     secrets: Secrets,
     handle: &Handle,
 ) {
-    tokio::spawn(links::serve(link, secrets.clone(), handle.clone(), links::CONNECTIONS));
+    tokio::spawn(links::serve(link, secrets.clone(), handle.clone(), links::Limits::default()));
     let front = Arc::new(Front { driver: handle.clone(), secrets, store });
-    tokio::spawn(http::serve(listener, front));
+    tokio::spawn(http::serve(listener, front, http::Limits::default()));
 }
 
 fn machine(config: &Config, address: SocketAddr) -> cluster::Config {

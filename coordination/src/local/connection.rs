@@ -16,7 +16,7 @@ use super::outbox::{Next, Outbox};
 use super::tree::Node;
 use super::writer::Job;
 use crate::StoreError;
-use crate::limits::{HELLO_TIMEOUT, MAX_SESSION_TIMEOUT, MIN_SESSION_TIMEOUT, check_multi};
+use crate::limits::{MAX_SESSION_TIMEOUT, MIN_SESSION_TIMEOUT, check_multi};
 use crate::path::{check_path, check_prefix};
 use crate::wire::{FrameError, PROTOCOL, Refusal, ToClient, ToServer, split_frame};
 use crate::{Op, Record};
@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) hub: Arc<Hub>,
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) memory: Arc<Semaphore>,
+    /// How long a new connection may take to say who it is.
+    pub(crate) hello_time: Duration,
 }
 
 /// Why a connection ended, for the log.
@@ -78,7 +80,7 @@ pub(crate) async fn serve(context: &Context, stream: UnixStream) -> Ended {
     let (read, mut write) = stream.into_split();
     let mut frames = Frames { half: read, read: BytesMut::new() };
     let outbox = Arc::new(Outbox::default());
-    let hello = timeout(HELLO_TIMEOUT, hello(context, &mut frames, &outbox)).await;
+    let hello = timeout(context.hello_time, hello(context, &mut frames, &outbox)).await;
     let session = match hello {
         Err(_) => return Ended::Silent,
         Ok(Err(ended)) => return ended,

@@ -19,7 +19,7 @@ use super::hub::Hub;
 use super::sessions::Sessions;
 use super::stats::Stats;
 use super::writer::{Job, MAX_JOBS, Writer};
-use crate::limits::MAX_CONNECTIONS;
+use crate::limits::{HELLO_TIMEOUT, MAX_CONNECTIONS};
 use crate::socket;
 use crate::wire::Refusal;
 
@@ -113,7 +113,7 @@ impl Server {
             io::ErrorKind::AddrInUse => ServeError::SocketInUse { path: path.clone() },
             _ => ServeError::Socket { path: path.clone(), source },
         })?;
-        Ok(Listening { server: self, listener, path })
+        Ok(Listening { server: self, listener, path, limits: Limits::default() })
     }
 
     /// Serves on `socket_path` until `shutdown` is done: [`Server::bind`] and [`Listening::run`].
@@ -135,6 +135,20 @@ pub struct Listening {
     server: Server,
     listener: UnixListener,
     path: PathBuf,
+    limits: Limits,
+}
+
+/// What connections may cost, beside what [`crate::limits`] says for clients, too.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    connections: usize,
+    hello_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: MAX_CONNECTIONS, hello_time: HELLO_TIMEOUT }
+    }
 }
 
 impl Listening {
@@ -144,18 +158,18 @@ impl Listening {
     /// # Errors
     /// `Storage`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { server: Server { hub, writer }, listener, path } = self;
+        let Self { server: Server { hub, writer }, listener, path, limits } = self;
         let stats = writer.stats().clone();
         let (mut thread, jobs, mut failed) = WriterThread::start(writer)?;
         let memory = Arc::new(Semaphore::new(WAITING_KIB));
-        let context = Context { hub, jobs, memory };
+        let context = Context { hub, jobs, memory, hello_time: limits.hello_time };
         let mut connections = JoinSet::new();
         let result = tokio::select! {
             () = shutdown => Ok(()),
             reason = &mut failed => Err(ServeError::Storage {
                 reason: reason.unwrap_or_else(|_| "the writer has stopped".to_owned()),
             }),
-            () = accept(&context, &listener, (&mut connections, &stats)) => Ok(()),
+            () = accept(&context, (&listener, limits), (&mut connections, &stats)) => Ok(()),
             () = expire(&context) => Ok(()),
         };
         connections.shutdown().await;
@@ -217,7 +231,7 @@ type Failure = oneshot::Receiver<String>;
 
 async fn accept(
     context: &Context,
-    listener: &UnixListener,
+    (listener, limits): (&UnixListener, Limits),
     (connections, stats): (&mut JoinSet<()>, &Stats),
 ) {
     loop {
@@ -232,8 +246,8 @@ async fn accept(
                 continue;
             }
         };
-        if connections.len() >= MAX_CONNECTIONS {
-            tracing::warn!(limit = MAX_CONNECTIONS, "too many connections");
+        if connections.len() >= limits.connections {
+            tracing::warn!(limit = limits.connections, "too many connections");
             connections.spawn(connection::refuse(stream.into_split().1, Refusal::TooMany));
             continue;
         }

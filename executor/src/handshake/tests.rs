@@ -77,6 +77,31 @@ async fn nonsense_closes_the_connection_and_the_next_one_counts() {
 }
 
 #[tokio::test]
+async fn a_hand_shake_beyond_the_limit_is_closed_and_a_place_comes_back() {
+    let mut fixture = Fixture::start();
+    let mut kept = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        kept.push(fixture.connect().await);
+    }
+    let mut beyond = fixture.connect().await;
+    assert_eq!(beyond.read(&mut [0]).await.unwrap_or(0), 0);
+    assert!(fixture.events.try_recv().is_err());
+    kept.clear();
+    let ready = b"{\"lathe\":\"0.1.0\",\"ready\":true}\n";
+    // The places are free once the server has seen the ends.
+    loop {
+        let mut stream = fixture.connect().await;
+        let written = stream.write_all(ready).await.is_ok();
+        let _ = stream.shutdown().await;
+        // Served or not, it is closed now.
+        let _ = stream.read(&mut [0]).await;
+        if written && fixture.events.try_recv().is_ok() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn not_ready_yet_is_not_ready() {
     let mut fixture = Fixture::start();
     let mut stream = fixture.connect().await;

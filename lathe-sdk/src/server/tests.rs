@@ -192,6 +192,30 @@ async fn limits_of_heads_bodies_and_paths_are_kept() {
 }
 
 #[tokio::test]
+async fn a_connection_beyond_the_limit_of_a_task_waits_for_a_place() {
+    let options = Options { max_connections: 1, ..Options::default() };
+    let task = TestTask::start(Many { options, ..Many::default() }).await;
+    let request = b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut first = raw(task.address(), request).await;
+    until(&mut first, "hello").await;
+    let mut second = raw(task.address(), request).await;
+    let early = timeout(Duration::from_millis(50), second.read_u8()).await;
+    assert!(early.is_err(), "it was answered beyond the limit");
+    drop(first);
+    until(&mut second, "hello").await;
+}
+
+#[tokio::test]
+async fn a_tls_client_of_a_task_is_closed_and_the_next_one_is_served() {
+    // How it begins: a record of a hand-shake with its hello.
+    let hello = [0x16, 3, 1, 0, 0x31, 1, 0, 0, 0x2d, 3, 3, 0x0d, 0x0a, 0x0d, 0x0a, 1];
+    let task = TestTask::start(Many::default()).await;
+    let answer = rest(&mut raw(task.address(), &hello).await).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(task.get("/hello").await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_deadline_ends_what_takes_too_long() {
     let options = Options { handler_timeout: Duration::from_millis(50), ..Options::default() };
     let many = Many { options, ..Many::default() };

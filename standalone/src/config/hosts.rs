@@ -32,7 +32,7 @@ pub struct PortsError {
 
 impl HostConfig {
     /// The host at this place of the list, counted from 0, with everything by default.
-    pub(super) fn numbered(at: usize) -> Self {
+    pub(crate) fn numbered(at: usize) -> Self {
         Self {
             name: format!("host-{}", at + 1),
             cpus_milli: 4_000,

@@ -11,7 +11,7 @@ use super::{Front, unavailable};
 use lathe_coordination::local::Stats;
 
 use crate::cluster::{Counts, HostName, HostState, HostView};
-use crate::driver::Driver;
+use crate::driver::{Driver, Handle};
 use crate::http::{Body, checks, text, with_type};
 
 /// So long may the loop take to come to a request.
@@ -37,16 +37,20 @@ impl Front {
                 Some(missing) => waiting(&format!("hosts: {}", missing.join(", "))),
                 None => unavailable(),
             },
-            // Well means: the loop still turns.
-            _ => match tokio::time::timeout(PULSE_TIME, self.driver.ask(|_| ())).await {
-                Ok(Some(())) => text(StatusCode::OK, "ok\n".to_owned()),
-                Ok(None) => unavailable(),
-                Err(_) => {
-                    let why = format!("the loop has not turned for {} s\n", PULSE_TIME.as_secs());
-                    text(StatusCode::SERVICE_UNAVAILABLE, why)
-                }
-            },
+            _ => health(&self.driver, PULSE_TIME).await,
         })
+    }
+}
+
+/// Well means: the loop still turns.
+async fn health(driver: &Handle, patience: Duration) -> Response<Body> {
+    match tokio::time::timeout(patience, driver.ask(|_| ())).await {
+        Ok(Some(())) => text(StatusCode::OK, "ok\n".to_owned()),
+        Ok(None) => unavailable(),
+        Err(_) => {
+            let why = format!("the loop has not turned for {} ms\n", patience.as_millis());
+            text(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
     }
 }
 
@@ -137,4 +141,30 @@ impl Figures {
 #[expect(clippy::cast_precision_loss, reason = "so much is never counted")]
 fn whole(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    //! A loop that is stuck, one that turns, and one that has ended.
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_of_standalone_that_is_stuck_or_has_ended_is_not_well() {
+        let (handle, mut inputs) = Handle::new();
+        let stuck = health(&handle, Duration::from_millis(20)).await;
+        assert_eq!(stuck.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let mut driver = Driver::idle(handle.clone());
+        let turning = tokio::spawn(async move {
+            while let Some(input) = inputs.recv().await {
+                driver.take_in(input);
+            }
+        });
+        let turns = health(&handle, Duration::from_secs(30)).await;
+        assert_eq!(turns.status(), StatusCode::OK);
+        turning.abort();
+        let _ = turning.await;
+        let ended = health(&handle, Duration::from_secs(30)).await;
+        assert_eq!(ended.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -8,11 +8,15 @@ use crate::link::write;
 const MOST: usize = 4;
 
 async fn served() -> (std::net::SocketAddr, mpsc::Receiver<Input>) {
+    served_within(Limits { connections: MOST, ..Limits::default() }).await
+}
+
+async fn served_within(limits: Limits) -> (std::net::SocketAddr, mpsc::Receiver<Input>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (driver, inputs) = Handle::new();
     let secrets = Secrets::of_text("0123456789abcdef").unwrap();
-    tokio::spawn(serve(listener, secrets, driver, MOST));
+    tokio::spawn(serve(listener, secrets, driver, limits));
     (address, inputs)
 }
 
@@ -58,4 +62,16 @@ async fn a_link_beyond_the_limit_is_closed_and_a_place_comes_back() {
     };
     let heard = tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap();
     assert!(matches!(heard, Input::HostConnected { .. }));
+}
+
+#[tokio::test]
+async fn a_link_that_says_nothing_or_half_a_word_is_closed() {
+    let hello_time = Duration::from_millis(50);
+    let (address, mut inputs) = served_within(Limits { hello_time, ..Limits::default() }).await;
+    for half in [&b""[..], &[0, 0, 0, 40, 1]] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, half).await.unwrap();
+        assert!(is_closed(stream).await);
+    }
+    assert!(inputs.try_recv().is_err(), "one was heard");
 }

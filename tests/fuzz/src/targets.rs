@@ -28,6 +28,7 @@ pub fn all() -> Vec<Target> {
     vec![
         target("topology", topology::file as fn(&[u8])),
         target("tokens", topology::tokens),
+        target("configuration", topology::configuration),
         target("recordio", mesos::recordio),
         target("executor-events", mesos::executor_events),
         target("framework-events", framework::events),
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Target> {
         target("backup", records::backup),
         target("registry-rest", http::registry),
         target("scheduler-rest", http::scheduler),
+        target("last-event-id", http::last_event_id),
         target("answers", tasks::answers),
         target("registry-stream", lathe::fuzz::stream),
         target("handshake", tasks::handshake),

@@ -83,6 +83,19 @@ async fn who_says_nothing_or_half_a_head_is_closed() {
 }
 
 #[tokio::test]
+async fn a_tls_client_of_the_door_is_closed_and_the_next_one_is_served() {
+    // How it begins: a record of a hand-shake with its hello.
+    const HELLO: &[u8] = &[0x16, 3, 1, 0, 0x31, 1, 0, 0, 0x2d, 3, 3, 0x0d, 0x0a, 0x0d, 0x0a, 1];
+    let served = start(hello(), Limits::default()).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(HELLO).await.unwrap();
+    let answer = read_all(&mut stream).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let mut next = connect(&served, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(read_all(&mut next).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn a_head_beyond_the_limits_is_refused() {
     let limits = Limits { header_bytes_max: 8192, headers_max: 20, ..Limits::default() };
     let served = start(hello(), limits).await;

@@ -189,3 +189,43 @@ async fn more_watches_than_allowed_are_refused() {
     let mut taken = store.watch("/a").await.unwrap();
     taken.next().await.unwrap();
 }
+
+/// The third connection of two is told so and closed; a place that is given back is taken.
+#[tokio::test]
+async fn a_client_beyond_the_limit_is_refused_and_a_place_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sock");
+    let mut listening = Server::open(dir.path().join("data")).unwrap().bind(&path).unwrap();
+    listening.limits.connections = 2;
+    let _serving = tokio::spawn(listening.run(std::future::pending()));
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        kept.push(tokio::net::UnixStream::connect(&path).await.unwrap());
+    }
+    let timeout = std::time::Duration::from_secs(5);
+    let refused = crate::client::hello_for_tests(&path, None, timeout).await.unwrap_err();
+    assert!(refused.contains("TooMany"), "{refused}");
+    kept.pop();
+    let taken = async {
+        while crate::client::hello_for_tests(&path, None, timeout).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, taken).await.expect("a place comes back");
+}
+
+#[tokio::test]
+async fn who_says_no_hello_in_time_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sock");
+    let mut listening = Server::open(dir.path().join("data")).unwrap().bind(&path).unwrap();
+    listening.limits.hello_time = std::time::Duration::from_millis(50);
+    let _serving = tokio::spawn(listening.run(std::future::pending()));
+    for half in [&b""[..], &[40, 0, 0, 0, 1]] {
+        let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+        stream.write_all(half).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok() && rest.is_empty(), "{half:?} was waited for");
+    }
+}

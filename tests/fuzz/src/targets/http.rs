@@ -35,7 +35,12 @@ const FRAMES: usize = 4;
 
 /// A registry that knows one ready instance.
 pub(super) fn registry(bytes: &[u8]) {
-    let Some(request) = request(bytes) else { return };
+    if let Some(request) = request(bytes) {
+        ask_registry(request);
+    }
+}
+
+fn ask_registry(request: Request<Body>) {
     runtime().block_on(async {
         let entry = br#"{"incarnation":"http.lb#0.1","task":"http.lb","slot":0,"topology":"t",
             "host":"one","address":"127.0.0.1","ports":{"http":31000},"tags":["http"],
@@ -50,7 +55,12 @@ pub(super) fn registry(bytes: &[u8]) {
 
 /// A scheduler without a master.
 pub(super) fn scheduler(bytes: &[u8]) {
-    let Some(request) = request(bytes) else { return };
+    if let Some(request) = request(bytes) {
+        ask_scheduler(request);
+    }
+}
+
+fn ask_scheduler(request: Request<Body>) {
     thread_local! {
         static KEPT: Kept = Kept::new();
     }
@@ -61,6 +71,23 @@ pub(super) fn scheduler(bytes: &[u8]) {
         ask(router, request).await;
         assert!(!driver.is_finished(), "the scheduler's loop has ended");
     });
+}
+
+/// A follower of a stream that says where it was, of the registry and of the scheduler.
+pub(super) fn last_event_id(bytes: &[u8]) {
+    lathe_registry::fuzz::last_event_id(&String::from_utf8_lossy(bytes));
+    let Ok(id) = HeaderValue::from_bytes(bytes) else { return };
+    let resuming = |target: &str| {
+        let request = Request::get(target).header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {TOKEN}"));
+        request.header("last-event-id", id.clone()).body(Body::empty())
+    };
+    if let Ok(request) = resuming("/v1/watch?group=http.lb") {
+        ask_registry(request);
+    }
+    if let Ok(request) = resuming("/v1/events") {
+        ask_scheduler(request);
+    }
 }
 
 fn runtime() -> Runtime {

@@ -1,4 +1,4 @@
-//! Texts that people write: topologies and token files.
+//! Texts that people write: topologies, token files and the daemons' configurations.
 
 use lathe_api::door::Token;
 use lathe_topology::{parse, print, render};
@@ -26,4 +26,12 @@ pub(super) fn file(bytes: &[u8]) {
 /// The file of tokens.
 pub(super) fn tokens(bytes: &[u8]) {
     let _ = Token::first_of(&String::from_utf8_lossy(bytes)).map(|token| token.expose().len());
+}
+
+/// A configuration file, read as each daemon reads its own.
+pub(super) fn configuration(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    lathe_scheduler::fuzz::configuration(&text);
+    lathe_registry::fuzz::configuration(&text);
+    lathe_standalone::fuzz::configuration(&text);
 }
