@@ -12,8 +12,8 @@ use lathe_executor::{driver, talk};
 const HELP: &str = "lathe-executor: runs one instance under a Mesos agent.
 
 It is started by an agent and takes no arguments; the agent's MESOS_* variables tell it what to do.
-Of its own it reads LATHE_LOG (such as `info` or `lathe_executor=debug`), LATHE_CACHE_DIR,
-LATHE_CACHE_BYTES and LATHE_READY_TIMEOUT_MS.
+Of its own it reads LATHE_LOG (such as `info` or `lathe_executor=debug`), LATHE_LOG_FORMAT (`json`),
+LATHE_CACHE_DIR, LATHE_CACHE_BYTES and LATHE_READY_TIMEOUT_MS.
 ";
 
 fn main() -> ExitCode {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems),
     };
-    talk::start_log();
+    let _named = talk::start_log(&settings.environment.executor_id);
     // One thread: the child's parent-death signal hangs on the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

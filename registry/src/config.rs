@@ -37,7 +37,7 @@ pub struct Flags {
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Form of the log on stderr; what is logged is set by LATHE_LOG.
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORM", env = "LATHE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// Print the configuration that would be used, and end.
     #[arg(long)]
@@ -101,7 +101,10 @@ impl Config {
         Self::from_source(flags, Some((path, &text)))
     }
 
-    fn from_source(flags: &Flags, file: Option<(&Path, &str)>) -> Result<Self, ConfigError> {
+    pub(crate) fn from_source(
+        flags: &Flags,
+        file: Option<(&Path, &str)>,
+    ) -> Result<Self, ConfigError> {
         let told = |problems: &[Diagnostic]| match file {
             Some((path, text)) => vec![render(&path.display().to_string(), text, problems)],
             None => problems.iter().map(|problem| problem.message.clone()).collect(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use lathe_registry::config::{Config, Flags};
-use lathe_registry::talk::{fail, log_to_stderr};
+use lathe_registry::talk::{fail, fail_logged, log_to_stderr};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -21,7 +21,8 @@ fn main() -> ExitCode {
             Err(error) => fail(1, &error),
         };
     }
-    log_to_stderr(config.log_format);
+    let format = config.log_format;
+    log_to_stderr(format);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &*error),
+        Err(error) => fail_logged(format, &*error),
     }
 }
 

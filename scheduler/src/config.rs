@@ -5,9 +5,9 @@ mod mesos;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use lathe_api::door;
-use lathe_topology::document::Document;
+use lathe_topology::document::{Document, Reader};
 
 pub use mesos::Mesos;
 
@@ -55,12 +55,31 @@ pub struct Flags {
     /// Instances name themselves in their answers.
     #[arg(long)]
     pub served_by: bool,
-    /// Logs as `text` or `json`.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub log_format: String,
+    /// Form of the log on stderr [default: text]; what is logged is set by LATHE_LOG.
+    #[arg(long, value_enum, value_name = "FORM", env = "LATHE_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
     /// Prints the configuration that is in effect, and ends.
     #[arg(long)]
     pub print_config: bool,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl LogFormat {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// The checked configuration.
@@ -78,6 +97,7 @@ pub struct Config {
     pub executor: PathBuf,
     pub replace_after_ms: u64,
     pub served_by: bool,
+    pub log_format: LogFormat,
 }
 
 /// Everything that is wrong, as text for the terminal.
@@ -100,7 +120,10 @@ impl Config {
         })
     }
 
-    fn parse(source: &str, flags: &Flags) -> Result<Self, Vec<lathe_topology::Diagnostic>> {
+    pub(crate) fn parse(
+        source: &str,
+        flags: &Flags,
+    ) -> Result<Self, Vec<lathe_topology::Diagnostic>> {
         let mut file = Document::parse(source)?.reader();
         let path = |flag: &Option<PathBuf>, key: Option<String>, usual: &str| {
             flag.clone().or(key.map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(usual))
@@ -130,6 +153,7 @@ impl Config {
                 &beside("lathe-executor"),
             ),
             served_by: file.bool("served_by", false) || flags.served_by,
+            log_format: flags.log_format.unwrap_or(log_format(&mut file)),
             data,
             listen,
             replace_after_ms,
@@ -180,8 +204,16 @@ impl Config {
         put("executor", text(&self.executor));
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
         put("served_by", self.served_by.into());
+        put("log_format", self.log_format.word().into());
         self.mesos.print(&mut table);
         table.to_string()
+    }
+}
+
+fn log_format(file: &mut Reader) -> LogFormat {
+    match file.one_of("log_format", "text", &["text", "json"]) {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
     }
 }
 

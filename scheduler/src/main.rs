@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use lathe_scheduler::config::{Config, Flags};
+use lathe_scheduler::config::{Config, Flags, LogFormat};
 use lathe_scheduler::run::run;
 use tracing_subscriber::EnvFilter;
 
@@ -21,7 +21,8 @@ fn main() -> ExitCode {
         print!("{}", config.print());
         return ExitCode::SUCCESS;
     }
-    start_logging(&flags.log_format);
+    let format = config.log_format;
+    start_logging(format);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
@@ -31,19 +32,21 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("lathe-scheduler: {text}");
+            match format {
+                LogFormat::Text => eprintln!("lathe-scheduler: {text}"),
+                LogFormat::Json => tracing::error!(error = text, "cannot go on"),
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-fn start_logging(format: &str) {
+fn start_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_env("LATHE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if format == "json" {
-        builder.json().init();
-    } else {
-        builder.with_ansi(false).init();
+    match format {
+        LogFormat::Text => builder.with_ansi(false).init(),
+        LogFormat::Json => builder.json().init(),
     }
 }
 

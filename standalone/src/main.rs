@@ -1,23 +1,23 @@
 //! `lathe-standalone`: arguments, configuration, run; nothing else.
 
 use std::error::Error;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use lathe_child::Pid;
 use lathe_standalone::config::{CommandLine, Config, Internal};
-use lathe_standalone::talk::{announce, fail, log_to_stderr};
+use lathe_standalone::talk::{announce, fail, fail_logged, log_to_stderr, say};
 use lathe_standalone::{run, run_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
-    let outcome = match line.internal {
+    let (format, outcome) = match line.internal {
         Some(Internal::Host(flags)) => {
-            log_to_stderr(flags.log_format);
-            on_this_thread(async move { Ok(run_host(flags).await?) })
+            let format = flags.log_format;
+            log_to_stderr(format);
+            (format, on_this_thread(async move { Ok(run_host(flags).await?) }))
         }
         None => {
             let config = match Config::load(&line.flags) {
@@ -25,18 +25,16 @@ fn main() -> ExitCode {
                 Err(error) => return fail(2, &error),
             };
             if line.flags.print_config {
-                return match write!(std::io::stdout(), "{}", config.print()) {
-                    Ok(()) => ExitCode::SUCCESS,
-                    Err(error) => fail(1, &error),
-                };
+                return say(&config.print());
             }
-            log_to_stderr(config.log_format);
-            on_this_thread(serve(config))
+            let format = config.log_format;
+            log_to_stderr(format);
+            (format, on_this_thread(serve(config)))
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &*error),
+        Err(error) => fail_logged(format, &*error),
     }
 }
 

@@ -12,8 +12,10 @@ use tokio::sync::mpsc;
 use crate::config::LogFormat;
 
 /// Variables of the master's environment that a host, and so its executors, are given on.
-pub(crate) const PASSED_ON: [&str; 8] =
-    ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "LATHE_LOG", "RUST_BACKTRACE"];
+pub(crate) const PASSED_ON: [&str; 9] =
+    ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "LATHE_LOG", LOG_FORMAT, "RUST_BACKTRACE"];
+/// The form of the log, for hosts and executors alike.
+const LOG_FORMAT: &str = "LATHE_LOG_FORMAT";
 
 /// What every host process is started with.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ impl HostProgram {
             .arg(self.folder.join(name))
             .arg("--token-file")
             .arg(&self.token_file)
-            .args(["--ip", &self.ip.to_string(), "--log-format", self.log_format.word()])
+            .args(["--ip", &self.ip.to_string()])
             .dir(Path::new("/"))
             .stderr(Output::Inherit)
             .parent_death(Signal::Term)
@@ -78,6 +80,8 @@ impl HostProgram {
         for name in PASSED_ON {
             spawn = spawn.inherit_env(name);
         }
+        // However this process was told: by a flag, its file or its environment.
+        let spawn = spawn.env(LOG_FORMAT, self.log_format.word());
         let child = spawn.start()?;
         let pid = child.id();
         let (orders, received) = mpsc::channel(16);

@@ -18,16 +18,39 @@ pub fn log_to_stderr(format: LogFormat) {
     }
 }
 
+/// Text on stdout, and the exit code to end with.
+pub fn say(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
+}
+
 /// One line on stderr with the error and its causes, and the exit code to end with.
 pub fn fail(code: u8, error: &dyn Error) -> ExitCode {
-    let mut text = format!("lathe-standalone: {error}");
+    let _ = writeln!(std::io::stderr(), "lathe-standalone: {}", with_causes(error));
+    ExitCode::from(code)
+}
+
+/// [`fail`] of a process that logs in this form.
+pub fn fail_logged(format: LogFormat, error: &dyn Error) -> ExitCode {
+    match format {
+        LogFormat::Text => fail(1, error),
+        LogFormat::Json => {
+            tracing::error!(error = with_causes(error), "cannot go on");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::from(code)
+    text
 }
 
 /// The one line on stdout by which whoever started this process knows where it listens.

@@ -40,7 +40,10 @@ fn an_open_listener_is_refused_unless_it_is_said_to_be_insecure() {
 #[test]
 fn the_printed_configuration_reads_back_as_itself() {
     let config = Config::parse(
-        "masters = [\"a:1\"]\nserved_by = true\n",
+        "masters = [\"a:1\"]
+served_by = true
+log_format = \"json\"
+",
         &flags(&["--mesos-ca-file", "/ca.pem"]),
     )
     .unwrap();

@@ -78,6 +78,14 @@ impl Lathe {
         up.wait_for_line(STANDS, BUILD);
     }
 
+    /// [`Lathe::up`] with logs as JSON.
+    pub fn up_logging_json(&mut self, log: &str, arguments: &[&str]) {
+        let mut command = self.command();
+        command.env("LATHE_LOG", log).env("LATHE_LOG_FORMAT", "json").arg("up").args(arguments);
+        let up = self.up.insert(Running::start(command));
+        up.wait_for_line(STANDS, BUILD);
+    }
+
     /// Starts `lathe up` and waits for nothing.
     pub fn start_up(&mut self, arguments: &[&str]) {
         assert!(self.up.is_none(), "it runs already");
