@@ -117,7 +117,12 @@ pub struct Framework {
     hosts: BTreeMap<HostName, HostInfo>,
     /// The agents of those hosts.
     agents: BTreeSet<AgentId>,
+    /// When the list came; none when it is known to be wrong.
     hosts_listed_ms: Option<Time>,
+    /// When it is asked for next.
+    hosts_ask_ms: Time,
+    /// How long that list is good for while nothing else is known.
+    hosts_good_for_ms: u64,
     offers: Offers,
     wanted: Wanted,
     history: History,
@@ -160,6 +165,8 @@ impl Framework {
             hosts: BTreeMap::new(),
             agents: BTreeSet::new(),
             hosts_listed_ms: None,
+            hosts_ask_ms: 0,
+            hosts_good_for_ms: 0,
             offers: Offers::default(),
             wanted: Wanted::default(),
             history: History::default(),
@@ -282,8 +289,8 @@ impl Framework {
         for incarnation in std::mem::take(&mut self.kills).into_keys() {
             self.instances.mark(incarnation.instance);
         }
-        self.hosts_listed_ms = None;
-        out.push(Command::ListHosts);
+        self.hosts_have_changed();
+        self.list_hosts(now, out);
         self.start_reconciling(now, out);
         self.publish(now, EventDraft::new("connected", format!("master {master}")), out);
     }

@@ -16,7 +16,7 @@ pub(super) const KILL_AGAIN_MS: u64 = 15_000;
 impl Framework {
     pub(super) fn advance(&mut self, now: Time, out: &mut Vec<Command>) {
         if self.connected() && self.hosts_due().is_some_and(|at| now >= at) {
-            self.list_hosts_once(now, out);
+            self.list_hosts(now, out);
         }
         self.judge(now);
         self.end_unwanted(now, out);
@@ -26,13 +26,6 @@ impl Framework {
         self.tend_reconciling(now, out);
         self.judge(now);
         self.tend_watchers(out);
-    }
-
-    fn list_hosts_once(&mut self, now: Time, out: &mut Vec<Command>) {
-        // The mark keeps the question from being asked again by the next event; it is too old to
-        // plan upon.
-        self.hosts_listed_ms = Some(now.saturating_sub(super::hosts::FRESH_MS));
-        out.push(Command::ListHosts);
     }
 
     fn end_unwanted(&mut self, now: Time, out: &mut Vec<Command>) {

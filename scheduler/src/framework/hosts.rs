@@ -10,39 +10,60 @@ use super::ids::{AgentId, Time};
 /// A list older than this is asked for again before it is planned upon.
 pub(super) const FRESH_MS: u64 = 10_000;
 
-/// Without any other reason the list is asked for so often.
+/// Without any other reason the list is asked for so often at last.
 const PERIOD_MS: u64 = 30_000;
+/// So soon after something was heard of hosts: agents come back to a new master one by one, and
+/// nobody says so of those on which nothing runs. Each list that is like the one before doubles it.
+const FIRST_PERIOD_MS: u64 = 1_000;
 /// After a failure it is asked for again so soon.
 const AGAIN_MS: u64 = 2_000;
 
 impl Framework {
     /// When the list is to be asked for next: at once where it is known to be wrong.
     pub(super) fn hosts_due(&self) -> Option<Time> {
-        Some(self.hosts_listed_ms.map_or(0, |listed| listed + PERIOD_MS))
+        Some(self.hosts_ask_ms)
+    }
+
+    pub(super) fn list_hosts(&mut self, now: Time, out: &mut Vec<Command>) {
+        // The question is on its way: not again by the next event.
+        self.hosts_ask_ms = now + PERIOD_MS;
+        out.push(Command::ListHosts);
+    }
+
+    /// The list is known to be wrong.
+    pub(super) fn hosts_have_changed(&mut self) {
+        self.hosts_listed_ms = None;
+        self.hosts_ask_ms = 0;
+        self.hosts_good_for_ms = FIRST_PERIOD_MS;
     }
 
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
-        let known = self.hosts.len();
+        let known = std::mem::take(&mut self.agents);
         self.agents = hosts.iter().map(|host| host.agent.clone()).collect();
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
-        if self.hosts.len() != known {
+        if self.agents == known {
+            self.hosts_good_for_ms = (self.hosts_good_for_ms * 2).clamp(FIRST_PERIOD_MS, PERIOD_MS);
+        } else {
+            self.hosts_good_for_ms = FIRST_PERIOD_MS;
             self.repair_not_before_ms = now;
             self.room_may_have_come(now);
         }
         self.hosts_listed_ms = Some(now);
+        self.hosts_ask_ms = now + self.hosts_good_for_ms;
         self.job_hosts_listed(now, out);
     }
 
     pub(super) fn hosts_unknown(&mut self, now: Time, reason: &str, out: &mut Vec<Command>) {
         // Not at once again: it may be forbidden.
-        self.hosts_listed_ms = Some((now + AGAIN_MS).saturating_sub(PERIOD_MS));
+        self.hosts_listed_ms = None;
+        self.hosts_ask_ms = now + AGAIN_MS;
         self.job_hosts_unknown(now, reason, out);
     }
 
     /// The agent does not answer the master any more; what ran there comes as statuses, and what
     /// does not is asked for.
     pub(super) fn agent_lost(&mut self, now: Time, agent: &AgentId) {
-        self.hosts_listed_ms = None;
+        self.hosts_have_changed();
         self.ask_of_agent(now, agent);
         if self.agents.remove(agent) {
             self.hosts.retain(|_, host| &host.agent != agent);

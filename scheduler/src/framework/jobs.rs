@@ -88,7 +88,7 @@ impl Framework {
             let deadline_ms = now + self.config.wait_ms;
             // What failed is not tried again on the same picture of the hosts.
             if self.repair_trouble.take().is_some() {
-                self.hosts_listed_ms = self.hosts_listed_ms.map(|_| 0);
+                self.hosts_listed_ms = None;
             }
             self.job =
                 Some(Job { id, purpose: Purpose::Repair, phase: JobPhase::Listing, deadline_ms });
@@ -109,7 +109,7 @@ impl Framework {
         if repair && self.hosts_fresh(now) {
             self.job_hosts_listed(now, out);
         } else if self.connected() {
-            out.push(Command::ListHosts);
+            self.list_hosts(now, out);
         }
     }
 

@@ -76,7 +76,7 @@ impl Framework {
         for offer in offers {
             if !self.agents.contains(&offer.agent) {
                 // A host that the list does not have yet: ask for the list again.
-                self.hosts_listed_ms = None;
+                self.hosts_have_changed();
             }
             self.offers.hold(offer, now);
         }

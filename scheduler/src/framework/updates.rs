@@ -104,19 +104,22 @@ impl Framework {
         if phase == life.phase {
             return false;
         }
-        if life.phase == Phase::Unreachable {
+        let returned = life.phase == Phase::Unreachable;
+        if returned {
             // A kill that was sent meanwhile went nowhere: it is sent again at once.
             self.kills.remove(incarnation);
         }
         life.phase = phase;
         life.since_ms = now;
-        life.reason = (!status.message.is_empty()).then(|| status.message.clone());
+        // How something became ready again is of no interest once it is.
+        let tells = phase != Phase::Ready && !status.message.is_empty();
+        life.reason = tells.then(|| status.message.clone());
         if phase == Phase::Ready && life.ready_ms == 0 {
             life.ready_ms = now;
         }
         let life = life.clone();
-        if phase == Phase::Unreachable {
-            self.hosts_listed_ms = None;
+        if returned || phase == Phase::Unreachable {
+            self.hosts_have_changed();
         }
         let draft = EventDraft::new(phase.as_str(), status.message.clone());
         self.publish(now, draft.of_life(&topology, &life), out);
@@ -151,7 +154,7 @@ impl Framework {
         let topology = record.topology.clone();
         // It may have gone with its host: the next plan is made on a new list.
         if !matches!(status.state, TaskState::Finished | TaskState::Failed | TaskState::Killed) {
-            self.hosts_listed_ms = None;
+            self.hosts_have_changed();
         }
         self.kills.remove(incarnation);
         self.repair_not_before_ms = now;
