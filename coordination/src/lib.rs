@@ -1,7 +1,8 @@
 //! Coordination: one client type for the small, strongly ordered store that a cluster agrees through.
 //!
 //! Owns: records at paths, atomic multis with one rising commit number, sessions with ephemeral
-//! records, ordered watches; the `local` store (server and client over a Unix socket).
+//! records, ordered watches; the `local` store (server and client over a Unix socket) and ZooKeeper
+//! behind the same client type.
 //! Must not know: what the records mean, any type of the rest of the project, or who calls.
 //!
 //! ```no_run
@@ -18,6 +19,7 @@ mod client;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod error;
+mod event_queue;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod limits;
@@ -27,8 +29,10 @@ mod records;
 mod socket;
 mod store;
 mod wire;
+mod zookeeper;
 
 pub use error::StoreError;
 pub use path::check_path;
 pub use records::{Listing, Mode, Op, Record, SessionState, WatchEvent};
 pub use store::{Options, Store, Watch};
+pub use zookeeper::address::without_password;

@@ -38,30 +38,89 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// One frame: a full multi with what stands around its fields.
 pub(crate) const MAX_FRAME_BYTES: usize = MAX_MULTI_BYTES + MAX_MULTI_OPS * 32 + 4096;
 
-/// Checks a multi against the limits and every path in it.
+/// What one multi may be at a store: [`crate::Store::limits`] gives those of a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One record's data.
+    pub record_bytes: usize,
+    /// What all operations of one multi may cost together, by [`Limits::cost`].
+    pub multi_bytes: usize,
+    /// Operations of one multi.
+    pub multi_ops: usize,
+    /// What an operation costs beside its path and data.
+    op_bytes: usize,
+    /// What each segment of a path costs beside itself.
+    segment_bytes: usize,
+}
+
+impl Limits {
+    /// Those of the local store.
+    pub const LOCAL: Self = Self {
+        record_bytes: MAX_RECORD_BYTES,
+        multi_bytes: MAX_MULTI_BYTES,
+        multi_ops: MAX_MULTI_OPS,
+        op_bytes: 0,
+        segment_bytes: 0,
+    };
+
+    /// Those of ZooKeeper with its usual `jute.maxbuffer` of 1 MiB less one byte, which ends the
+    /// connection of whoever sends more. Every operation names the folder of the store.
+    pub(crate) fn zookeeper(folder_bytes: usize) -> Self {
+        Self {
+            record_bytes: 960 * 1024,
+            multi_bytes: 1_040_000,
+            multi_ops: MAX_MULTI_OPS,
+            op_bytes: 64 + folder_bytes,
+            segment_bytes: 1,
+        }
+    }
+
+    /// What an operation adds to its multi.
+    #[must_use]
+    pub fn cost(&self, op: &Op) -> usize {
+        let segments = op.path().bytes().filter(|byte| *byte == b'/').count();
+        let once = self.op_bytes + op.path().len() + segments * self.segment_bytes;
+        match op {
+            // May be two requests.
+            Op::CheckAbsent { .. } if self.op_bytes > 0 => once * 2,
+            _ => once + op.data().len(),
+        }
+    }
+
+    /// Checks a multi against the limits and every path in it.
+    ///
+    /// # Errors
+    /// `TooLarge` or `Invalid`.
+    pub fn check(&self, ops: &[Op]) -> Result<(), StoreError> {
+        let too_large = |what, size: usize, limit: usize| {
+            Err(StoreError::TooLarge { what, size: size as u64, limit: limit as u64 })
+        };
+        if ops.len() > self.multi_ops {
+            return Err(StoreError::invalid(format!(
+                "{} operations in one multi, the limit is {}",
+                ops.len(),
+                self.multi_ops
+            )));
+        }
+        let mut total = 0usize;
+        for op in ops {
+            crate::path::check_path(op.path())?;
+            if op.data().len() > self.record_bytes {
+                return too_large("the record", op.data().len(), self.record_bytes);
+            }
+            total = total.saturating_add(self.cost(op));
+        }
+        if total > self.multi_bytes {
+            return too_large("the multi", total, self.multi_bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Checks a multi against the limits of the local store and every path in it.
 ///
 /// # Errors
 /// `TooLarge` or `Invalid`.
 pub fn check_multi(ops: &[Op]) -> Result<(), StoreError> {
-    let too_large = |what, size: usize, limit: usize| {
-        Err(StoreError::TooLarge { what, size: size as u64, limit: limit as u64 })
-    };
-    if ops.len() > MAX_MULTI_OPS {
-        return Err(StoreError::invalid(format!(
-            "{} operations in one multi, the limit is {MAX_MULTI_OPS}",
-            ops.len()
-        )));
-    }
-    let mut total = 0usize;
-    for op in ops {
-        crate::path::check_path(op.path())?;
-        if op.data().len() > MAX_RECORD_BYTES {
-            return too_large("the record", op.data().len(), MAX_RECORD_BYTES);
-        }
-        total = total.saturating_add(op.path().len()).saturating_add(op.data().len());
-    }
-    if total > MAX_MULTI_BYTES {
-        return too_large("the multi", total, MAX_MULTI_BYTES);
-    }
-    Ok(())
+    Limits::LOCAL.check(ops)
 }

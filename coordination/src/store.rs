@@ -1,7 +1,7 @@
 //! The client handle that callers see, whatever store stands behind it.
 //!
 //! Owns: the calls, their checks and their limits. Must not know how a store is spoken to: that is
-//! the back end's part (`client.rs` for the local store).
+//! the back end's part (`client.rs` for the local store, `zookeeper.rs`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::client::{Client, ClientWatch};
+use crate::limits::Limits;
+use crate::zookeeper::{Keeper, KeeperWatch, address};
 use crate::{Listing, Op, Record, SessionState, StoreError, WatchEvent};
 
 /// How a client behaves.
@@ -41,20 +43,28 @@ pub struct Store {
 #[derive(Clone, Debug)]
 enum BackEnd {
     Local(Client),
+    ZooKeeper(Keeper),
 }
 
 impl Store {
-    /// Opens a session. `address` is `local:/absolute/path/of/the.sock`. Tries again until
-    /// `options.connect_timeout` has passed, so that a server that is just starting is waited for.
+    /// Opens a session. `address` is `local:/absolute/path/of/the.sock`, or for ZooKeeper
+    /// `zk://[user:password@]host[:port],…/folder`, where the folder is made if it is not there. Tries
+    /// again until `options.connect_timeout` has passed, so that a server that is just starting is
+    /// waited for.
     ///
     /// Needs a tokio runtime with I/O and time, on which the session's task then runs.
     ///
     /// # Errors
     /// `Invalid` for an address of another form, `Disconnected` when no server answered in time.
     pub async fn connect(address: &str, options: Options) -> Result<Self, StoreError> {
+        if address.starts_with(address::SCHEME) {
+            let keeper = Keeper::connect(address, options).await?;
+            return Ok(Self { back_end: BackEnd::ZooKeeper(keeper) });
+        }
         let Some(path) = address.strip_prefix("local:") else {
             return Err(StoreError::invalid(format!(
-                "store address {address:?} does not start with \"local:\""
+                "store address {:?} does not start with \"local:\" or \"zk://\"",
+                address::without_password(address)
             )));
         };
         if !path.starts_with('/') {
@@ -72,6 +82,7 @@ impl Store {
         crate::path::check_path(path)?;
         match &self.back_end {
             BackEnd::Local(client) => client.get(path).await,
+            BackEnd::ZooKeeper(keeper) => keeper.get(path).await,
         }
     }
 
@@ -83,6 +94,7 @@ impl Store {
         crate::path::check_prefix(prefix)?;
         match &self.back_end {
             BackEnd::Local(client) => client.list(prefix).await,
+            BackEnd::ZooKeeper(keeper) => keeper.list(prefix).await,
         }
     }
 
@@ -91,9 +103,10 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`]; with `Disconnected` the outcome is unknown, with the others nothing was done.
     pub async fn multi(&self, ops: Vec<Op>) -> Result<u64, StoreError> {
-        crate::limits::check_multi(&ops)?;
+        self.limits().check(&ops)?;
         match &self.back_end {
             BackEnd::Local(client) => client.multi(ops).await,
+            BackEnd::ZooKeeper(keeper) => keeper.multi(ops).await,
         }
     }
 
@@ -104,7 +117,12 @@ impl Store {
     pub async fn watch(&self, prefix: &str) -> Result<Watch, StoreError> {
         crate::path::check_prefix(prefix)?;
         match &self.back_end {
-            BackEnd::Local(client) => Ok(Watch { inner: client.watch(prefix).await? }),
+            BackEnd::Local(client) => {
+                Ok(Watch { inner: Inner::Local(client.watch(prefix).await?) })
+            }
+            BackEnd::ZooKeeper(keeper) => {
+                Ok(Watch { inner: Inner::ZooKeeper(keeper.watch(prefix)?) })
+            }
         }
     }
 
@@ -113,6 +131,7 @@ impl Store {
     pub fn session(&self) -> watch::Receiver<SessionState> {
         match &self.back_end {
             BackEnd::Local(client) => client.session(),
+            BackEnd::ZooKeeper(keeper) => keeper.session(),
         }
     }
 
@@ -125,6 +144,16 @@ impl Store {
     pub async fn history(&self) -> Result<String, StoreError> {
         match &self.back_end {
             BackEnd::Local(client) => Ok(client.history()),
+            BackEnd::ZooKeeper(keeper) => keeper.history(),
+        }
+    }
+
+    /// What one multi may be: whoever has more to write writes in pieces.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match &self.back_end {
+            BackEnd::Local(_) => Limits::LOCAL,
+            BackEnd::ZooKeeper(keeper) => keeper.limits(),
         }
     }
 
@@ -135,6 +164,7 @@ impl Store {
     pub async fn close(self) -> Result<(), StoreError> {
         match &self.back_end {
             BackEnd::Local(client) => client.close().await,
+            BackEnd::ZooKeeper(keeper) => keeper.close().await,
         }
     }
 }
@@ -143,7 +173,13 @@ impl Store {
 /// fresh [`WatchEvent::Snapshot`] whenever changes could have been missed.
 #[derive(Debug)]
 pub struct Watch {
-    inner: ClientWatch,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Local(ClientWatch),
+    ZooKeeper(KeeperWatch),
 }
 
 impl Watch {
@@ -153,6 +189,9 @@ impl Watch {
     /// `Expired` once the session has ended; `TooLarge` or `TooMany` when the store cannot serve it.
     /// An error is final.
     pub async fn next(&mut self) -> Result<WatchEvent, StoreError> {
-        self.inner.next().await
+        match &mut self.inner {
+            Inner::Local(watch) => watch.next().await,
+            Inner::ZooKeeper(watch) => watch.next().await,
+        }
     }
 }

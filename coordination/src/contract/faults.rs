@@ -1,11 +1,12 @@
-//! A Unix-socket proxy that misbehaves on demand. Owns the faults of a way; must not know what goes
+//! A proxy that misbehaves on demand, of Unix sockets or of TCP. Owns the faults of a way; must not know what goes
 //! over it.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -53,8 +54,21 @@ impl Faults {
     pub fn unix_proxy(from: &Path, to: &Path) -> Self {
         let (mut faults, follow) = Self::carried_out_elsewhere();
         let listener = UnixListener::bind(from).unwrap();
-        faults.task = Some(tokio::spawn(accept(listener, to.to_path_buf(), follow)));
+        let to = to.to_path_buf();
+        faults.task = Some(tokio::spawn(accept_unix(listener, to, follow)));
         faults
+    }
+
+    /// A proxy to `to`, a server of TCP, and where it listens.
+    ///
+    /// # Panics
+    /// When nothing can be listened on.
+    pub async fn tcp_proxy(to: &str) -> (Self, SocketAddr) {
+        let (mut faults, follow) = Self::carried_out_elsewhere();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        faults.task = Some(tokio::spawn(accept_tcp(listener, to.to_owned(), follow)));
+        (faults, address)
     }
 
     /// Changes how the way behaves from now on.
@@ -81,26 +95,42 @@ impl Drop for Faults {
     }
 }
 
-async fn accept(listener: UnixListener, to: PathBuf, orders: watch::Receiver<Orders>) {
+async fn accept_unix(listener: UnixListener, to: PathBuf, orders: watch::Receiver<Orders>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((near, _)) = listener.accept().await {
-        let start = *orders.borrow();
-        if start.mood == Mood::Cut {
+        if orders.borrow().mood == Mood::Cut {
             continue;
         }
         // A server that is down closes the connection, as a real way would.
         let Ok(far) = UnixStream::connect(&to).await else { continue };
-        let mut orders = orders.clone();
-        connections.spawn(async move {
-            let (near_read, near_write) = near.into_split();
-            let (far_read, far_write) = far.into_split();
-            tokio::select! {
-                () = pump(near_read, far_write, orders.clone()) => {}
-                () = pump(far_read, near_write, orders.clone()) => {}
-                _ = orders.wait_for(|orders| orders.cuts != start.cuts) => {}
-            }
-        });
+        connections.spawn(carry(near.into_split(), far.into_split(), orders.clone()));
         while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn accept_tcp(listener: TcpListener, to: String, orders: watch::Receiver<Orders>) {
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((near, _)) = listener.accept().await {
+        if orders.borrow().mood == Mood::Cut {
+            continue;
+        }
+        let Ok(far) = TcpStream::connect(&to).await else { continue };
+        connections.spawn(carry(near.into_split(), far.into_split(), orders.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Carries one connection, until one side or a cut ends it.
+async fn carry<R, W>(near: (R, W), far: (R, W), mut orders: watch::Receiver<Orders>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let start = *orders.borrow();
+    tokio::select! {
+        () = pump(near.0, far.1, orders.clone()) => {}
+        () = pump(far.0, near.1, orders.clone()) => {}
+        _ = orders.wait_for(|orders| orders.cuts != start.cuts) => {}
     }
 }
 

@@ -1,10 +1,12 @@
 //! Watches: their first snapshot, their order, and what they say after trouble.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::faults::Mood;
-use super::{DEADLINE, Rig, client};
+use super::{DEADLINE, Rig, client, eventually};
 use crate::limits::MAX_QUEUED_EVENTS;
 use crate::path::is_within;
 use crate::{Op, Record, Watch, WatchEvent};
@@ -16,12 +18,15 @@ struct Mirror {
     commit: u64,
     records: BTreeMap<String, Record>,
     snapshots: usize,
+    /// The commit, for others to see.
+    reached: Arc<AtomicU64>,
 }
 
 impl Mirror {
     fn new(watch: Watch, prefix: &str) -> Self {
         let (commit, records) = (0, BTreeMap::new());
-        Self { watch, prefix: prefix.to_owned(), commit, records, snapshots: 0 }
+        let (prefix, reached) = (prefix.to_owned(), Arc::default());
+        Self { watch, prefix, commit, records, snapshots: 0, reached }
     }
 
     async fn step(&mut self) {
@@ -46,6 +51,13 @@ impl Mirror {
                 assert!(self.records.remove(&path).is_some(), "{path} was deleted twice");
             }
         }
+        self.reached.store(self.commit, Ordering::SeqCst);
+    }
+
+    /// Whether everything up to this commit was heard.
+    fn reaches(&self) -> impl Fn(u64) -> bool + use<> {
+        let reached = self.reached.clone();
+        move |commit| reached.load(Ordering::SeqCst) >= commit
     }
 
     /// Follows until the record at `path` is there.
@@ -100,6 +112,7 @@ pub async fn a_watch_is_right_over_cuts_and_crumbs(rig: &mut impl Rig) {
     let watcher = link.client().await;
     let mut mirror = Mirror::new(watcher.watch(&root).await.unwrap(), &root);
     let writer = client(rig).await;
+    let reaches = mirror.reaches();
     let writing = async {
         for number in 0..400u32 {
             let path = format!("{root}/{}", number * 7 % 23);
@@ -107,7 +120,11 @@ pub async fn a_watch_is_right_over_cuts_and_crumbs(rig: &mut impl Rig) {
                 Some(_) if number % 3 == 0 => Op::delete(path),
                 _ => Op::put(path, vec![b'x'; number as usize % 200]),
             };
-            writer.multi(vec![op]).await.unwrap();
+            let commit = writer.multi(vec![op]).await.unwrap();
+            if number % 80 == 79 {
+                // Half of the cuts come wherever they come, and half strike a watch that is up.
+                eventually("the watch", || async { reaches(commit) }).await;
+            }
             if number % 40 == 39 {
                 link.faults.blink(Duration::from_millis(2)).await;
             }
@@ -140,10 +157,12 @@ pub async fn a_watcher_that_sleeps_gets_a_fresh_snapshot(rig: &mut impl Rig) {
     let store = client(rig).await;
     let mut mirror = Mirror::new(store.watch(&root).await.unwrap(), &root);
     mirror.step().await;
-    // More than fits the queues of both sides and the socket between them.
-    let paths: Vec<String> = (0..2048).map(|number| format!("{root}/{number}")).collect();
-    for _ in 0..6 * MAX_QUEUED_EVENTS / paths.len() {
-        store.multi(paths.iter().map(|path| Op::put(path, "x")).collect()).await.unwrap();
+    // More than fits the queues of both sides and the socket between them. Each record is another
+    // one, so that none of it can be told as the sum of several writes.
+    const AT_ONCE: usize = 2048;
+    for round in 0..6 * MAX_QUEUED_EVENTS / AT_ONCE {
+        let paths = (0..AT_ONCE).map(|number| format!("{root}/{round}/{number}"));
+        store.multi(paths.map(|path| Op::put(path, "x")).collect()).await.unwrap();
     }
     store.multi(vec![Op::put(format!("{root}/end"), "x")]).await.unwrap();
     mirror.until(&format!("{root}/end")).await;

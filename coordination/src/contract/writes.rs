@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::faults::Mood;
 use super::{Rig, client, eventually};
-use crate::limits::{MAX_MULTI_BYTES, MAX_RECORD_BYTES};
 use crate::{Op, StoreError};
 
 /// The version starts at 0, grows by one with each set, starts again after a delete; the commit is
@@ -88,10 +87,11 @@ pub async fn what_is_wrong_is_refused_and_does_no_harm(rig: &mut impl Rig) {
         assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{path:?}: {refused:?}");
         assert!(store.get(path).await.is_err());
     }
-    let large = Bytes::from(vec![0; MAX_RECORD_BYTES + 1]);
+    let limits = store.limits();
+    let large = Bytes::from(vec![0; limits.record_bytes + 1]);
     let refused = store.multi(vec![Op::put(format!("{root}/a"), large)]).await;
     assert!(matches!(refused, Err(StoreError::TooLarge { .. })), "{refused:?}");
-    let each = Bytes::from(vec![0; MAX_MULTI_BYTES / 8]);
+    let each = Bytes::from(vec![0; limits.multi_bytes / 8]);
     let many: Vec<Op> = (0..9).map(|i| Op::put(format!("{root}/{i}"), each.clone())).collect();
     let refused = store.multi(many).await;
     assert!(matches!(refused, Err(StoreError::TooLarge { .. })), "{refused:?}");
@@ -103,16 +103,18 @@ pub async fn what_is_wrong_is_refused_and_does_no_harm(rig: &mut impl Rig) {
 pub async fn large_records_and_listings_come_through(rig: &mut impl Rig) {
     let store = client(rig).await;
     let root = rig.root();
-    let large = Bytes::from(vec![7; MAX_RECORD_BYTES]);
+    let limits = store.limits();
+    let large = Bytes::from(vec![7; limits.record_bytes]);
     store.multi(vec![Op::put(format!("{root}/large"), large.clone())]).await.unwrap();
     assert_eq!(store.get(&format!("{root}/large")).await.unwrap().unwrap().data, large);
-    let each = Bytes::from(vec![9; MAX_RECORD_BYTES - 1024]);
+    let each = Bytes::from(vec![9; limits.record_bytes - 1024]);
+    let most = limits.multi_bytes / limits.record_bytes;
     for half in 0..3 {
         let part = |i| Op::put(format!("{root}/part/{half}{i}"), each.clone());
-        store.multi((0..4).map(part).collect()).await.unwrap();
+        store.multi((0..most).map(part).collect()).await.unwrap();
     }
     let listing = store.list(&format!("{root}/part")).await.unwrap();
-    assert_eq!(listing.records.len(), 12);
+    assert_eq!(listing.records.len(), 3 * most);
     assert!(listing.records.iter().all(|(_, record)| record.data == each));
     assert!(listing.records.is_sorted_by(|a, b| a.0 < b.0));
 }
@@ -187,11 +189,12 @@ pub async fn counting_with_checks_loses_nothing_over_a_bad_way(rig: &mut impl Ri
             (done, unknown)
         });
     }
+    let between_cuts = rig.between_cuts();
     let blinking = async {
         loop {
             for link in &links {
                 link.faults.blink(Duration::from_millis(3)).await;
-                tokio::time::sleep(Duration::from_millis(17)).await;
+                tokio::time::sleep(between_cuts).await;
             }
         }
     };
