@@ -19,6 +19,8 @@ pub fn refused_to_wire(verdict: &str, refusal: &Refusal) -> v1::Refusal {
             start: u32::try_from(start).unwrap_or(0),
             end: u32::try_from(end).unwrap_or(0),
             task: reason.task.as_ref().map(ToString::to_string).unwrap_or_default(),
+            topology: reason.topology.clone().unwrap_or_default(),
+            line: 0,
         }
     });
     v1::Refusal {

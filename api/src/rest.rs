@@ -173,7 +173,8 @@ pub struct InstanceView {
     pub address: Option<String>,
     pub ports: BTreeMap<String, u16>,
     pub tags: Vec<String>,
-    /// waiting, launching, starting, ready, unreachable, killing
+    /// waiting, launching, starting, ready, unreachable, killing; the command line shows ready as
+    /// suspect where a registry says so
     pub state: String,
     /// Why it is in that state, where there is something to say.
     pub reason: Option<String>,

@@ -3,6 +3,7 @@
 mod sse;
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -35,6 +36,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
+const REGISTRY: &str = "the registry";
+
 type Upload = StreamBody<
     std::pin::Pin<
         Box<dyn tokio_stream::Stream<Item = Result<Frame<Bytes>, std::io::Error>> + Send + Sync>,
@@ -62,28 +65,71 @@ impl Interceptor for WithToken {
 pub(crate) struct Client {
     /// What it is, for messages.
     who: &'static str,
+    /// Where it is; another place once it was found again.
+    target: RwLock<Arc<Target>>,
+    /// How it was found, where it may be found again.
+    find: Option<Find>,
+    http: HttpClient<HttpConnector, Body>,
+}
+
+/// An address, and what is shown there.
+#[derive(Debug)]
+struct Target {
     url: String,
     authorization: Option<HeaderValue>,
-    http: HttpClient<HttpConnector, Body>,
+}
+
+impl Target {
+    fn new(url: String, shown: Option<&str>) -> Result<Self, Failure> {
+        let authorization = shown.map(HeaderValue::from_str).transpose();
+        let authorization = authorization
+            .map_err(|_| Failure::new("the token has a character that cannot be sent"))?;
+        let url = if url.contains("://") { url } else { format!("http://{url}") };
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), authorization })
+    }
+
+    fn scheduler(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
+        let token = token_file.map(token_of).transpose()?.flatten();
+        Self::new(url, token.map(|token| format!("Bearer {token}")).as_deref())
+    }
 }
 
 impl Client {
     /// The scheduler, wherever it is found.
     pub(crate) fn find(find: &Find) -> Result<Self, Failure> {
         let found = Found::of(find)?;
-        Self::new(found.scheduler, found.token_file.as_deref())
+        let client = Self::new(found.scheduler, found.token_file.as_deref())?;
+        Ok(Self { find: Some(find.clone()), ..client })
+    }
+
+    /// Looks for it anew, as it was found: a `lathe up` that was started again listens elsewhere.
+    /// Where none is found, the place is still the old one.
+    pub(crate) fn find_again(&self) {
+        let Some(Ok(found)) = self.find.as_ref().map(Found::of) else { return };
+        let target = if self.who == REGISTRY {
+            let url = found.endpoints.and_then(|up| up.registries.into_iter().next());
+            url.map(|url| Target::new(url, None))
+        } else {
+            Some(Target::scheduler(found.scheduler, found.token_file.as_deref()))
+        };
+        if let Some(Ok(target)) = target {
+            *self.target.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(target);
+        }
     }
 
     /// A scheduler.
     pub(crate) fn new(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
-        let token = token_file.map(token_of).transpose()?.flatten();
-        let shown = token.map(|token| format!("Bearer {token}"));
-        Self::of("the scheduler", url, shown.as_deref())
+        Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?))
     }
 
     /// A registry, whose reads are open.
     pub(crate) fn registry(url: String) -> Result<Self, Failure> {
-        Self::of("the registry", url, None)
+        Ok(Self::of(REGISTRY, Target::new(url, None)?))
+    }
+
+    /// A registry of the scheduler that is found like this.
+    pub(crate) fn registry_found(url: String, find: &Find) -> Result<Self, Failure> {
+        Ok(Self { find: Some(find.clone()), ..Self::registry(url)? })
     }
 
     /// A master; standalone's takes the user `lathe` and the token.
@@ -91,35 +137,37 @@ impl Client {
         let token = token_file.map(token_of).transpose()?.flatten();
         let shown =
             token.map(|token| format!("Basic {}", STANDARD.encode(format!("lathe:{token}"))));
-        Self::of("the master", url, shown.as_deref())
+        Ok(Self::of("the master", Target::new(url, shown.as_deref())?))
     }
 
-    fn of(who: &'static str, url: String, shown: Option<&str>) -> Result<Self, Failure> {
-        let authorization = shown.map(HeaderValue::from_str).transpose();
-        let authorization = authorization
-            .map_err(|_| Failure::new("the token has a character that cannot be sent"))?;
+    fn of(who: &'static str, target: Target) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIME));
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        let url = if url.contains("://") { url } else { format!("http://{url}") };
-        Ok(Self { who, url: url.trim_end_matches('/').to_owned(), authorization, http })
+        Self { who, target: RwLock::new(Arc::new(target)), find: None, http }
+    }
+
+    fn target(&self) -> Arc<Target> {
+        Arc::clone(&self.target.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where it is.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        self.target().url.clone()
     }
 
     pub(crate) async fn calls(
         &self,
     ) -> Result<SchedulerClient<InterceptedService<Channel, WithToken>>, Failure> {
-        let endpoint = tonic::transport::Endpoint::from_shared(self.url.clone())
-            .map_err(|error| Failure::new(format!("`{}`: {error}", self.url)))?
+        let target = self.target();
+        let endpoint = tonic::transport::Endpoint::from_shared(target.url.clone())
+            .map_err(|error| Failure::new(format!("`{}`: {error}", target.url)))?
             .connect_timeout(CONNECT_TIME)
             .tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
-        let shown = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.parse().ok());
+        let shown =
+            target.authorization.as_ref().and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(SchedulerClient::with_interceptor(channel, WithToken(shown)))
     }
 
@@ -178,7 +226,7 @@ impl Client {
         }
         let request = request
             .body(Either::Left(Full::default()))
-            .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url)))?;
+            .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url())))?;
         let answered = tokio::time::timeout(ANSWER_TIME, self.http.request(request)).await;
         let response = answered
             .map_err(|_| self.late(ANSWER_TIME))?
@@ -198,8 +246,9 @@ impl Client {
     }
 
     fn to(&self, method: Method, path: &str) -> http::request::Builder {
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
-        match &self.authorization {
+        let target = self.target();
+        let request = Request::builder().method(method).uri(format!("{}{path}", target.url));
+        match &target.authorization {
             Some(shown) => request.header(AUTHORIZATION, shown.clone()),
             None => request,
         }
@@ -215,7 +264,7 @@ impl Client {
         let request = self
             .to(method, path)
             .body(body)
-            .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url)))?;
+            .map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url())))?;
         let limit = if upload { ANSWER_TIME * 20 } else { ANSWER_TIME };
         let answered = tokio::time::timeout(limit, async {
             let response =
@@ -232,12 +281,12 @@ impl Client {
 
     fn late(&self, limit: Duration) -> Failure {
         let text =
-            format!("{} at {} did not answer within {} s", self.who, self.url, limit.as_secs());
+            format!("{} at {} did not answer within {} s", self.who, self.url(), limit.as_secs());
         Failure::new(text).with_code(UNREACHABLE)
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::new(format!("{} at {} does not answer: {}", self.who, self.url, chain(error)))
+        Failure::new(format!("{} at {} does not answer: {}", self.who, self.url(), chain(error)))
             .with_code(UNREACHABLE)
             .with_hint("is `lathe up` still running? `lathe doctor` looks at all of it")
     }

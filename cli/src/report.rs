@@ -44,7 +44,15 @@ fn draw(renderer: &Renderer, source: &str, problem: &Problem) -> String {
         .filter_map(|label| Some((label, within(source, &label.place.as_ref()?.span))))
         .collect();
     let window = window(source, placed.iter().map(|(_, span)| span));
-    let mut group = match (&problem.file, placed.first()) {
+    let mut notes: Vec<String> = problem
+        .labels
+        .iter()
+        .filter(|label| label.place.is_none())
+        .map(|label| label.text.clone())
+        .collect();
+    notes.extend(others(problem));
+    let mut groups = Vec::new();
+    match (&problem.file, placed.first()) {
         (Some(file), Some((first, _))) => {
             let annotations = placed.iter().map(|(label, span)| {
                 let kind = match std::ptr::eq(*label, *first) {
@@ -56,22 +64,27 @@ fn draw(renderer: &Renderer, source: &str, problem: &Problem) -> String {
             });
             let line = source[..window.start].matches('\n').count() + 1;
             let snippet = Snippet::source(&source[window.clone()]).path(file).line_start(line);
-            title.element(snippet.annotations(annotations))
+            let group = title.element(snippet.annotations(annotations));
+            let notes = notes.iter().map(|text| Level::NOTE.message(text));
+            groups.push(group.elements(notes));
         }
-        _ => Group::with_title(title),
-    };
-    for label in problem.labels.iter().filter(|label| label.place.is_none()) {
-        group = group.element(Level::NOTE.message(&label.text));
+        // Without lines of a file there is no margin either: each is a line of its own.
+        _ => {
+            groups.push(Group::with_title(title));
+            let notes = notes.iter().map(|text| Level::NOTE.secondary_title(text));
+            groups.extend(notes.map(Group::with_title));
+        }
     }
-    let others = others(problem);
-    if let Some(others) = &others {
-        group = group.element(Level::NOTE.message(others));
-    }
-    let mut groups = vec![group];
     if let Some(hint) = &problem.hint {
         groups.push(Group::with_title(Level::HELP.secondary_title(hint)));
     }
-    let mut text = renderer.render(&groups);
+    let mut text = match placed.is_empty() || problem.file.is_none() {
+        false => renderer.render(&groups),
+        true => {
+            let lines = groups.iter().map(|one| renderer.render(std::slice::from_ref(one)));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    };
     if let Some(output) = &problem.output {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{output}");
@@ -116,14 +129,19 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// A refusal of the scheduler, shown; `file` is the one that was sent, where there is one.
-pub(crate) fn refuse(
-    printer: &Printer,
-    file: Option<&str>,
-    source: &str,
-    refusal: &v1::Refusal,
-) -> Failure {
-    let problem = refused(file, source, refusal);
+/// A file that was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) file: &'a str,
+    /// The name of its topology.
+    pub(crate) topology: &'a str,
+    pub(crate) text: &'a str,
+}
+
+/// A refusal of the scheduler, shown; with the lines of the file that was sent, where there is one.
+pub(crate) fn refuse(printer: &Printer, sent: Option<Sent<'_>>, refusal: &v1::Refusal) -> Failure {
+    let problem = refused(sent, refusal);
+    let source = sent.map_or("", |sent| sent.text);
     printer.say(&render(printer, source, std::slice::from_ref(&problem)));
     printer.say(if refusal.verdict == "reverted" {
         "it was accepted and could not be carried out to its end; what was there before is back"
@@ -135,7 +153,7 @@ pub(crate) fn refuse(
 }
 
 /// A refusal of the scheduler as a problem of the file that was sent.
-fn refused(file: Option<&str>, source: &str, refusal: &v1::Refusal) -> Problem {
+fn refused(sent: Option<Sent<'_>>, refusal: &v1::Refusal) -> Problem {
     let code = refusal.reasons.first().and_then(|reason| reason.code.parse().ok());
     let code = code.or(match refusal.verdict.as_str() {
         "impossible" => Some(Code::IMPOSSIBLE),
@@ -144,14 +162,18 @@ fn refused(file: Option<&str>, source: &str, refusal: &v1::Refusal) -> Problem {
         _ => None,
     });
     let mut problem = Problem::error(code, format!("{}: {}", refusal.verdict, refusal.sentence));
-    problem.file = file.map(str::to_owned);
+    problem.file = sent.map(|sent| sent.file.to_owned());
     problem.hint = Some(refusal.hint.clone()).filter(|hint| !hint.is_empty());
     for reason in &refusal.reasons {
-        let place = place(source, reason);
+        let place = sent.and_then(|sent| place(sent, reason));
         // A sentence that is all there is to say is not said twice.
         let said = reason.statement == refusal.sentence;
         if place.is_some() || !said {
-            let text = if said { String::new() } else { reason.statement.clone() };
+            let text = match (said, &place) {
+                (true, _) => String::new(),
+                (false, Some(_)) => reason.statement.clone(),
+                (false, None) => elsewhere(reason),
+            };
             problem.labels.push(Label { text, place });
         }
         if !reason.task.is_empty() && !problem.parties.contains(&reason.task) {
@@ -161,8 +183,24 @@ fn refused(file: Option<&str>, source: &str, refusal: &v1::Refusal) -> Problem {
     problem
 }
 
-/// The key that a statement quotes, else what the scheduler points at.
-fn place(source: &str, reason: &v1::Reason) -> Option<Place> {
+/// A statement that stands in another file than the one that was sent, or in none.
+fn elsewhere(reason: &v1::Reason) -> String {
+    let v1::Reason { topology, line, task, statement, .. } = reason;
+    match (task.as_str(), line) {
+        _ if topology.is_empty() || reason.start == reason.end => statement.clone(),
+        ("", 0) => format!("topology {topology}: {statement}"),
+        (task, 0) => format!("topology {topology}, task {task}: {statement}"),
+        ("", line) => format!("topology {topology}, line {line}: {statement}"),
+        (task, line) => format!("topology {topology}, line {line}, task {task}: {statement}"),
+    }
+}
+
+/// The key that a statement of this file quotes, else what the scheduler points at.
+fn place(sent: Sent<'_>, reason: &v1::Reason) -> Option<Place> {
+    let source = sent.text;
+    if !reason.topology.is_empty() && reason.topology != sent.topology {
+        return None;
+    }
     let span = reason.start as usize..reason.end as usize;
     if span.is_empty() || span.end > source.len() {
         return None;

@@ -134,7 +134,7 @@ pub(crate) fn unknown(steps: u64, proved: bool) -> Refusal {
     Refusal {
         reasons: Vec::new(),
         sentence: format!("the search ended after {steps} steps: {state}"),
-        hint: "allow more steps, or make it easier: more hosts, fewer hard rules".to_owned(),
+        hint: "make it easier: more hosts, fewer hard rules, or the file in two".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) const OPERATIONS: [Operation; 12] = [
     Operation::get("/v1/groups/{group}", "One group; ETag, If-None-Match gives 304").open(),
     Operation::get("/v1/instances", "Entries of the catalog")
         .open()
-        .query(&["task", "tag", "topology"]),
+        .query(&["task", "tag", "topology", "state"]),
     Operation::get("/v1/instances/{incarnation}", "One entry").open(),
     Operation::get("/v1/instances/{incarnation}/beat", "An incarnation says that it lives")
         .by("post"),

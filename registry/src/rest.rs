@@ -183,6 +183,7 @@ struct Filter {
     task: Option<String>,
     tag: Option<String>,
     topology: Option<String>,
+    state: Option<Life>,
 }
 
 impl Filter {
@@ -191,6 +192,7 @@ impl Filter {
         task.is_none_or(|task| entry.task == task)
             && self.tag.as_ref().is_none_or(|tag| entry.tags.contains(tag))
             && self.topology.as_ref().is_none_or(|topology| entry.topology == *topology)
+            && self.state.is_none_or(|state| entry.state == state)
     }
 }
 

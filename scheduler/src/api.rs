@@ -6,6 +6,7 @@ mod backup;
 mod events;
 mod explain;
 mod grpc;
+mod lines;
 mod logs;
 mod openapi;
 mod reads;
@@ -45,8 +46,9 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Every route, behind the door.
 pub fn router(shared: Shared, hosts: Hosts) -> Router {
     let (tokens, requests) = (shared.tokens.clone(), shared.metrics.requests.clone());
-    let service = SchedulerServer::new(grpc::Service::new(shared.handle.clone()))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let service =
+        SchedulerServer::new(grpc::Service::new(shared.handle.clone(), shared.store.clone()))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let calls = tonic::service::Routes::new(service).into_axum_router();
     let rest = Router::new()
         .route("/v1/status", get(reads::status))

@@ -59,8 +59,8 @@ pub(crate) struct Logs {
     /// Go on as more is printed.
     #[arg(long, short)]
     pub follow: bool,
-    /// The life before this one.
-    #[arg(long, short, conflicts_with = "follow")]
+    /// The life before this one; with --follow this one after it.
+    #[arg(long, short)]
     pub previous: bool,
     /// The standard error in place of the standard output.
     #[arg(long, conflicts_with = "file")]

@@ -15,7 +15,7 @@ const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A stream that is quiet sends comments; one that does not even do that is broken.
 const SILENCE_MAX: Duration = Duration::from_secs(35);
 /// How long a stream that broke off is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(300);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -125,6 +125,7 @@ impl<'a> Followed<'a> {
                             return Err(failure);
                         }
                         tokio::time::sleep(PAUSE).await;
+                        self.client.find_again();
                         continue;
                     }
                     Err(failure) => return Err(failure),

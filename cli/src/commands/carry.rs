@@ -184,7 +184,7 @@ async fn wanted(client: &Client, change: &Change<'_>) -> Result<Option<u32>, Fai
 pub(crate) fn refusal(change: &Change<'_>, refused: &v1::Refusal, printer: &Printer) -> Failure {
     match change.source {
         Some(source) => source.refusal(printer, refused),
-        None => report::refuse(printer, None, "", refused),
+        None => report::refuse(printer, None, refused),
     }
 }
 

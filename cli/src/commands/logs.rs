@@ -18,34 +18,59 @@ pub(crate) async fn run(find: &Find, asked: &Logs, printer: &Printer) -> Result<
         None if asked.stderr => "task.err",
         None => "task.out",
     };
-    let previous = if asked.previous { "&previous=true" } else { "" };
-    let base = format!("/v1/logs/{}?file={}{previous}", segment(&asked.instance), segment(file));
-    let end: LogPiece = client.read(&base).await?;
-    let mut incarnation = end.incarnation;
-    let mut offset = end.size.saturating_sub(asked.bytes);
-    loop {
-        let piece: LogPiece = client.read(&format!("{base}&offset={offset}")).await?;
-        if piece.incarnation != incarnation || piece.size < offset {
-            // Another life, or the file was rotated: from its beginning.
-            incarnation = piece.incarnation;
-            offset = 0;
-            continue;
+    let present = format!("/v1/logs/{}?file={}", segment(&asked.instance), segment(file));
+    let before = format!("{present}&previous=true");
+    let first = if asked.previous { &before } else { &present };
+    let end: LogPiece = client.read(first).await?;
+    let mut place = Place { offset: end.size.saturating_sub(asked.bytes), of: end.incarnation };
+    print(&client, first, &mut place, (asked.json, printer)).await?;
+    if asked.previous && asked.follow {
+        // What has ended grows no more: who follows wants to see how it goes on.
+        place.of.clear();
+    }
+    while asked.follow && !printer.is_unread() {
+        if place.of.is_empty() {
+            let now: LogPiece = client.read(&present).await?;
+            printer.say(&format!("--- {} goes on", now.incarnation));
+            place = Place { of: now.incarnation, offset: 0 };
         }
-        if asked.json && piece.length > 0 {
-            printer.json(&piece, false);
-        } else if !asked.json {
-            printer.raw(&piece.text);
-        }
-        offset += piece.length;
-        if offset < piece.size {
-            continue;
-        }
-        if !asked.follow || printer.is_unread() {
-            return Ok(OK);
-        }
+        print(&client, &present, &mut place, (asked.json, printer)).await?;
         tokio::select! {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             _ = tokio::signal::ctrl_c() => return Ok(OK),
+        }
+    }
+    Ok(OK)
+}
+
+/// How far a life's file was shown.
+struct Place {
+    of: String,
+    offset: u64,
+}
+
+/// Shows what there is beyond this place.
+async fn print(
+    client: &Client,
+    path: &str,
+    place: &mut Place,
+    (json, printer): (bool, &Printer),
+) -> Result<(), Failure> {
+    loop {
+        let piece: LogPiece = client.read(&format!("{path}&offset={}", place.offset)).await?;
+        if piece.incarnation != place.of || piece.size < place.offset {
+            // Another life, or the file was rotated: from its beginning.
+            *place = Place { of: piece.incarnation, offset: 0 };
+            continue;
+        }
+        if json && piece.length > 0 {
+            printer.json(&piece, false);
+        } else if !json {
+            printer.raw(&piece.text);
+        }
+        place.offset += piece.length;
+        if place.offset >= piece.size {
+            return Ok(());
         }
     }
 }

@@ -49,7 +49,7 @@ async fn registries(find: &Find, named: Option<&str>) -> Result<Vec<Client>, Fai
         (Err(_), Some(up)) => up.registries,
         (Err(error), None) => return Err(error),
     };
-    urls.into_iter().map(Client::registry).collect()
+    urls.into_iter().map(|url| Client::registry_found(url, find)).collect()
 }
 
 fn show(view: &GroupView, asked: &Lookup, printer: &Printer) -> Result<u8, Failure> {

@@ -43,7 +43,7 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
             printer.say(&format!("{}: removed", asked.topology));
             Ok(OK)
         }
-        End::Refused(refused) => Err(report::refuse(printer, None, "", &refused)),
+        End::Refused(refused) => Err(report::refuse(printer, None, &refused)),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::failure::{BAD_INPUT, Failure, More};
 use crate::printer::Printer;
 use crate::problem::{Label, Place, Problem};
-use crate::report;
+use crate::report::{self, Sent};
 
 /// Tasks whose places are shown for one crate.
 const TASKS_SHOWN: usize = 3;
@@ -116,7 +116,8 @@ impl Source {
     /// A refusal with the lines of this file.
     pub(crate) fn refusal(&self, printer: &Printer, refused: &v1::Refusal) -> Failure {
         let file = self.path.display().to_string();
-        report::refuse(printer, Some(&file), &self.text, refused)
+        let (topology, text) = (self.topology.name.as_str(), self.text.as_str());
+        report::refuse(printer, Some(Sent { file: &file, topology, text }), refused)
     }
 }
 

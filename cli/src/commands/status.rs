@@ -1,5 +1,6 @@
 //! `lathe status`: what runs where.
 
+pub(super) mod suspects;
 mod watch;
 
 use lathe_api::rest::{InstanceView, StatusView};
@@ -34,14 +35,17 @@ pub(crate) async fn run(find: &Find, asked: &Status, printer: &Printer) -> Resul
 
 /// The status, of one topology or of all. One that is not there is a failure.
 async fn read(client: &Client, only: Option<&str>) -> Result<StatusView, Failure> {
-    let status: StatusView = client.read("/v1/status").await?;
-    let Some(only) = only else { return Ok(status) };
-    let status = of_topology(status, only);
-    if status.topologies.is_empty() && status.instances.is_empty() {
-        let text = format!("there is no topology `{only}`");
-        let hint = "`lathe status` shows all of them";
-        return Err(Failure::new(text).with_code(FAILED).with_hint(hint));
+    let mut status: StatusView = client.read("/v1/status").await?;
+    if let Some(only) = only {
+        status = of_topology(status, only);
+        if status.topologies.is_empty() && status.instances.is_empty() {
+            let text = format!("there is no topology `{only}`");
+            let hint = "`lathe status` shows all of them";
+            return Err(Failure::new(text).with_code(FAILED).with_hint(hint));
+        }
     }
+    let suspects = suspects::heard(client, &status.instances).await;
+    suspects::mark(&mut status, &suspects);
     Ok(status)
 }
 

@@ -2,6 +2,7 @@
 
 use lathe_api::rest::{ExplainHost, ExplainRule, ExplainView};
 
+use super::status::suspects;
 use crate::args::Find;
 use crate::client::{Client, segment};
 use crate::failure::{Failure, OK};
@@ -23,7 +24,9 @@ pub(crate) async fn run(
         None => instance.to_owned(),
     };
     let name = name.strip_prefix("task.").unwrap_or(&name);
-    let view: ExplainView = client.read(&format!("/v1/explain/{}", segment(name))).await?;
+    let mut view: ExplainView = client.read(&format!("/v1/explain/{}", segment(name))).await?;
+    let suspects = suspects::heard(&client, std::slice::from_ref(&view.instance)).await;
+    suspects::mark_one(&mut view.instance, &suspects);
     if json {
         printer.json(&view, true);
         return Ok(OK);

@@ -9,7 +9,7 @@ use lathe_api::convert::refused_to_wire;
 use lathe_placement::{
     Capacity, Cluster, Host, Options, Refusal, Running, RunningInstance, Verdict, place,
 };
-use lathe_topology::{Topology, parse};
+use lathe_topology::{Topology, parse, position};
 
 use super::*;
 use crate::printer::Colour;
@@ -61,7 +61,13 @@ fn told(name: &str, source: &str, hosts: usize, running: &Running, steps: u64) -
         Verdict::Unknown { refusal, .. } => ("unknown", refusal),
         Verdict::Placed(plan) => panic!("{name} is placed: {plan:?}"),
     };
-    let problem = refused(Some("shop.toml"), source, &refused_to_wire(word, &refusal));
+    let refusal = refused_to_wire(word, &refusal);
+    let sent = Sent { file: "shop.toml", topology: "shop", text: source };
+    shown(name, source, refused(Some(sent), &refusal))
+}
+
+/// A problem's text, compared with what is stored.
+fn shown(name: &str, source: &str, problem: Problem) -> Problem {
     assert_eq!(problem.code.map(|code| code.to_string()).as_deref(), Some(&name[..6]), "{name}");
     assert!(problem.hint.is_some(), "{name}: nothing to try");
     let printer = Printer::new(Colour::Never);
@@ -110,10 +116,30 @@ fn a_contradiction_across_files_is_told_with_both_sides() {
     // Within one file the check finds it; here the other side runs already.
     let db = task("db", "tasks = 1\nbiases = [[\"web\", \"never\"]]");
     let web = task("web", "tasks = 1\nbiases = [[\"db\", \"always\"]]");
-    let options = Options::default();
-    let running = runs("store", &db);
-    let verdict = place(&cluster(3), &[read("shop", &web)], &running, &options);
-    assert!(!matches!(verdict, Verdict::Placed(_)), "{verdict:?}");
+    told("LT0202-across", &web, 3, &runs("store", &db), STEPS);
+    // Both are placed anew: each statement is told as that of its own file.
+    let files = [read("shop", &web), read("store", &db)];
+    let verdict = place(&cluster(3), &files, &Running::default(), &Options::default());
+    let Verdict::Impossible(refusal) = verdict else { panic!("{verdict:?}") };
+    let mut refusal = refused_to_wire("impossible", &refusal);
+    let sent = Sent { file: "shop.toml", topology: "shop", text: &web };
+    let unknown = refused(Some(sent), &refusal);
+    let elsewhere = |problem: &Problem| {
+        let labels = problem.labels.iter().filter(|label| label.place.is_none());
+        labels.map(|label| label.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(elsewhere(&unknown), ["topology store, task db: [\"web\", \"never\"]"]);
+    for reason in refusal.reasons.iter_mut().filter(|reason| reason.topology == "store") {
+        // As the scheduler does, who has that file.
+        reason.line = u32::try_from(position(&db, reason.start as usize).line).unwrap();
+    }
+    let problem = shown("LT0205-across", &web, refused(Some(sent), &refusal));
+    assert_eq!(elsewhere(&problem), ["topology store, line 6, task db: [\"web\", \"never\"]"]);
+    // Without a file, as after `lathe scale`, all of it is told by its place.
+    for reason in refusal.reasons.iter_mut().filter(|reason| reason.topology == "shop") {
+        reason.line = u32::try_from(position(&web, reason.start as usize).line).unwrap();
+    }
+    shown("LT0205-by-hand", "", refused(None, &refusal));
 }
 
 #[test]
@@ -127,6 +153,18 @@ fn what_is_blocked_is_told_with_what_is_missing() {
 fn a_search_that_ended_is_told_honestly() {
     let apart = task("web", "tasks = 3\nbiases = [[\"web\", \"never\"]]");
     told("LT0203-steps", &apart, 2, &Running::default(), 0);
+}
+
+#[test]
+fn the_pages_show_what_is_printed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (page, text) in [("LT0202", "LT0202-room"), ("LT0203", "LT0203-steps")] {
+        let page = std::fs::read_to_string(root.join(format!("../docs/errors/{page}.md"))).unwrap();
+        let text = std::fs::read_to_string(root.join(format!("tests/ui/{text}.txt"))).unwrap();
+        let example = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+        assert_eq!(words(example.unwrap_or_default()), words(&text), "docs/errors/{page}");
+    }
 }
 
 #[test]

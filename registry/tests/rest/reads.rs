@@ -36,11 +36,20 @@ async fn what_is_written_to_the_store_appears_in_every_view() {
 
     let (_, all) = rig.get("/v1/instances").await;
     assert_eq!(all.as_array().unwrap().len(), 2);
-    for query in ["task=http.lb", "task=task.http.lb&tag=web", "topology=demo&task=http.lb"] {
+    for query in [
+        "task=http.lb",
+        "task=task.http.lb&tag=web",
+        "topology=demo&task=http.lb",
+        "state=starting",
+    ] {
         let (_, some) = rig.get(&format!("/v1/instances?{query}")).await;
         assert_eq!(some.as_array().unwrap().len(), 1, "{query}");
     }
-    assert_eq!(rig.get("/v1/instances?tag=nobody").await.1.as_array().unwrap().len(), 0);
+    for query in ["tag=nobody", "state=suspect"] {
+        let (_, none) = rig.get(&format!("/v1/instances?{query}")).await;
+        assert_eq!(none.as_array().unwrap().len(), 0, "{query}");
+    }
+    assert_eq!(rig.get("/v1/instances?state=well").await.0, StatusCode::BAD_REQUEST);
     let (_, one) = rig.get("/v1/instances/http.front%230.1").await;
     assert_eq!(one["state"], "starting");
     assert_eq!(rig.get("/v1/instances/http.front%230.2").await.0, StatusCode::NOT_FOUND);

@@ -9,10 +9,12 @@ use lathe_api::v1;
 use lathe_api::v1::edit::What;
 use lathe_api::v1::plan_reply::Outcome;
 use lathe_api::v1::progress;
+use lathe_coordination::Store;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::lines::Lines;
 use crate::driver::{Handle, Stopping};
 use crate::framework::command::{Answer, ChangeKind, PlanView};
 use crate::framework::event::{Edit, Question, Submission};
@@ -22,11 +24,12 @@ use crate::framework::records::ArtifactRecord;
 #[derive(Debug)]
 pub(super) struct Service {
     handle: Handle,
+    store: Option<Store>,
 }
 
 impl Service {
-    pub(super) fn new(handle: Handle) -> Self {
-        Self { handle }
+    pub(super) fn new(handle: Handle, store: Option<Store>) -> Self {
+        Self { handle, store }
     }
 
     async fn follow(
@@ -34,9 +37,24 @@ impl Service {
         caller: Caller,
         question: Question,
     ) -> Result<Response<ProgressStream>, Status> {
+        let edit = match &question {
+            Question::Submit { edit, .. } => Some(edit),
+            _ => None,
+        };
+        let lines = Lines::of(self.store.as_ref(), edit);
         let answers = self.handle.ask(question, caller).await.map_err(stopping)?;
-        let stream = ReceiverStream::new(answers)
-            .map(|answer| Ok(v1::Progress { event: Some(progress_of(answer)) }));
+        let stream = ReceiverStream::new(answers).then(move |answer| {
+            let lines = lines.clone();
+            async move {
+                let event = match progress_of(answer) {
+                    progress::Event::Refused(refused) => {
+                        progress::Event::Refused(lines.fill(refused).await)
+                    }
+                    event => event,
+                };
+                Ok(v1::Progress { event: Some(event) })
+            }
+        });
         Ok(Response::new(Box::pin(stream)))
     }
 }
@@ -55,9 +73,13 @@ impl v1::scheduler_server::Scheduler for Service {
         let caller = caller_of(&request);
         let request = request.into_inner();
         let edit = edit_of(request.edit)?;
+        let lines = Lines::of(self.store.as_ref(), Some(&edit));
         let question = Question::Plan { edit, max_moves: request.max_moves };
         let mut answers = self.handle.ask(question, caller).await.map_err(stopping)?;
-        let outcome = last_word(&mut answers).await?;
+        let outcome = match last_word(&mut answers).await? {
+            Outcome::Refused(refused) => Outcome::Refused(lines.fill(refused).await),
+            plan => plan,
+        };
         Ok(Response::new(v1::PlanReply { outcome: Some(outcome) }))
     }
 

@@ -44,6 +44,10 @@ fn an_operator_scales_sets_restarts_and_goes_back() {
         "{}",
         refused.err
     );
+    // No file was sent: the statements are told by their lines in what was accepted.
+    let note = format!("note: topology {}, line ", lathe.status().topologies[0].name);
+    assert!(refused.err.contains(&note), "{}", refused.err);
+    assert!(!refused.err.lines().any(|line| line.trim() == "|"), "{}", refused.err);
     let unknown = lathe.lathe(&["scale", "nothing", "4"]).with_code(3);
     assert!(unknown.err.contains("LT0405"), "{}", unknown.err);
     // Fewer stops something: not without a yes.

@@ -89,6 +89,12 @@ fn a_second_terminal_follows_what_happens_to_a_host() {
     assert_eq!(old.out, "hello\n");
     let first = lathe.lathe(&["logs", "--previous", "steady#1.1"]).with_code(1);
     assert!(first.err.contains("earlier life"), "{}", first.err);
+    // The life before, then the present one, as long as somebody looks.
+    let both = following(&lathe, &["logs", "-f", "--previous", "steady#1"]);
+    both.wait_for_line("--- steady#1.2 goes on", SOON);
+    until("both lives", SOON, || (both.out() == "hello\nhello\n").then_some(()));
+    both.signal(Signal::INT);
+    assert_eq!(both.finish(SOON).code, Some(0));
     let pieces = lines(&lathe.lathe(&["logs", "--json", "steady#1.1"]).with_code(0));
     assert_eq!(
         (&pieces[0]["text"], &pieces[0]["incarnation"]),
@@ -101,6 +107,27 @@ fn a_second_terminal_follows_what_happens_to_a_host() {
     let since = lathe.lathe(&["events", "--since", "1h", "--topology", "steady"]).with_code(0);
     assert!(since.out.contains("submitted steady"), "{}", since.out);
     lathe.lathe(&["events", "--since", "soon"]).with_code(2);
+}
+
+#[test]
+fn who_follows_goes_on_when_lathe_up_is_started_again_elsewhere() {
+    let mut lathe = Lathe::new();
+    let scripts = Scripts::default().with("steady", "exec sleep 100000", "tasks = 2");
+    let file = scripts.write(&lathe.folder().join("steady.toml"));
+    lathe.up(&[file.to_str().unwrap()]);
+    let before = (lathe.scheduler(), lathe.registry());
+    let events = following(&lathe, &["events", "-f", "--last", "0"]);
+    let group = following(&lathe, &["watch", "steady"]);
+    let status = following(&lathe, &["status", "--watch"]);
+    group.wait_for_line("steady#1.1 ready", SOON);
+    status.wait_for_line("steady#1.1 ready", SOON);
+    let _ = lathe.end(Signal::INT);
+    lathe.up(&[]);
+    let after = (lathe.scheduler(), lathe.registry());
+    assert!(before.0 != after.0 && before.1 != after.1, "other ports: {before:?}, {after:?}");
+    events.wait_for_line("ready steady#1.2 on", SOON);
+    group.wait_for_line("steady#1.2 ready", SOON);
+    status.wait_for_line("steady#1.2 ready", SOON);
 }
 
 #[test]

@@ -34,6 +34,12 @@ fn a_stopped_page_is_left_out_and_replaced_and_no_request_fails() {
         let (state, reason) = shown(&lathe, "http.frontpage.v4-2-1#3.1");
         (state == "suspect" && reason.starts_with("no beat for")).then_some(())
     });
+    // For as long as its executor has not ended it, `lathe status` says the same.
+    lathe.status_when("a suspect", |now| {
+        let one = now.instance("http.frontpage.v4-2-1#3");
+        let reason = one.reason.as_deref().unwrap_or_default();
+        one.state == "suspect" && reason.starts_with("no beat for") && now.ready() == 12
+    });
     lathe.running().wait_for_line("the program hangs: no beat for", SOON);
     until("its end", SOON, || (!page.runs()).then_some(()));
     let after = lathe.status_when("its replacement", |now| {

@@ -14,7 +14,7 @@ use crate::printer::{Printer, Screen, now_ms, utc};
 
 /// What comes in quick succession is shown at once.
 const GATHER: Duration = Duration::from_millis(50);
-/// Ages grow without events.
+/// Ages grow without events, and who becomes suspect is no event of the scheduler.
 const REFRESH: Duration = Duration::from_secs(1);
 
 /// Where the changes are shown.
@@ -37,13 +37,12 @@ pub(super) async fn run(client: &Client, asked: &Status, printer: &Printer) -> R
         View::Lines(BTreeMap::new())
     };
     view.show(&first, printer);
-    let moves = matches!(view, View::Screen(_));
     let mut events = Followed::new(client, "/v1/events", None);
     while !printer.is_unread() {
         tokio::select! {
             event = events.next() => drop(event?),
             _ = resized.recv() => {}
-            () = tokio::time::sleep(REFRESH), if moves => {}
+            () = tokio::time::sleep(REFRESH) => {}
             () = ends.told() => break,
         }
         gather(&mut events).await?;
