@@ -41,6 +41,12 @@ pub(crate) enum Task {
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },
+    /// Real ZooKeeper, Mesos and Kafka on this machine, to try things out
+    Engines {
+        /// `install`, `up`, `status` or `down`; `up --help` says how many of which
+        #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Measure one area and print a row for each figure
     Bench {
         /// The area, such as `path`

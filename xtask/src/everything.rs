@@ -10,7 +10,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::root::{Failure, Root};
 use crate::steps::Steps;
-use crate::{needs, say, verify};
+use crate::{needs, runs, say, verify};
 
 /// The first command that the README shows.
 const FIRST: &str = "cargo run --release --bin lathe -- up topologies/my_topology.toml";
@@ -26,6 +26,9 @@ pub(crate) fn run(root: &Root, install: bool) -> Result<bool, Failure> {
     }
     let mut steps = Steps::default();
     verify::gate(root, &mut steps)?;
+    let mut install = runs::engines_command(root);
+    install.arg("install");
+    steps.commands("engines", vec![install]);
     let engines = ["test", "--locked", "-p", "lathe-engines", "--no-fail-fast"];
     steps.tests("tests on real engines", root.cargo(&engines));
     let system = ["test", "--locked", "-p", "lathe-system", "--no-fail-fast"];

@@ -1,6 +1,8 @@
-//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz`, `soak` and `bench`.
+//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz`, `soak`, `engines` and `bench`.
 //!
 //! Owns their command lines. It must not know what the called programs do.
+
+use std::process::Command;
 
 use crate::args::Sim;
 use crate::root::{Failure, Root};
@@ -49,6 +51,17 @@ pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
 pub(crate) fn soak(root: &Root, words: &[String]) -> Result<bool, Failure> {
     let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-system", "--bin", "soak", "--"]);
     Ok(command.args(words).status()?.success())
+}
+
+/// Installs, starts, shows or ends real engines.
+pub(crate) fn engines(root: &Root, words: &[String]) -> Result<bool, Failure> {
+    Ok(engines_command(root).args(words).status()?.success())
+}
+
+/// The program that does so.
+pub(crate) fn engines_command(root: &Root) -> Command {
+    let words = ["run", "--locked", "--quiet", "-p", "lathe-engines", "--bin", "engines", "--"];
+    root.cargo(&words)
 }
 
 /// Measures one area.

@@ -46,6 +46,12 @@ impl Recipe {
         }
     }
 
+    /// Program and arguments.
+    pub(crate) fn words(&self) -> Vec<&OsStr> {
+        let args = self.args.iter().map(OsString::as_os_str);
+        std::iter::once(self.program.as_os_str()).chain(args).collect()
+    }
+
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self

@@ -1,5 +1,5 @@
-//! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, and a
-//! proxy to put before one.
+//! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, a Kafka
+//! broker, and a proxy to put before one.
 //!
 //! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
 //! about, nor any crate of Lathe but `child`.
@@ -34,12 +34,15 @@
 //! Processes and proxies live on a thread of this crate, so a test may block without stopping them.
 
 pub mod cache;
+#[doc(hidden)]
+pub mod command;
 
 mod daemon;
 mod failure;
 mod folder;
 mod http;
 mod java;
+mod kafka;
 mod keeper;
 mod maven;
 mod mesos;
@@ -53,6 +56,7 @@ mod zookeeper;
 pub use daemon::Daemon;
 pub use failure::{Code, Failure};
 pub use http::Answer;
+pub use kafka::{Kafka, KafkaSpec};
 pub use keeper::block_on;
 pub use mesos::{AgentSpec, Flags, Mesos, MesosSpec};
 pub use proxy::{Counts, Proxy, Way};

@@ -214,7 +214,7 @@ impl Mesos {
         master.daemon.start().await?;
         until_ok(&format!("{} to serve", master.daemon.name()), || async move {
             master.daemon.check()?;
-            Ok(standing(master).await.map(drop))
+            Ok(standing_of(master.port.number).await.map(drop))
         })
         .await
     }
@@ -235,7 +235,7 @@ impl Mesos {
     pub async fn leader(&self) -> Result<usize, Failure> {
         until_ok("a leader among the Mesos masters", || async {
             for (index, master) in self.masters.iter().enumerate() {
-                if standing(master).await == Some(Standing::Leads) {
+                if standing_of(master.port.number).await == Some(LEADS) {
                     return Ok(Some(index));
                 }
             }
@@ -255,8 +255,7 @@ impl Mesos {
         until_ok(&format!("{} to be registered", agent.daemon.name()), || async {
             agent.daemon.check()?;
             // A master that has not missed it yet says `active` of an agent that has just begun.
-            let metrics = read(agent, "/metrics/snapshot").await;
-            let knows = metrics.is_some_and(|all| all["slave/registered"].as_f64() == Some(1.0));
+            let knows = is_registered(agent.port.number).await;
             let known = knows && self.active_agents().await.contains(&pid);
             Ok(known.then_some(()))
         })
@@ -266,7 +265,7 @@ impl Mesos {
     /// The agents that the leading master has as active, as `slave(1)@address`.
     pub async fn active_agents(&self) -> Vec<String> {
         for master in &self.masters {
-            if standing(master).await != Some(Standing::Leads) {
+            if standing_of(master.port.number).await != Some(LEADS) {
                 continue;
             }
             let Some(answer) = read(master, "/master/slaves").await else { continue };
@@ -306,27 +305,31 @@ impl Mesos {
     }
 }
 
-/// What a master answers to a call that nobody could take for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Leads,
-    Follows,
-}
+const LEADS: &str = "leads";
+const FOLLOWS: &str = "follows";
 
-/// After its port opens, a master answers 404, then 503 until it has recovered and knows a leader.
-async fn standing(master: &Member) -> Option<Standing> {
-    let answer = http::post(master.port.number, "/api/v1/scheduler", "").await?;
+/// What the master of a port does; nothing while it is not ready. After its port opens, a master
+/// answers 404, then 503 until it has recovered and knows a leader.
+pub(crate) async fn standing_of(port: u16) -> Option<&'static str> {
+    let answer = http::post(port, "/api/v1/scheduler", "").await?;
     match answer.status {
-        400 => Some(Standing::Leads),
-        307 => Some(Standing::Follows),
+        400 => Some(LEADS),
+        307 => Some(FOLLOWS),
         // Where frameworks have to say who they are, that is asked of them first.
-        401 | 403 => match http::get(master.port.number, "/master/slaves").await?.status {
-            200 => Some(Standing::Leads),
-            307 => Some(Standing::Follows),
+        401 | 403 => match http::get(port, "/master/slaves").await?.status {
+            200 => Some(LEADS),
+            307 => Some(FOLLOWS),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// Whether the agent of a port knows that a master has it.
+pub(crate) async fn is_registered(port: u16) -> bool {
+    let metrics = http::get(port, "/metrics/snapshot").await;
+    let metrics = metrics.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
+    metrics.is_some_and(|all| all["slave/registered"].as_f64() == Some(1.0))
 }
 
 async fn read(member: &Member, path: &str) -> Option<Value> {

@@ -177,9 +177,7 @@ impl ZooKeeper {
     /// What a server says that it is: `standalone`, `leader` or `follower`; nothing while it does not
     /// serve.
     pub async fn mode(&self, index: usize) -> Option<String> {
-        let answer = self.ask(index, "srvr").await?;
-        let mode = answer.lines().find_map(|line| line.strip_prefix("Mode: "))?;
-        Some(mode.to_owned())
+        mode_of(self.members[index].client.number).await
     }
 
     /// Waits until a server leads, and says which; a server on its own leads itself.
@@ -204,6 +202,13 @@ impl ZooKeeper {
     pub async fn ask(&self, index: usize, word: &str) -> Option<String> {
         words::ask(self.members[index].client.number, word).await
     }
+}
+
+/// What the server of a port says that it is.
+pub(crate) async fn mode_of(port: u16) -> Option<String> {
+    let answer = words::ask(port, "srvr").await?;
+    let mode = answer.lines().find_map(|line| line.strip_prefix("Mode: "))?;
+    Some(mode.to_owned())
 }
 
 async fn installed() -> Result<String, Failure> {
