@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a case fails by it; this is only built for tests")]
 #![expect(clippy::missing_panics_doc, reason = "panicking is how a case fails")]
 
+pub mod elections;
 pub mod faults;
 pub mod sessions;
 pub mod watches;
@@ -114,6 +115,11 @@ macro_rules! contract_tests {
             watches: a_watch_sees_only_its_prefix;
             watches: a_watch_is_right_over_cuts_and_crumbs;
             watches: a_watcher_that_sleeps_gets_a_fresh_snapshot;
+            elections: candidates_lead_in_the_order_in_which_they_joined;
+            elections: a_killed_leader_is_followed;
+            elections: a_leader_that_stood_still_writes_nothing_more;
+            elections: a_leader_that_was_cut_off_is_told;
+            elections: no_two_write_under_one_term;
         );
         $crate::contract_tests!(@cases $own;
             writes: what_was_acknowledged_survives_a_crash;

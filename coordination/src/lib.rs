@@ -18,6 +18,7 @@
 mod client;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod election;
 mod error;
 mod event_queue;
 #[doc(hidden)]

@@ -8,6 +8,7 @@
 //! newest commit, not after the last answer, for which every record is known: only that is given out,
 //! as what has changed since the one before. It may be the sum of several commits, but of whole ones,
 //! and writes that never pause do not hold it up.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

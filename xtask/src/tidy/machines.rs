@@ -7,6 +7,8 @@ use super::facts::Repo;
 use super::rust;
 
 const MACHINES: &[&str] = &[
+    "coordination/src/election/race.rs",
+    "coordination/src/zookeeper/mirror.rs",
     "executor/src/supervisor.rs",
     "registry/src/directory.rs",
     "scheduler/src/framework.rs",
