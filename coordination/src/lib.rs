@@ -23,6 +23,7 @@ mod error;
 mod event_queue;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod group;
 pub mod limits;
 pub mod local;
 mod path;
