@@ -96,3 +96,6 @@ pub(crate) fn tail(log: &Path) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

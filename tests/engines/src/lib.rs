@@ -22,8 +22,8 @@
 //! zookeeper.restart(leader).await?;
 //!
 //! let url = Some(zookeeper.url("/mesos"));
-//! let mesos = Mesos::start(&MesosSpec { masters: 3, zookeeper: url, ..MesosSpec::of_agents(2) });
-//! let mesos = mesos.await?;
+//! let spec = MesosSpec { masters: 3, zookeeper: url, ..MesosSpec::of_agents(2) };
+//! let mesos = Mesos::start(&spec).await?;
 //! mesos.master(mesos.leader().await?).kill().await?;
 //! println!("{} leads now", mesos.leader().await?);
 //! # Ok(())
