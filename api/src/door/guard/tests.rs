@@ -55,6 +55,10 @@ async fn serve(guard: Guard) -> SocketAddr {
 
 /// Sends a request on a connection of its own; gives the whole answer in lower case.
 async fn ask(address: SocketAddr, head: &str, body: &str) -> String {
+    ask_as_is(address, head, body).await.to_ascii_lowercase()
+}
+
+async fn ask_as_is(address: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let text = format!("{head}\r\nconnection: close\r\n\r\n{body}");
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -62,7 +66,45 @@ async fn ask(address: SocketAddr, head: &str, body: &str) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     let _ = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap();
-    String::from_utf8(answer).unwrap().to_ascii_lowercase()
+    String::from_utf8(answer).unwrap()
+}
+
+/// Status and body, compared with `tests/ui/NAME.txt`; written with `LATHE_UPDATE_UI=1`.
+fn stored(name: &str, answer: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(body.contains(&name[..6]), "{name}: {answer}");
+    let text = format!("{}\n{body}\n", head.lines().next().unwrap_or_default());
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let file = file.join(format!("{name}.txt"));
+    if std::env::var_os("LATHE_UPDATE_UI").is_some() {
+        std::fs::write(file, &text).unwrap();
+    } else {
+        assert_eq!(text, std::fs::read_to_string(file).unwrap_or_default(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_of_the_door_is_answered_with_its_stored_text() {
+    let address = serve(Guard::new(Hosts::loopback(), policy).with_tokens(tokens())).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost");
+    let known = |path: &str| format!("{}\r\nauthorization: Bearer {TOKEN}", get(path));
+    let json = "application/json";
+    for (name, head, body) in [
+        ("LT0601-host", "GET /open HTTP/1.1\r\nhost: evil.test".to_owned(), ""),
+        ("LT0602-token", get("/closed"), ""),
+        ("LT0603-type", post_head("/write", "text/plain", 5), "[1,2]"),
+        ("LT0604-large", post_head("/write", json, 65), ""),
+        ("LT0605-time", get("/slow"), ""),
+        ("LT0606-form", post_head("/write", json, 3), "{x}"),
+        ("LT0607-path", known("/nowhere"), ""),
+        ("LT0609-method", known("/write"), ""),
+    ] {
+        stored(name, &ask_as_is(address, &head, body).await);
+    }
+    // What a handler refuses because something is used up.
+    let busy = Problem::busy("too many heartbeats wait");
+    let body = serde_json::to_string(&busy.body()).unwrap();
+    stored("LT0608-busy", &format!("HTTP/1.1 {}\r\n\r\n{body}", busy.status()));
 }
 
 fn post_head(path: &str, kind: &str, length: usize) -> String {
