@@ -2,6 +2,7 @@
 
 mod backup;
 mod carry;
+mod change;
 mod check;
 mod doctor;
 mod events;
@@ -13,6 +14,7 @@ mod manual;
 mod new;
 mod pause;
 mod plan;
+mod planned;
 mod registry;
 mod remove;
 mod restart;

@@ -8,27 +8,14 @@ use lathe_api::v1;
 use lathe_api::v1::edit::What;
 use lathe_topology::Code;
 
-use super::plan;
-use super::source::Source;
-use super::status;
+use super::change::Change;
+use super::{planned, status};
 use crate::args::{Consent, Find};
 use crate::client::Client;
 use crate::failure::{Failure, NOT_READY, OK, REFUSED};
 use crate::printer::Printer;
-use crate::report;
 
 pub(crate) use follow::{End, follow};
-
-/// What is to be otherwise.
-pub(crate) struct Change<'a> {
-    pub edit: v1::Edit,
-    /// What lines about it begin with.
-    pub subject: String,
-    /// The topology that it concerns, where that is known.
-    pub topology: Option<String>,
-    /// The file that refusals point into.
-    pub source: Option<&'a Source>,
-}
 
 /// How it is to be done.
 pub(crate) struct Order {
@@ -109,8 +96,8 @@ pub(crate) async fn run(
     printer: &Printer,
 ) -> Result<u8, Failure> {
     if order.dry_run {
-        let plan = plan::ask(client, change, order.max_moves, printer).await?;
-        printer.data(&plan::show(&change.subject, &plan, printer));
+        let plan = planned::ask(client, change, order.max_moves, printer).await?;
+        printer.data(&planned::show(&change.subject, &plan, printer));
         return Ok(OK);
     }
     let done = carry_out(client, change, order, printer).await?;
@@ -137,9 +124,9 @@ pub(crate) async fn carry_out(
     let mut may_stop = order.yes;
     // What waits for room has no plan yet; where it would stop something, it is refused then.
     if !order.yes && !order.queue {
-        let planned = plan::ask(client, change, order.max_moves, printer).await?;
-        if plan::stops(&planned) {
-            printer.say(&plan::show(&change.subject, &planned, printer));
+        let planned = planned::ask(client, change, order.max_moves, printer).await?;
+        if planned::stops(&planned) {
+            printer.say(&planned::show(&change.subject, &planned, printer));
             if !printer.confirm("Running instances would be stopped. Go on?") {
                 let text = "not submitted: running instances would be stopped";
                 let failure = Failure::coded(Code::NOT_CONFIRMED, text);
@@ -157,10 +144,11 @@ pub(crate) async fn carry_out(
         queue: order.queue,
     };
     let mut calls = client.calls().await?;
-    let stream = calls.submit(request).await.map_err(|status| plan::called(&status))?.into_inner();
+    let stream =
+        calls.submit(request).await.map_err(|status| planned::called(&status))?.into_inner();
     let done = match follow(stream, &change.subject, "planning", order.alone, printer).await? {
         End::Done(done) => done,
-        End::Refused(refused) => return Err(refusal(change, &refused, printer)),
+        End::Refused(refused) => return Err(change.refusal(&refused, printer)),
     };
     let wanted = wanted(client, change).await?;
     printer.say(&last_line(change, &done.done, wanted));
@@ -178,14 +166,6 @@ async fn wanted(client: &Client, change: &Change<'_>) -> Result<Option<u32>, Fai
     let status: StatusView = client.read("/v1/status").await?;
     let found = status.topologies.into_iter().find(|one| one.name == *name);
     Ok(found.map(|one| one.tasks.iter().map(|task| task.wanted).sum()))
-}
-
-/// A refusal, with the lines of the file where there is one.
-pub(crate) fn refusal(change: &Change<'_>, refused: &v1::Refusal, printer: &Printer) -> Failure {
-    match change.source {
-        Some(source) => source.refusal(printer, refused),
-        None => report::refuse(printer, None, refused),
-    }
 }
 
 fn last_line(change: &Change<'_>, done: &v1::Done, wanted: Option<u32>) -> String {

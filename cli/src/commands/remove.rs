@@ -5,7 +5,7 @@ use lathe_api::v1;
 use lathe_topology::Code;
 
 use super::carry::{End, follow};
-use super::plan;
+use super::planned;
 use crate::args::{Find, Remove};
 use crate::client::Client;
 use crate::failure::{Failure, OK, REFUSED};
@@ -19,7 +19,7 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
         let planned = plan_of(&status, &asked.topology);
         let running = planned.changes.len();
         if running > 0 {
-            printer.say(&plan::show(&asked.topology, &planned, printer));
+            printer.say(&planned::show(&asked.topology, &planned, printer));
         }
         let question =
             format!("{}: {running} running instances would be stopped. Go on?", asked.topology);
@@ -37,7 +37,8 @@ pub(crate) async fn run(find: &Find, asked: &Remove, printer: &Printer) -> Resul
         submission_id: uuid::Uuid::new_v4().to_string(),
     };
     let mut calls = client.calls().await?;
-    let stream = calls.remove(request).await.map_err(|status| plan::called(&status))?.into_inner();
+    let stream =
+        calls.remove(request).await.map_err(|status| planned::called(&status))?.into_inner();
     match follow(stream, &asked.topology, "removing", true, printer).await? {
         End::Done(_) => {
             printer.say(&format!("{}: removed", asked.topology));

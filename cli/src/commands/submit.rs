@@ -3,7 +3,8 @@
 use lathe_api::v1;
 use lathe_api::v1::edit::What;
 
-use super::carry::{self, Change, Done, Order};
+use super::carry::{self, Done, Order};
+use super::change::Change;
 use super::source::{Source, upload};
 use crate::args::{Find, Submit};
 use crate::client::Client;

@@ -6,7 +6,7 @@ use lathe_api::v1;
 use lathe_api::v1::progress::Event;
 use tokio_stream::StreamExt as _;
 
-use crate::commands::plan;
+use crate::commands::planned;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
@@ -41,7 +41,7 @@ pub(crate) async fn follow(
         };
         let event = match next {
             Some(Ok(message)) => message.event,
-            Some(Err(status)) => break Err(plan::called(&status)),
+            Some(Err(status)) => break Err(planned::called(&status)),
             None => break Err(Failure::new("the scheduler ended the answer early")),
         };
         match event {
