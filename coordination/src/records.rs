@@ -120,7 +120,10 @@ pub struct Listing {
     pub records: Vec<(String, Record)>,
 }
 
-/// What a watch says. Events come in the order of their commits; those of one commit by path.
+/// What a watch says. Events come in the order of their commits; those of one commit by path. A store
+/// may tell the sum of several commits: then of each record the last change alone. Commits of which
+/// only a part is told are followed by the rest at once: whoever takes everything that is ready has
+/// whole commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchEvent {
     /// The whole state below the prefix: first, and again whenever changes could have been missed.

@@ -102,6 +102,12 @@ impl Directory {
                 self.list(&history, commit, nodes, commands);
             }
             Event::Committed { commit, nodes } => self.commit(commit, nodes, commands),
+            // Nobody is told anything before the end of the step.
+            Event::CommittedTogether { commits } => {
+                for (commit, nodes) in commits {
+                    self.commit(commit, nodes, commands);
+                }
+            }
             Event::RegistriesListed { urls } => self.list_registries(urls),
             Event::StoreLost => {
                 self.blind_since_ms.get_or_insert(now.ms);

@@ -137,7 +137,7 @@ impl Link {
                 let events = session.by_commit(event?)?;
                 self.pass_on(events).await;
             }
-            () = tokio::time::sleep_until(session.patience_ends), if session.commits.is_open() => {
+            () = tokio::time::sleep_until(session.patience_ends), if session.commits.first().is_some() => {
                 tracing::debug!("shows a commit of which the record of a task is missing");
                 self.pass_on(session.commits.take().into_iter().collect()).await;
             }
@@ -208,6 +208,7 @@ impl Session {
     /// Takes everything that the watch has ready and gives what is whole of it.
     fn by_commit(&mut self, first: WatchEvent) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
+        let open = self.commits.first();
         let mut next = Some(first);
         while let Some(event) = next {
             let (path, content, commit) = match event {
@@ -222,11 +223,13 @@ impl Session {
                 }
                 WatchEvent::Deleted { path, commit } => (path, None, commit),
             };
-            events.extend(self.commits.add(commit, Node { path, content }));
+            self.commits.add(commit, Node { path, content });
             next = self.catalog.next().now_or_never().transpose()?;
         }
         events.extend(self.commits.take_whole());
-        self.patience_ends = tokio::time::Instant::now() + PATIENCE;
+        if self.commits.first() != open {
+            self.patience_ends = tokio::time::Instant::now() + PATIENCE;
+        }
         Ok(events)
     }
 

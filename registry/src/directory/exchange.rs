@@ -42,6 +42,8 @@ pub enum Event {
     Listed { history: String, commit: u64, nodes: Vec<Node> },
     /// The store made one commit; all its nodes are here.
     Committed { commit: u64, nodes: Vec<Node> },
+    /// The store made several commits, which are only whole together.
+    CommittedTogether { commits: Vec<(u64, Vec<Node>)> },
     /// The registries that are alive, by their URLs.
     RegistriesListed { urls: Vec<String> },
     /// The store cannot be heard.
