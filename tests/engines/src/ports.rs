@@ -9,7 +9,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
@@ -85,11 +85,15 @@ impl Range {
             // Every user's clusters share the ports, so every user may make files here.
             let _ = fs::set_permissions(&folder, Permissions::from_mode(0o1777));
         }
+        Self::free_of(&folder)
+    }
+
+    fn free_of(folder: &Path) -> Result<Option<Self>, Failure> {
         for first in RANGES {
             let path = folder.join(first.to_string());
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o666);
-            let opened = options.open(&path);
+            // Another user's file can be locked as well, as long as it need not be written.
+            let opened = File::open(&path)
+                .or_else(|_| OpenOptions::new().append(true).create(true).mode(0o644).open(&path));
             let lock = opened.map_err(|error| Failure::system(path.display(), error))?;
             if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 return Ok(Some(Self { first, _lock: lock }));

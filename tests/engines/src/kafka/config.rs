@@ -54,6 +54,9 @@ pub(super) fn properties(spec: &KafkaSpec, port: u16, controller: u16, data: &Pa
     }
     put("transaction.state.log.min.isr", "1");
     put("share.coordinator.state.topic.min.isr", "1");
+    // A broker that was killed is taken back once its old session is over.
+    put("broker.session.timeout.ms", "3000");
+    put("broker.heartbeat.interval.ms", "500");
     put("group.initial.rebalance.delay.ms", "0");
     put("log.cleaner.dedupe.buffer.size", "8388608");
     put("num.io.threads", "2");

@@ -20,3 +20,14 @@ fn a_port_that_was_asked_for_and_is_taken_is_refused_by_name() {
     assert_eq!(refused.code, Code::Asked);
     assert!(refused.what.contains(&number.to_string()), "{refused}");
 }
+
+#[test]
+fn a_range_is_one_clusters_until_it_gives_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let take = || Range::free_of(folder.path()).unwrap();
+    let mut ranges: Vec<Range> = std::iter::from_fn(take).collect();
+    let firsts: BTreeSet<u16> = ranges.iter().map(|range| range.first).collect();
+    assert_eq!(firsts.len(), RANGES.len());
+    let given_back = ranges.pop().unwrap().first;
+    assert_eq!(take().unwrap().first, given_back);
+}

@@ -96,7 +96,7 @@ fn framework() -> v1::FrameworkInfo {
     use v1::framework_info::{Capability, capability::Type};
     let capabilities = [Type::MultiRole, Type::PartitionAware];
     v1::FrameworkInfo {
-        user: std::env::var("USER").unwrap_or_else(|_| "root".to_owned()),
+        user: user(),
         name: "one-task".to_owned(),
         roles: vec!["test".to_owned()],
         failover_timeout: Some(3600.0),
@@ -104,6 +104,14 @@ fn framework() -> v1::FrameworkInfo {
         capabilities: capabilities.map(|kind| Capability { r#type: Some(kind.into()) }).to_vec(),
         ..Default::default()
     }
+}
+
+/// Who tasks run as: nobody else than who runs the test.
+fn user() -> String {
+    if rustix::process::geteuid().is_root() {
+        return "root".to_owned();
+    }
+    std::env::var("USER").expect("whoever is not root has a name")
 }
 
 fn scalar(name: &str, value: f64) -> v1::Resource {
