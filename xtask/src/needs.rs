@@ -73,7 +73,7 @@ const NEEDS: &[Need] = &[
     Need {
         name: "maven",
         why: "fetches ZooKeeper and Kafka",
-        probe: &["mvn", "--version"],
+        probe: &["mvn", "--batch-mode", "--version"],
         source: Source::Packages(&["maven"]),
     },
     Need {
