@@ -73,7 +73,7 @@ const NEEDS: &[Need] = &[
     Need {
         name: "maven",
         why: "fetches ZooKeeper and Kafka",
-        probe: &["mvn", "--batch-mode", "--version"],
+        probe: &["mvn", "--version"],
         source: Source::Packages(&["maven"]),
     },
     Need {
@@ -162,7 +162,7 @@ fn look(root: &Root, need: &Need, wanted: &str) -> bool {
             // Java says it on the other stream.
             let said = [output.stdout, output.stderr].concat();
             let text = String::from_utf8_lossy(&said).into_owned();
-            text.lines().next().unwrap_or_default().to_owned()
+            plain(text.lines().next().unwrap_or_default())
         }
         _ => {
             say::line(&format!("MISSING  {:<8} ({})", need.name, need.why));
@@ -173,6 +173,13 @@ fn look(root: &Root, need: &Need, wanted: &str) -> bool {
     let word = if ok { "found  " } else { "TOO OLD" };
     say::line(&format!("{word}  {:<8} ({}): {found}", need.name, need.why));
     ok
+}
+
+/// Without colours: Maven has some even where nobody looks.
+fn plain(line: &str) -> String {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
 }
 
 /// Compares `rustc 1.95.0 (59807616e 2026-04-14)` with `1.95`.

@@ -25,3 +25,9 @@ fn packages_are_installed_at_once_and_components_by_rustup() {
     assert_eq!(commands_for(&absent, false)[2], ["apt-get", "update"]);
     assert!(commands_for(&[], true).is_empty());
 }
+
+#[test]
+fn a_version_is_shown_without_colours() {
+    assert_eq!(plain("\u{1b}[1mApache Maven 3.8.7\u{1b}[m"), "Apache Maven 3.8.7");
+    assert_eq!(plain("mkdir 9.1"), "mkdir 9.1");
+}
