@@ -184,7 +184,11 @@ impl Daemon {
         Failure::new(Code::Process, what, "the log says why; a port that is taken is the usual one")
     }
 
-    fn signal(&self, signal: Signal) -> Result<(), Failure> {
+    /// Sends it a signal, and all in its group. One that has ended gets none.
+    ///
+    /// # Errors
+    /// It may not be signalled.
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let child = self.child();
         let sent = child.as_ref().map_or(Ok(()), |child| child.signal_group(signal));
         sent.map_err(|error| Failure::system(format!("signalling {}", self.name()), error))

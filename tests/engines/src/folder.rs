@@ -45,6 +45,18 @@ impl Folder {
         &self.path
     }
 
+    /// A number that was noted under a name, when the folder was used before.
+    pub(crate) fn noted(&self, name: &str) -> Option<u16> {
+        fs::read_to_string(self.path.join("ports").join(name)).ok()?.trim().parse().ok()
+    }
+
+    /// Notes a number for whoever uses the folder later.
+    pub(crate) fn note(&self, name: &str, number: u16) -> Result<(), Failure> {
+        let path = self.within("ports")?.join(name);
+        let written = fs::write(&path, format!("{number}\n"));
+        written.map_err(|error| Failure::system(path.display(), error))
+    }
+
     /// A folder within, made.
     pub(crate) fn within(&self, name: &str) -> Result<PathBuf, Failure> {
         let path = self.path.join(name);

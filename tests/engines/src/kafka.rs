@@ -60,7 +60,8 @@ impl Kafka {
     pub async fn start(spec: &KafkaSpec) -> Result<Self, Failure> {
         let home = installed().await?;
         let folder = Folder::new(spec.dir.as_deref(), "kafka")?;
-        let (port, controller) = (Port::asked(spec.port)?, Port::any()?);
+        let port = Port::of(&folder, "kafka", spec.port)?;
+        let controller = Port::of(&folder, "controller", 0)?;
         let data = folder.within("kafka.data")?;
         install::fill(&home, &data)?;
         let text = config::properties(spec, port.number, controller.number, &data);

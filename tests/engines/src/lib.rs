@@ -58,6 +58,7 @@ pub use failure::{Code, Failure};
 pub use http::Answer;
 pub use kafka::{Kafka, KafkaSpec};
 pub use keeper::block_on;
+pub use lathe_child::Signal;
 pub use mesos::{AgentSpec, Flags, Mesos, MesosSpec};
 pub use proxy::{Counts, Proxy, Way};
 pub use waiting::{SOON, until};

@@ -73,7 +73,7 @@ impl Mesos {
         let folder = Folder::new(spec.dir.as_deref(), "mesos")?;
         let guard = Guard::start(&home, &folder).await?;
         let range =
-            until_ok("ports for tasks, which other clusters have", || async { Range::free() })
+            until_ok("ports for tasks, which other clusters have", || async { Range::of(&folder) })
                 .await?;
         let mut mesos = Self {
             agents: Vec::new(),
@@ -85,7 +85,8 @@ impl Mesos {
             spec: spec.clone(),
         };
         for index in 0..spec.masters {
-            let port = Port::asked(spec.port_of(spec.master_port, index))?;
+            let asked = spec.port_of(spec.master_port, index);
+            let port = Port::of(&mesos.folder, &format!("master-{}", index + 1), asked)?;
             let place = Place { home: &mesos.home, folder: &mesos.folder, number: index + 1 };
             let daemon = Daemon::new(flags::master(spec, &place, port.number)?);
             mesos.masters.push(Member { daemon, port });
@@ -119,7 +120,8 @@ impl Mesos {
     }
 
     fn new_agent(&self, index: usize) -> Result<Member, Failure> {
-        let port = Port::asked(self.spec.port_of(self.spec.agent_port, index))?;
+        let asked = self.spec.port_of(self.spec.agent_port, index);
+        let port = Port::of(&self.folder, &format!("agent-{}", index + 1), asked)?;
         let place = Place { home: &self.home, folder: &self.folder, number: index + 1 };
         let url = self.url();
         let tasks = self.spec.task_ports(self.range.first, index)?;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::folder::Folder;
 use crate::{Code, Failure};
 
 /// Where they are looked for: beyond the well-known ones of engines, below those of agents' tasks.
@@ -26,6 +27,8 @@ const RANGES: [u16; 12] = [
     20_000, 21_000, 22_000, 23_000, 24_000, 25_000, 26_000, 27_000, 28_000, 29_000, 30_000, 31_000,
 ];
 pub(crate) const RANGE: u16 = 1_000;
+/// The name of a range in a folder's notes.
+const TASKS: &str = "tasks";
 
 /// A port that is this process's as long as the value lives.
 #[derive(Debug)]
@@ -47,26 +50,37 @@ impl Port {
 
     /// Any that is free.
     pub(crate) fn any() -> Result<Self, Failure> {
-        let folder = folder();
-        fs::create_dir_all(&folder).map_err(|error| Failure::system(folder.display(), error))?;
         let count = LAST - FIRST + 1;
         for _ in 0..count {
-            let number = FIRST + next() % count;
-            let path = folder.join(number.to_string());
-            let opened = OpenOptions::new().create(true).append(true).open(&path);
-            let file = opened.map_err(|error| Failure::system(path.display(), error))?;
-            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-            if locked && is_free(number) {
-                return Ok(Self { number, _lock: Some(file) });
+            if let Some(port) = Self::locked(FIRST + next() % count)? {
+                return Ok(port);
             }
         }
         let what = format!("no port from {FIRST} to {LAST} is free");
         Err(Failure::new(Code::System, what, "end programs that were left behind"))
     }
 
-    /// The one that was asked for; 0 asks for any.
-    pub(crate) fn asked(number: u16) -> Result<Self, Failure> {
-        if number == 0 { Self::any() } else { Self::exactly(number) }
+    /// The one that was asked for, or, for 0, the one that this name had in the folder before, or any
+    /// that is free. What an engine has kept names its ports, so it has to get them again.
+    pub(crate) fn of(folder: &Folder, name: &str, asked: u16) -> Result<Self, Failure> {
+        if asked != 0 {
+            return Self::exactly(asked);
+        }
+        let noted = folder.noted(name).and_then(|number| Self::locked(number).transpose());
+        let port = noted.unwrap_or_else(Self::any)?;
+        folder.note(name, port.number)?;
+        Ok(port)
+    }
+
+    /// This one, unless somebody has it.
+    fn locked(number: u16) -> Result<Option<Self>, Failure> {
+        let folder = folder();
+        fs::create_dir_all(&folder).map_err(|error| Failure::system(folder.display(), error))?;
+        let path = folder.join(number.to_string());
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        let file = opened.map_err(|error| Failure::system(path.display(), error))?;
+        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        Ok((locked && is_free(number)).then_some(Self { number, _lock: Some(file) }))
     }
 }
 
@@ -78,19 +92,23 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// One that nobody has; `None` while all are taken.
-    pub(crate) fn free() -> Result<Option<Self>, Failure> {
-        let folder = std::env::temp_dir().join("lathe-ports");
-        if fs::create_dir(&folder).is_ok() {
+    /// The one that the folder's cluster had before, or one that nobody has; `None` while all are
+    /// taken.
+    pub(crate) fn of(folder: &Folder) -> Result<Option<Self>, Failure> {
+        let locks = std::env::temp_dir().join("lathe-ports");
+        if fs::create_dir(&locks).is_ok() {
             // Every user's clusters share the ports, so every user may make files here.
-            let _ = fs::set_permissions(&folder, Permissions::from_mode(0o1777));
+            let _ = fs::set_permissions(&locks, Permissions::from_mode(0o1777));
         }
-        Self::free_of(&folder)
+        let range = Self::free_of(&locks, folder.noted(TASKS))?;
+        range.iter().try_for_each(|range| folder.note(TASKS, range.first))?;
+        Ok(range)
     }
 
-    fn free_of(folder: &Path) -> Result<Option<Self>, Failure> {
-        for first in RANGES {
-            let path = folder.join(first.to_string());
+    fn free_of(locks: &Path, before: Option<u16>) -> Result<Option<Self>, Failure> {
+        let before = before.filter(|first| RANGES.contains(first));
+        for first in before.into_iter().chain(RANGES) {
+            let path = locks.join(first.to_string());
             // Another user's file can be locked as well, as long as it need not be written.
             let opened = File::open(&path)
                 .or_else(|_| OpenOptions::new().append(true).create(true).mode(0o644).open(&path));

@@ -89,7 +89,7 @@ impl ZooKeeper {
         }
         let class_path = installed().await?;
         let folder = Folder::new(spec.dir.as_deref(), "zookeeper")?;
-        let members = config::members(spec)?;
+        let members = config::members(spec, &folder)?;
         let mut servers = Vec::new();
         for index in 0..members.len() {
             let recipe = config::recipe(spec, &members, index, &folder, &class_path)?;

@@ -61,6 +61,14 @@ async fn what_is_up_stays_until_it_is_taken_down() {
     assert!(!pids.iter().any(|pid| runs(*pid)));
     assert!(!engines(&["status"], dir).status.success(), "nothing is up");
     assert!(engines(&["down"], dir).status.success(), "which is what was asked for");
+
+    // In the same folder it is the same cluster.
+    let other = engines(&["up", "mesos", "--agents", "3"], dir);
+    let said = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(!other.status.success() && said.contains("1 agents"), "{said}");
+    let back = json(&engines(&["up", "zookeeper", "mesos", "--agents", "1", "--json"], dir));
+    assert_eq!(back["urls"], shown["urls"]);
+    assert!(engines(&["down"], dir).status.success());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The holder: starts engines, writes what it has started, and ends them when it is told to. It is the
 //! process that they all end with.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -26,6 +26,7 @@ struct Held {
 pub(super) async fn run(dir: &Path, wanted: &Wanted) -> Result<bool, Failure> {
     let _lock = lock(dir)?;
     let holder = Process::of(std::process::id()).unwrap_or_default();
+    same_numbers(dir, wanted)?;
     State { holder, ..State::default() }.write(dir)?;
     let failed = |error| Failure::system("waiting for signals", error);
     let mut term = signal(SignalKind::terminate()).map_err(failed)?;
@@ -49,6 +50,21 @@ pub(super) async fn run(dir: &Path, wanted: &Wanted) -> Result<bool, Failure> {
     drop(held);
     State::remove(dir);
     Ok(true)
+}
+
+/// What engines keep in a folder is made for so many of them.
+fn same_numbers(dir: &Path, wanted: &Wanted) -> Result<(), Failure> {
+    let path = dir.join("numbers");
+    let Wanted { zookeepers, masters, agents, .. } = wanted;
+    let numbers = format!("{zookeepers} ZooKeeper servers, {masters} masters, {agents} agents\n");
+    match fs::read_to_string(&path) {
+        Ok(before) if before != numbers => {
+            let what = format!("{} is for {}", dir.display(), before.trim_end());
+            Err(Failure::new(Code::Asked, what, "ask for the same numbers, or remove the folder"))
+        }
+        Ok(_) => Ok(()),
+        Err(_) => fs::write(&path, numbers).map_err(|error| Failure::system(path.display(), error)),
+    }
 }
 
 /// One holder for a folder.

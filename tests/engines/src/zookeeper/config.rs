@@ -26,13 +26,14 @@ pub(super) struct Member {
     quorum: Option<(Port, Port)>,
 }
 
-pub(super) fn members(spec: &ZooKeeperSpec) -> Result<Vec<Member>, Failure> {
+pub(super) fn members(spec: &ZooKeeperSpec, folder: &Folder) -> Result<Vec<Member>, Failure> {
     let mut members = Vec::new();
     for index in 0..spec.servers {
         let offset = u16::try_from(index).unwrap_or(u16::MAX);
         let asked = if spec.port == 0 { 0 } else { spec.port.saturating_add(offset) };
+        let client = Port::of(folder, &format!("zookeeper-{}", index + 1), asked)?;
         let quorum = if spec.servers > 1 { Some((Port::any()?, Port::any()?)) } else { None };
-        members.push(Member { client: Port::asked(asked)?, quorum });
+        members.push(Member { client, quorum });
     }
     Ok(members)
 }
