@@ -3,10 +3,12 @@
 //! Owns where it is, its removal, and what is shown of it when a test fails. It must not know what
 //! the files are.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use crate::Failure;
@@ -17,11 +19,18 @@ const TAIL_LINES: usize = 40;
 /// What is read of a log's end to find them.
 const TAIL_BYTES: u64 = 64 << 10;
 
-/// A folder; one that was not asked for by name is removed with this value, unless a test fails.
+/// How folders that nobody asked for by name begin.
+const PREFIX: &str = "lathe-engine-";
+/// Locked as long as the folder's process lives; the lock says nothing in a folder that is kept.
+const OWNER: &str = "owner.lock";
+const KEPT: &str = "kept";
+
+/// A folder; one that was not asked for by name is removed with this value, unless a test fails. An
+/// engine that serves all tests of a program is never dropped: the next program removes its folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    temporary: Option<TempDir>,
+    temporary: Option<(TempDir, File)>,
 }
 
 impl Folder {
@@ -33,12 +42,22 @@ impl Folder {
                 .map(|path| Self { path, temporary: None })
                 .map_err(|error| Failure::system(path.display(), error))
         } else {
-            let made = tempfile::Builder::new().prefix(&format!("lathe-{name}-")).tempdir();
-            let folder = made.map_err(|error| Failure::system("a temporary folder", error))?;
-            let path = folder.path().canonicalize();
-            let path = path.map_err(|error| Failure::system(folder.path().display(), error))?;
-            Ok(Self { path, temporary: Some(folder) })
+            let parent = std::env::temp_dir();
+            remove_left(&parent);
+            Self::temporary(&parent, name).map_err(|error| Failure::system("a folder", error))
         }
+    }
+
+    fn temporary(parent: &Path, name: &str) -> io::Result<Self> {
+        let prefix = format!("{PREFIX}{name}-");
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?;
+        let path = folder.path().canonicalize()?;
+        // Under its own name the file is locked from the beginning.
+        let (part, owner) = (path.join("owner.part"), path.join(OWNER));
+        let lock = File::create(&part)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        fs::rename(part, owner)?;
+        Ok(Self { path, temporary: Some((folder, lock)) })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -70,12 +89,30 @@ impl Drop for Folder {
         if !thread::panicking() {
             return;
         }
-        if let Some(temporary) = self.temporary.take() {
+        if let Some((temporary, _)) = self.temporary.take() {
+            // A folder that cannot be marked goes when the next program looks.
+            let _ = File::create(temporary.path().join(KEPT));
             let _ = temporary.keep();
         }
         say(&format!("a test fails; what the engine wrote is kept in {}", self.path.display()));
         for log in logs(&self.path) {
             say(&format!("the end of {}:\n{}", log.display(), tail(&log)));
+        }
+    }
+}
+
+/// Removes folders whose processes are gone, unless a test failed there. What cannot be removed is
+/// another user's, or somebody removes it just now.
+fn remove_left(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if !ours || path.join(KEPT).exists() {
+            continue;
+        }
+        let Ok(owner) = File::open(path.join(OWNER)) else { continue };
+        if flock(&owner, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = fs::remove_dir_all(&path);
         }
     }
 }
@@ -93,12 +130,12 @@ pub(crate) fn logs(folder: &Path) -> Vec<PathBuf> {
 pub(crate) fn tail(log: &Path) -> String {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let read = || {
-        let mut file = fs::File::open(log)?;
+        let mut file = File::open(log)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
         let mut bytes = Vec::new();
         file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+        Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
     match read() {
         Ok(text) => {

@@ -33,3 +33,21 @@ fn the_end_of_a_long_log_is_shown() {
     assert_eq!(shown.len(), TAIL_LINES);
     assert_eq!(shown[TAIL_LINES - 1], "line 19999");
 }
+
+#[test]
+fn what_a_program_left_is_removed_but_not_what_is_in_use_or_kept() {
+    let parent = tempfile::tempdir().unwrap();
+    let used = Folder::temporary(parent.path(), "used").unwrap();
+    let kept = Folder::temporary(parent.path(), "kept").unwrap();
+    File::create(kept.path().join(KEPT)).unwrap();
+    let left = Folder::temporary(parent.path(), "left").unwrap();
+    let paths = [&used, &kept, &left].map(|folder| folder.path().to_owned());
+    // As when a program ends without dropping them: the locks go, the folders stay.
+    for mut folder in [kept, left] {
+        let (temporary, lock) = folder.temporary.take().unwrap();
+        let _ = temporary.keep();
+        drop(lock);
+    }
+    remove_left(parent.path());
+    assert_eq!(paths.map(|path| path.exists()), [true, true, false]);
+}
