@@ -30,9 +30,9 @@ pub(crate) struct Args {
     /// Instances of the model
     #[arg(long, hide = true, default_value_t = 1_000)]
     pub(crate) instances: u32,
-    /// Socket of the model's store
+    /// Address of the model's store
     #[arg(long, hide = true)]
-    pub(crate) socket: Option<std::path::PathBuf>,
+    pub(crate) store: Option<String>,
 }
 
 /// A framework without processes around it, measured in a process of its own.
@@ -49,9 +49,11 @@ pub(crate) enum Model {
 pub(crate) enum Area {
     /// The main path: a topology file in, processes running and serving
     Path,
+    /// What takes the engines of a cluster
+    Cluster,
 }
 
-/// The figures of the main path; their names are the names of the rows.
+/// The figures of all areas; their names are the names of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Figure {
@@ -93,11 +95,13 @@ pub(crate) enum Figure {
     SchedulerMemory,
     /// What an idle step of it costs more than one of a hundredth of it
     IdleStep,
+    /// Status updates made durable in ZooKeeper and acknowledged
+    ZookeeperUpdates,
 }
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -114,6 +118,7 @@ impl Figure {
         Self::UpdatesPersisted,
         Self::SchedulerMemory,
         Self::IdleStep,
+        Self::ZookeeperUpdates,
     ];
 
     /// The name of its row.
@@ -135,7 +140,19 @@ impl Figure {
             Self::UpdatesPersisted => "updates-persisted",
             Self::SchedulerMemory => "scheduler-memory",
             Self::IdleStep => "idle-step",
+            Self::ZookeeperUpdates => "zookeeper-updates",
         }
+    }
+}
+
+impl Figure {
+    /// Those of an area, in the order in which they are printed.
+    pub(crate) fn of(area: Area) -> impl Iterator<Item = Self> {
+        let is_of = move |figure: &Self| match figure {
+            Self::ZookeeperUpdates => area == Area::Cluster,
+            _ => area == Area::Path,
+        };
+        Self::ALL.into_iter().filter(is_of)
     }
 }
 

@@ -4,6 +4,7 @@
 //! whether `ok` or `short`; 1 when one could not be. It must not know how anything is measured.
 
 mod args;
+mod cluster;
 mod ending;
 mod failure;
 mod http;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             match (args.model, args.area) {
                 (Some(model), _) => model::run(model, &args).await,
                 (None, Area::Path) => path::run(&args).await,
+                (None, Area::Cluster) => cluster::run(&args).await,
             }
         })),
         Err(error) => Err(failure::Failure::io("starting the runtime", error)),

@@ -3,6 +3,7 @@
 //! Owns the roles that such a process may have. It must not know the rows that are made of them.
 
 mod idle;
+pub(crate) mod process;
 mod scene;
 mod updates;
 
@@ -15,10 +16,10 @@ pub(crate) async fn run(model: Model, args: &Args) -> Result<bool, Failure> {
     let seen = match model {
         Model::Idle => idle::look(args.instances)?,
         Model::Updates => {
-            let socket = args.socket.as_deref();
-            let socket =
-                socket.ok_or_else(|| Failure::Unexpected("--socket is not there".to_owned()))?;
-            updates::look(args.instances, socket).await?
+            let store = args.store.as_deref();
+            let store =
+                store.ok_or_else(|| Failure::Unexpected("--store is not there".to_owned()))?;
+            updates::look(args.instances, store).await?
         }
     };
     say::data(&seen.to_string());

@@ -17,11 +17,11 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::args::{Args, Figure};
+use crate::args::{Area, Args, Figure};
 use crate::failure::{Failure, with_causes};
 use crate::programs::{self, Programs};
-use crate::report::{Head, Outcome, Report};
-use crate::row::{Bar, Measured, Row, Unit};
+use crate::report::{Head, Report};
+use crate::row::{Bar, Measured, Unit};
 use crate::say;
 use crate::surroundings::Surroundings;
 
@@ -30,10 +30,7 @@ const INSTANCES: u32 = 13;
 /// One figure's value and samples.
 type Taken = (Figure, Measured, Value);
 
-/// Characters of a row's reason for having no value.
-const WHY_CHARS_MAX: usize = 200;
-
-/// What a figure is counted in, and its bar.
+/// What a figure of this area is counted in, and its bar.
 fn bar(figure: Figure) -> (Unit, Bar) {
     match figure {
         Figure::ReceiptToReady => (Unit::Seconds, Bar::AtMost(1.0)),
@@ -52,6 +49,7 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         Figure::UpdatesPersisted => (Unit::PerSecond, Bar::AtLeast(20_000.0)),
         Figure::SchedulerMemory => (Unit::Mebibytes, Bar::AtMost(500.0)),
         Figure::IdleStep => (Unit::Times, Bar::AtMost(2.0)),
+        Figure::ZookeeperUpdates => super::cluster::bar(figure),
     }
 }
 
@@ -93,7 +91,7 @@ pub(crate) async fn run(args: &Args) -> Result<bool, Failure> {
 
 async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
     let start = Instant::now();
-    for figure in Figure::ALL.into_iter().filter(|figure| !args.wants(*figure)) {
+    for figure in Figure::of(Area::Path).filter(|figure| !args.wants(*figure)) {
         report.leave_out(figure);
     }
     let wanted = |figures: &[Figure]| -> Vec<Figure> {
@@ -111,7 +109,7 @@ async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
     if !of_models.is_empty() {
         take_all(report, &of_models, models::measure(stage, &of_models).await);
     }
-    for figure in Figure::ALL.into_iter().filter(|one| args.wants(*one)) {
+    for figure in Figure::of(Area::Path).filter(|one| args.wants(*one)) {
         let groups = [&submits::FIGURES[..], &healing::FIGURES, &models::FIGURES];
         if groups.iter().any(|group| group.contains(&figure)) {
             continue;
@@ -125,7 +123,7 @@ async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
             Figure::Check1000 => check::measure(stage).await,
             _ => continue,
         };
-        take(report, figure, outcome);
+        report.take(figure, bar(figure), outcome);
     }
     say::talk(&format!("measured in {:.0} s", start.elapsed().as_secs_f64()));
 }
@@ -135,54 +133,15 @@ fn take_all(report: &mut Report, wanted: &[Figure], outcome: Result<Vec<Taken>, 
     match outcome {
         Ok(taken) => {
             for (figure, measured, samples) in taken {
-                take(report, figure, Ok((measured, samples)));
+                report.take(figure, bar(figure), Ok((measured, samples)));
             }
         }
         Err(error) => {
             let why = with_causes(&error);
             for figure in wanted {
-                take(report, *figure, Err(Failure::Unexpected(why.clone())));
+                let why = Failure::Unexpected(why.clone());
+                report.take(*figure, bar(*figure), Err(why));
             }
         }
-    }
-}
-
-/// A row of what was measured, or one that says why it was not.
-fn take(report: &mut Report, figure: Figure, outcome: Outcome) {
-    let (unit, bar) = bar(figure);
-    match outcome {
-        Ok((measured, samples)) => {
-            let row = Row::new(figure, unit, bar, measured);
-            say::talk(&format!("{}: {} ({})", figure.name(), row.shown_value(), row.how));
-            report.add(row, &samples);
-        }
-        Err(error) => {
-            let why = with_causes(&error);
-            say::talk(&format!("{}: not measured: {why}", figure.name()));
-            report.add(Row::missing(figure, unit, bar, short(&why)), &Value::from(why));
-        }
-    }
-}
-
-/// The beginning of a reason, in one line; all of it stands among the samples.
-fn short(why: &str) -> String {
-    let words: Vec<&str> = why.split_whitespace().collect();
-    let text = words.join(" ");
-    match text.char_indices().nth(WHY_CHARS_MAX) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_reason_is_cut_to_one_line() {
-        assert_eq!(short("it ended;\n  it said"), "it ended; it said");
-        let long = short(&"ä".repeat(WHY_CHARS_MAX + 1));
-        assert_eq!(long.chars().count(), WHY_CHARS_MAX + 1);
-        assert!(long.ends_with("ä…"));
     }
 }

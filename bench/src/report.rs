@@ -10,11 +10,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::Figure;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::machine::{Machine, Moment, Ticks, commit};
 use crate::page;
-use crate::row::{Measured, Row};
+use crate::row::{Bar, Measured, Row, Unit};
+use crate::say;
 
+/// Characters of a row's reason for having no value.
+const WHY_CHARS_MAX: usize = 200;
 /// Others may take this share and no row says so.
 const OTHERS_MAX: f64 = 0.1;
 const LOOK: Duration = Duration::from_secs(2);
@@ -93,6 +96,22 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// A row of what was measured, or one that says why it was not.
+    pub(crate) fn take(&mut self, figure: Figure, (unit, bar): (Unit, Bar), outcome: Outcome) {
+        match outcome {
+            Ok((measured, samples)) => {
+                let row = Row::new(figure, unit, bar, measured);
+                say::talk(&format!("{}: {} ({})", figure.name(), row.shown_value(), row.how));
+                self.add(row, &samples);
+            }
+            Err(error) => {
+                let why = with_causes(&error);
+                say::talk(&format!("{}: not measured: {why}", figure.name()));
+                self.add(Row::missing(figure, unit, bar, short(&why)), &Value::from(why));
+            }
+        }
+    }
+
     /// A figure that nobody asked for.
     pub(crate) fn leave_out(&mut self, figure: Figure) {
         self.left_out.push(figure);
@@ -168,10 +187,27 @@ impl Report {
 /// One figure's outcome: the value, and the raw samples behind it.
 pub(crate) type Outcome = Result<(Measured, Value), Failure>;
 
+/// The beginning of a reason, in one line; all of it stands among the samples.
+fn short(why: &str) -> String {
+    let words: Vec<&str> = why.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(WHY_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::{Bar, Unit};
+
+    #[test]
+    fn a_long_reason_is_cut_to_one_line() {
+        assert_eq!(short("it ended;\n  it said"), "it ended; it said");
+        let long = short(&"ä".repeat(WHY_CHARS_MAX + 1));
+        assert_eq!(long.chars().count(), WHY_CHARS_MAX + 1);
+        assert!(long.ends_with("ä…"));
+    }
 
     fn report() -> Report {
         let machine = Machine {

@@ -53,6 +53,22 @@ impl Surroundings {
         let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&self.own);
         made.map_err(|error| Failure::io("making a folder", error))
     }
+
+    /// How often a second the disk takes a small write for good.
+    pub(crate) fn syncs_per_second(&self) -> Result<f64, Failure> {
+        use std::io::Write as _;
+        let folder = self.folder("sync-")?;
+        let io = |error| Failure::io("syncing a file", error);
+        let mut file = File::create(folder.path().join("file")).map_err(io)?;
+        let started = std::time::Instant::now();
+        let mut times = 0_u32;
+        while started.elapsed().as_secs_f64() < 1.0 {
+            file.write_all(&[0; 512]).map_err(io)?;
+            file.sync_data().map_err(io)?;
+            times += 1;
+        }
+        Ok(f64::from(times) / started.elapsed().as_secs_f64())
+    }
 }
 
 /// Removes what a run that was killed left, and what the sources of another day made: the artifacts

@@ -47,6 +47,8 @@ pub struct Limits {
     pub multi_bytes: usize,
     /// Operations of one multi.
     pub multi_ops: usize,
+    /// What writes that are put together should cost at most: more at once is not faster there.
+    pub group_bytes: usize,
     /// What an operation costs beside its path and data.
     op_bytes: usize,
     /// What each segment of a path costs beside itself.
@@ -59,17 +61,20 @@ impl Limits {
         record_bytes: MAX_RECORD_BYTES,
         multi_bytes: MAX_MULTI_BYTES,
         multi_ops: MAX_MULTI_OPS,
+        group_bytes: 3 * 1024 * 1024,
         op_bytes: 0,
         segment_bytes: 0,
     };
 
     /// Those of ZooKeeper with its usual `jute.maxbuffer` of 1 MiB less one byte, which ends the
-    /// connection of whoever sends more. Every operation names the folder of the store.
+    /// connection of whoever sends more. Every operation names the folder of the store. Its servers
+    /// keep the last 500 writes in memory, twice, so a stream of the largest would need a gigabyte.
     pub(crate) fn zookeeper(folder_bytes: usize) -> Self {
         Self {
             record_bytes: 960 * 1024,
             multi_bytes: 1_040_000,
             multi_ops: MAX_MULTI_OPS,
+            group_bytes: 64 * 1024,
             op_bytes: 64 + folder_bytes,
             segment_bytes: 1,
         }

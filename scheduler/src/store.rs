@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use lathe_catalog::{TaskRecord, paths};
+use lathe_coordination::limits::Limits;
 use lathe_coordination::{Op, Options, Record, SessionState, Store, StoreError, WatchEvent};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -19,8 +20,6 @@ use crate::metrics::Metrics;
 
 /// Operations of one durable write; more batches wait for the next.
 const OPS_MAX: usize = 2_000;
-/// Bytes of one durable write, well below what the store takes at once.
-const BYTES_MAX: usize = 3 * 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the scheduler could not take over.
@@ -127,21 +126,22 @@ impl Pipeline {
         mut batches: mpsc::UnboundedReceiver<Batch>,
         events: mpsc::UnboundedSender<Message>,
     ) {
+        let limits = self.store.limits();
         let mut waiting: Option<Encoded> = None;
         loop {
             let first = match waiting.take() {
                 Some(batch) => batch,
                 None => match batches.recv().await {
-                    Some(batch) => Encoded::new(&batch),
+                    Some(batch) => Encoded::new(&batch, &limits),
                     None => return,
                 },
             };
             let mut group = vec![first];
             while let Ok(batch) = batches.try_recv() {
-                let batch = Encoded::new(&batch);
+                let batch = Encoded::new(&batch, &limits);
                 let ops: usize = group.iter().map(|one| one.ops.len()).sum();
                 let bytes: usize = group.iter().map(|one| one.bytes).sum();
-                if ops + batch.ops.len() > OPS_MAX || bytes + batch.bytes > BYTES_MAX {
+                if ops + batch.ops.len() > OPS_MAX || bytes + batch.bytes > limits.group_bytes {
                     waiting = Some(batch);
                     break;
                 }
@@ -205,17 +205,16 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn new(batch: &Batch) -> Self {
-        let mut ops = Vec::new();
-        let mut bytes = 0;
-        for write in &batch.writes {
+    fn new(batch: &Batch, limits: &Limits) -> Self {
+        let encode = |write: &Write| {
             let (path, data) = write.encode().expect("plain records always serialise");
-            bytes += path.len() + data.as_ref().map_or(0, Vec::len);
-            ops.push(match data {
+            match data {
                 Some(data) => Op::put(path, data),
                 None => Op::delete(path),
-            });
-        }
+            }
+        };
+        let ops: Vec<Op> = batch.writes.iter().map(encode).collect();
+        let bytes = ops.iter().map(|op| limits.cost(op)).sum();
         Self { id: batch.id, ops, bytes }
     }
 }

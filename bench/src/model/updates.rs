@@ -2,7 +2,6 @@
 //! acknowledged, and then the next one comes. As agents do, none sends a second before that.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lathe_scheduler::driver::Message;
@@ -31,9 +30,8 @@ struct Reporting {
     lost: BTreeMap<u32, bool>,
 }
 
-pub(super) async fn look(instances: u32, socket: &Path) -> Result<Value, Failure> {
-    let address = format!("local:{}", socket.display());
-    let taken = store::take_over(&address).await;
+pub(super) async fn look(instances: u32, address: &str) -> Result<Value, Failure> {
+    let taken = store::take_over(address).await;
     let (store, recovered, term_version) =
         taken.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
     let (batches, waiting) = mpsc::unbounded_channel();

@@ -3,19 +3,14 @@
 //!
 //! Owns these processes and what is made of their words. It must not know how the model works.
 
-use std::time::Instant;
-
-use lathe_child::Output;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
 
 use super::{Stage, Taken, standalone};
 use crate::args::Figure;
 use crate::failure::Failure;
+use crate::model::process::{number, reports, start as model};
 use crate::row::{Measured, Series};
 use crate::say;
-use crate::surroundings::program;
-use crate::up::SOON;
 
 /// What is measured with models.
 pub(super) const FIGURES: [Figure; 3] =
@@ -79,17 +74,15 @@ fn steps(seen: &[Value]) -> Result<Measured, Failure> {
 /// Statuses through the real framework, the real pipeline of writes and a real store in another
 /// process, on disk.
 async fn updates(stage: &Stage<'_>) -> Result<(Measured, Value), Failure> {
-    let syncs = syncs_per_second(stage)?;
+    let syncs = stage.surroundings.syncs_per_second()?;
     let folder = stage.surroundings.folder("standalone-")?;
     let store = standalone::Store::start(stage, folder.path()).await?;
     let mut series = Series::default();
     let mut seen = Vec::new();
     for _ in 0..ROUNDS {
         say::talk(&format!("{REPORTING} instances report"));
-        let socket = store.socket.display().to_string();
-        let instances = REPORTING.to_string();
-        let words = ["--model", "updates", "--instances", &instances, "--socket", &socket];
-        let round = model(&words).await?;
+        let address = format!("local:{}", store.socket.display());
+        let round = reports(REPORTING, &address).await?;
         series.add(number(&round, "per_second")?);
         seen.push(round);
     }
@@ -104,48 +97,4 @@ async fn updates(stage: &Stage<'_>) -> Result<(Measured, Value), Failure> {
     );
     let value = series.percentile(0);
     Ok((Measured { value, peer: None, samples: ROUNDS, how }, json!(seen)))
-}
-
-/// How often a second the disk takes a small write for good.
-fn syncs_per_second(stage: &Stage<'_>) -> Result<f64, Failure> {
-    use std::io::Write as _;
-    let folder = stage.surroundings.folder("sync-")?;
-    let io = |error| Failure::io("syncing a file", error);
-    let mut file = std::fs::File::create(folder.path().join("file")).map_err(io)?;
-    let started = Instant::now();
-    let mut times = 0_u32;
-    while started.elapsed().as_secs_f64() < 1.0 {
-        file.write_all(&[0; 512]).map_err(io)?;
-        file.sync_data().map_err(io)?;
-        times += 1;
-    }
-    Ok(f64::from(times) / started.elapsed().as_secs_f64())
-}
-
-/// This program as a model: the JSON that it prints.
-async fn model(words: &[&str]) -> Result<Value, Failure> {
-    let this = std::env::current_exe().map_err(|error| Failure::io("finding itself", error))?;
-    let what = "a model".to_owned();
-    let spawn = words
-        .iter()
-        .fold(program(this).arg("path"), |spawn, word| spawn.arg(*word))
-        .stdout(Output::Pipe)
-        .stderr(Output::Null);
-    let mut child =
-        spawn.start().map_err(|source| Failure::Start { program: what.clone(), source })?;
-    let mut text = String::new();
-    if let Some(mut stdout) = child.stdout() {
-        let read = tokio::time::timeout(SOON, stdout.read_to_string(&mut text)).await;
-        read.map_err(|_| Failure::Late { what: "a model's word".to_owned(), limit: SOON })?
-            .map_err(|error| Failure::io("reading a model's word", error))?;
-    }
-    let exit = child.wait().await;
-    let how = format!("code {:?}, signal {:?}", exit.code, exit.signal);
-    let parsed = serde_json::from_str(&text).ok().filter(|_| exit.success());
-    parsed.ok_or(Failure::Ended { what, how, said: text })
-}
-
-fn number(seen: &Value, name: &str) -> Result<f64, Failure> {
-    let found = seen.get(name).and_then(Value::as_f64);
-    found.ok_or_else(|| Failure::Unexpected(format!("the model does not say {name}: {seen}")))
 }
