@@ -5,11 +5,13 @@ mod artifacts;
 mod backup;
 mod events;
 mod explain;
+mod front;
 mod grpc;
 mod lines;
 mod logs;
 mod openapi;
 mod reads;
+mod standby;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ use lathe_coordination::Store;
 use lathe_mesos::operator;
 
 pub use artifacts::{Artifacts, ArtifactsError};
+pub use front::front;
+pub use standby::standby;
 
 use crate::driver::Handle;
 use crate::metrics::Metrics;

@@ -4,12 +4,16 @@ mod mesos;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use lathe_api::door;
 use lathe_topology::document::{Document, Reader};
 
 pub use mesos::Mesos;
+
+/// As long as the registries' by default.
+const SESSION_MS: u64 = 5_000;
 
 /// Flags of `lathe-scheduler`. Each stands over the same key of the file.
 #[derive(Debug, Default, Parser)]
@@ -25,12 +29,17 @@ pub struct Flags {
     /// Address of the API [default: 127.0.0.1:0].
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// A Mesos master, `host:port` or `https://host:port`; may be given several times.
+    /// A Mesos master, `host:port` or `https://host:port`, or where masters announce themselves,
+    /// `zk://host:port,host:port/mesos`; may be given several times.
     #[arg(long = "master", value_name = "MASTER")]
     pub masters: Vec<String>,
     /// The store, such as `local:/run/lathe/store.sock`.
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
+    /// How long the store waits for a scheduler that says nothing before another one may lead, such
+    /// as `5s`.
+    #[arg(long, value_name = "DURATION")]
+    pub session_timeout: Option<String>,
     /// Folder for artifacts.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -91,6 +100,9 @@ pub struct Config {
     pub advertise: Option<String>,
     pub mesos: Mesos,
     pub store: String,
+    pub session_timeout: Duration,
+    /// The folder of artifacts is the same one for all schedulers of this store.
+    pub artifacts_shared: bool,
     pub data: PathBuf,
     pub token_file: PathBuf,
     pub key_file: PathBuf,
@@ -130,6 +142,7 @@ impl Config {
         };
         let mut listen: SocketAddr = file.parsed("listen", SocketAddr::from(([127, 0, 0, 1], 0)));
         let mut replace_after_ms = file.duration_ms("replace_after", 300_000);
+        let mut session_ms = file.duration_ms("session_timeout", SESSION_MS);
         let data = path(&flags.data, file.optional_string("data"), "/var/lib/lathe/scheduler");
         let in_data = |name: &str| data.join(name).display().to_string();
         let config = Self {
@@ -154,6 +167,8 @@ impl Config {
             ),
             served_by: file.bool("served_by", false) || flags.served_by,
             log_format: flags.log_format.unwrap_or(log_format(&mut file)),
+            artifacts_shared: file.bool("artifacts_shared", false),
+            session_timeout: Duration::ZERO,
             data,
             listen,
             replace_after_ms,
@@ -165,22 +180,28 @@ impl Config {
                 Err(_) => problems.push(flag_problem("--listen", text, "an address and port")),
             }
         }
-        if let Some(text) = &flags.replace_after {
-            match lathe_topology::parse_duration_ms(text) {
-                Ok(ms) => replace_after_ms = ms,
-                Err(_) => {
-                    problems.push(flag_problem("--replace-after", text, "a duration as `5m`"))
+        for (flag, text, ms) in [
+            ("--replace-after", &flags.replace_after, &mut replace_after_ms),
+            ("--session-timeout", &flags.session_timeout, &mut session_ms),
+        ] {
+            match text.as_deref().map(lathe_topology::parse_duration_ms) {
+                None => {}
+                Some(Ok(given)) => *ms = given,
+                Some(Err(_)) => {
+                    let text = text.as_deref().unwrap_or_default();
+                    problems.push(flag_problem(flag, text, "a duration as `5m`"));
                 }
             }
         }
-        if config.mesos.masters.is_empty() {
+        let session_timeout = Duration::from_millis(session_ms);
+        if config.mesos.masters.is_empty() && config.mesos.group.is_none() {
             problems.push(missing("masters", "name the masters in the file, or by --master"));
         }
         if let Err(error) = door::allow(listen, config.insecure) {
             problems.push(plain(lathe_topology::Code::CONFIG_OPEN_LISTENER, error.to_string()));
         }
         if problems.is_empty() {
-            Ok(Self { listen, replace_after_ms, ..config })
+            Ok(Self { listen, replace_after_ms, session_timeout, ..config })
         } else {
             Err(problems)
         }
@@ -198,6 +219,9 @@ impl Config {
             put("advertise", url.clone().into());
         }
         put("store", self.store.clone().into());
+        let session_ms = self.session_timeout.as_millis();
+        put("session_timeout", format!("{session_ms}ms").into());
+        put("artifacts_shared", self.artifacts_shared.into());
         put("data", text(&self.data));
         put("token_file", text(&self.token_file));
         put("key_file", text(&self.key_file));

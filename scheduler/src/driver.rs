@@ -200,6 +200,15 @@ pub struct Tools {
     pub metrics: Metrics,
 }
 
+/// Why the loop has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Another scheduler leads, or may.
+    LeadLost(String),
+    /// The master or the store refuses what cannot be done without.
+    Refused(String),
+}
+
 /// A caller that waits for answers. The machine is told when it has gone.
 #[derive(Debug)]
 struct Asker {
@@ -245,8 +254,7 @@ pub struct Driver {
     subscriber: Option<tokio::task::JoinHandle<()>>,
     caller: Option<Caller>,
     framework_id: Option<FrameworkId>,
-    /// Asks the machine had not heard of when it stopped.
-    stop: Option<String>,
+    stop: Option<Ended>,
 }
 
 impl Driver {
@@ -279,8 +287,8 @@ impl Driver {
         (driver, Handle { messages, events }, to_self)
     }
 
-    /// Runs until the framework stops; the reason is the return value.
-    pub async fn run(mut self) -> String {
+    /// Runs until the framework stops.
+    pub async fn run(mut self) -> Ended {
         let mut commands = Vec::new();
         loop {
             let deadline = self.framework.next_deadline();

@@ -213,9 +213,9 @@ impl Framework {
             Event::Planned { job, verdict } => self.planned(now, job, verdict, out),
             Event::Persisted(batch) => self.persisted(now, batch, out),
             Event::PersistRefused { batch, reason } => {
-                self.stop(format!("the store refused write {}: {reason}", batch.0), out);
+                self.stop(format!("the store refused write {}: {reason}", batch.0), false, out);
             }
-            Event::TermLost { reason } => self.stop(reason, out),
+            Event::TermLost { reason } => self.stop(reason, true, out),
             Event::Asked { ask, question } => self.asked(now, ask, question, out),
             Event::AskerLeft(ask) => self.asker_left(ask),
             Event::RegistriesChanged(urls) => self.registries = urls,
@@ -226,9 +226,9 @@ impl Framework {
         }
     }
 
-    fn stop(&mut self, reason: String, out: &mut Vec<Command>) {
+    fn stop(&mut self, reason: String, lead_lost: bool, out: &mut Vec<Command>) {
         self.stopped = true;
-        out.push(Command::Stop { reason });
+        out.push(Command::Stop { reason, lead_lost });
     }
 
     fn recover(&mut self, now: Time, recovered: Recovered, out: &mut Vec<Command>) {
@@ -246,7 +246,7 @@ impl Framework {
                 Err(problems) => {
                     // A record that cannot be read must not end what it wants: stop instead.
                     let first = problems.first().map(|p| p.message.clone()).unwrap_or_default();
-                    self.stop(format!("topology `{name}` cannot be read: {first}"), out);
+                    self.stop(format!("topology `{name}` cannot be read: {first}"), false, out);
                     return;
                 }
             }
@@ -317,7 +317,7 @@ impl Framework {
         } else {
             "the master refused the framework"
         };
-        self.stop(format!("{what}: {message}"), out);
+        self.stop(format!("{what}: {message}"), false, out);
     }
 
     fn connected(&self) -> bool {

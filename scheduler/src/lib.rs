@@ -10,6 +10,7 @@ pub mod config;
 pub mod driver;
 pub mod framework;
 pub mod fuzz;
+pub mod lead;
 pub mod masters;
 pub mod mesos_calls;
 pub mod metrics;

@@ -1,10 +1,14 @@
 //! The way to the Mesos masters, out of the configuration.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use lathe_mesos::Credentials;
+use lathe_coordination::{StoreError, group};
+use lathe_mesos::address::Url;
 use lathe_mesos::scheduler::Endpoint;
 use lathe_mesos::tls::{Tls, TlsError};
+use lathe_mesos::{Credentials, detector};
+use tokio::sync::watch;
 
 use crate::config::Mesos;
 
@@ -15,6 +19,8 @@ pub enum MastersError {
     Secret { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("masters cannot be looked for at {group}")]
+    Group { group: String, source: StoreError },
 }
 
 /// Reads the files that the configuration names.
@@ -35,5 +41,44 @@ pub fn endpoint(config: &Mesos) -> Result<Endpoint, MastersError> {
         None => None,
     };
     let tls = config.ca_file.as_deref().map(Tls::trusting).transpose()?;
-    Ok(Endpoint { masters: config.masters.clone(), credentials, tls, ..Endpoint::default() })
+    let announced = config.group.as_deref().map(follow).transpose()?;
+    Ok(Endpoint { masters: config.masters.clone(), credentials, tls, announced })
+}
+
+/// The leading master as the group has it, for as long as anybody asks.
+fn follow(group: &str) -> Result<watch::Receiver<Option<Url>>, MastersError> {
+    let named = Address(group.to_owned());
+    let mut members = group::follow(group)
+        .map_err(|source| MastersError::Group { group: named.to_string(), source })?;
+    let (told, announced) = watch::channel(None);
+    tokio::spawn(async move {
+        loop {
+            let found = tokio::select! {
+                members = members.next() => detector::leader(&members),
+                () = told.closed() => return,
+            };
+            let leader = found.unwrap_or_else(|error| {
+                tracing::warn!(group = %named, %error, "the group says nothing of use");
+                None
+            });
+            match &leader {
+                Some(master) => tracing::info!(group = %named, %master, "leads the masters"),
+                None => tracing::warn!(group = %named, "no master is announced"),
+            }
+            told.send_replace(leader);
+        }
+    });
+    Ok(announced)
+}
+
+/// An address without the password that may stand in it.
+struct Address(String);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once("://").zip(self.0.rsplit_once('@')) {
+            Some(((scheme, _), (_, hosts))) => write!(f, "{scheme}://…@{hosts}"),
+            None => f.write_str(&self.0),
+        }
+    }
 }

@@ -3,22 +3,31 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use lathe_api::door::{self, BindError, Hosts, Key, SecretError, Tokens};
+use lathe_mesos::backoff::Backoff;
 use lathe_mesos::scheduler::EndpointError;
 use lathe_mesos::{Limits, operator};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Artifacts, ArtifactsError, Shared};
+use crate::api::{self, Artifacts, ArtifactsError};
 use crate::config::Config;
-use crate::driver::{Driver, Message, Tools};
-use crate::framework::event::Event;
-use crate::framework::{self, Framework};
+use crate::lead::{End, Seat};
 use crate::masters::{self, MastersError};
 use crate::mesos_calls::Identity;
 use crate::metrics::Metrics;
-use crate::store::{self, Pipeline, TakeOverError};
+use crate::store::TakeOverError;
+
+/// Between attempts to lead.
+const FIRST_PAUSE_MS: u64 = 100;
+const LONGEST_PAUSE_MS: u64 = 5_000;
+/// An attempt that took longer was no failure at once.
+const LASTED: Duration = Duration::from_secs(30);
 
 /// Why the scheduler ended otherwise than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -62,53 +71,83 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let address = listener.local_addr().map_err(RunError::Announce)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
 
-    let (store, recovered, term_version) = store::take_over(&config.store).await?;
-    tracing::info!(term = recovered.term, history = %recovered.history, "took over");
-
-    let (batches, waiting) = mpsc::unbounded_channel();
-    let framework = Framework::new(framework::Config {
-        replace_after_ms: config.replace_after_ms,
-        url: url.clone(),
-        served_by: config.served_by,
-        ..framework::Config::default()
-    });
-    let identity = identity(&config, &url, &artifacts, key.clone());
-    let metrics = Metrics::default();
-    let tools = Tools {
-        identity,
-        masters,
-        operator: Arc::clone(&operator),
-        batches,
-        metrics: metrics.clone(),
-    };
-    let (driver, handle, to_driver) = Driver::new(framework, tools);
-    let _ = to_driver.send(Message::Event(Event::Recovered(recovered)));
-    let pipeline = Pipeline { store: store.clone(), term_version, metrics: metrics.clone() };
-    tokio::spawn(pipeline.run(waiting, to_driver.clone()));
-    tokio::spawn(store::watch_registries(store.clone(), to_driver));
-
-    let store = Some(store);
-    let shared = Shared { handle, artifacts, store, operator, key, tokens, metrics };
     let hosts = Hosts::loopback().and_address(address.ip());
     let hosts = match config.advertise.as_deref().and_then(host_of) {
         Some(name) => hosts.and(name),
         None => hosts,
     };
-    let router = api::router(shared, hosts);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(door::serve(listener, router, door::Limits::default(), async {
-        let _ = stopped.await;
-    }));
-    announce(&url)?;
-
-    let outcome = tokio::select! {
-        reason = driver.run() => Err(RunError::Stopped(reason)),
-        signal = told_to_stop() => signal.map_err(RunError::Signals),
+    let metrics = Metrics::default();
+    let stopping = CancellationToken::new();
+    let (routes, now) = watch::channel(Router::new());
+    let seat = Seat {
+        identity: identity(&config, &url, &artifacts, key.clone()),
+        url,
+        hosts,
+        tokens,
+        key,
+        artifacts,
+        masters,
+        operator,
+        metrics,
+        routes,
+        stopping: stopping.clone(),
+        config,
+    };
+    seat.stand_by(None, "the store");
+    let mut told = now.clone();
+    told.mark_unchanged();
+    let serving = tokio::spawn(door::serve(
+        listener,
+        api::front(now),
+        door::Limits::default(),
+        stopping.clone().cancelled_owned(),
+    ));
+    let outcome = {
+        let mut attempts = pin!(attempts(&seat));
+        let mut signal = pin!(told_to_stop());
+        let mut announced = false;
+        loop {
+            tokio::select! {
+                outcome = &mut attempts => break outcome,
+                signal = &mut signal, if !stopping.is_cancelled() => {
+                    stopping.cancel();
+                    signal.map_err(RunError::Signals)?;
+                }
+                // It leads, or knows who does: from now on it answers.
+                _ = told.changed(), if !announced => {
+                    announced = true;
+                    announce(&seat.url)?;
+                }
+            }
+        }
     };
     // The subscription ends with the process; instances go on, and the next leader finds them.
-    drop(stop);
+    stopping.cancel();
     let _ = serving.await;
     outcome
+}
+
+/// One attempt to lead after another, until the scheduler is told to stop or must not go on.
+async fn attempts(seat: &Seat) -> Result<(), RunError> {
+    let mut backoff = Backoff::new(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, rand::random());
+    loop {
+        let began = Instant::now();
+        match seat.attempt().await {
+            End::Stopped => return Ok(()),
+            End::Final(reason) => return Err(RunError::Stopped(reason)),
+            End::Store(error) => return Err(RunError::TakeOver(error)),
+            End::Again(reason) => {
+                tracing::warn!(reason, "leads no more; stands for the lead again")
+            }
+        }
+        if began.elapsed() > LASTED {
+            backoff = Backoff::new(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, rand::random());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(backoff.next_ms())) => {}
+            () = seat.stopping.cancelled() => return Ok(()),
+        }
+    }
 }
 
 fn identity(config: &Config, url: &str, artifacts: &Artifacts, key: Key) -> Identity {

@@ -1,11 +1,12 @@
-//! The store as the scheduler uses it: taking over with a new term, reading everything back, and
-//! one ordered pipeline of writes, each under the term.
+//! The store as the scheduler uses it: reading everything back for a new leader, and one ordered
+//! pipeline of writes, each under the term.
 
 use std::time::{Duration, Instant};
 
 use lathe_catalog::{TaskRecord, paths};
+use lathe_coordination::election::Lead;
 use lathe_coordination::limits::Limits;
-use lathe_coordination::{Op, Options, Record, SessionState, Store, StoreError, WatchEvent};
+use lathe_coordination::{Op, Record, SessionState, Store, StoreError, WatchEvent};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
@@ -13,7 +14,7 @@ use crate::driver::Message;
 use crate::framework::event::Event;
 use crate::framework::ids::BatchId;
 use crate::framework::records::{
-    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, REVISIONS, Recovered, TERM, TOPOLOGIES,
+    FRAMEWORK, FrameworkRecord, INSTANCES, InstanceRecord, REVISIONS, Recovered, TOPOLOGIES,
     TopologyRecord, Write,
 };
 use crate::metrics::Metrics;
@@ -31,8 +32,19 @@ pub enum TakeOverError {
     Read { path: String, source: StoreError },
     #[error("the record at {path} cannot be read by this version")]
     Record { path: String, source: serde_json::Error },
-    #[error("taking the term")]
-    Term(#[source] StoreError),
+}
+
+impl TakeOverError {
+    /// Whether another attempt may succeed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } | Self::Read { source, .. } => {
+                source.is_retryable() || matches!(source, StoreError::Expired)
+            }
+            Self::Record { .. } => false,
+        }
+    }
 }
 
 /// One write of the framework, on its way.
@@ -42,44 +54,31 @@ pub struct Batch {
     pub writes: Vec<Write>,
 }
 
-/// Connects, counts the term up and reads every record.
+/// Reads every record, for one who leads.
 ///
 /// # Errors
-/// Where the store is away, another leader took over at the same moment, or a record is not ours.
-pub async fn take_over(address: &str) -> Result<(Store, Recovered, u64), TakeOverError> {
-    let store = Store::connect(address, Options::default())
-        .await
-        .map_err(|source| TakeOverError::Connect { address: address.to_owned(), source })?;
+/// Where the store is away, another leader has taken over, or a record is not ours.
+pub async fn recover(store: &Store, lead: &Lead) -> Result<Recovered, TakeOverError> {
     let read = |path: &str| {
         let path = path.to_owned();
         move |source| TakeOverError::Read { path, source }
     };
-    let old = store.get(TERM).await.map_err(read(TERM))?;
-    let term: u64 = old.as_ref().map(|record| parse(TERM, record)).transpose()?.unwrap_or(0) + 1;
-    let data = term.to_string();
-    let op = match &old {
-        Some(record) => Op::set_if(TERM, data, record.version),
-        None => Op::create(TERM, data),
-    };
-    store.multi(vec![op]).await.map_err(TakeOverError::Term)?;
-    let version = old.map_or(0, |record| record.version + 1);
     let framework: Option<FrameworkRecord> = store
         .get(FRAMEWORK)
         .await
         .map_err(read(FRAMEWORK))?
         .map(|record| parse(FRAMEWORK, &record))
         .transpose()?;
-    let recovered = Recovered {
-        term,
+    Ok(Recovered {
+        term: lead.term,
         history: store.history().await.map_err(read(paths::HISTORY))?,
         framework_id: framework.map(|record| record.id),
-        topologies: list::<TopologyRecord>(&store, TOPOLOGIES).await?,
-        revisions: list::<TopologyRecord>(&store, REVISIONS).await?,
-        instances: list::<InstanceRecord>(&store, INSTANCES).await?,
-        tasks: list::<TaskRecord>(&store, paths::TASKS).await?,
-        registries: registries(&store).await?,
-    };
-    Ok((store, recovered, version))
+        topologies: list::<TopologyRecord>(store, TOPOLOGIES).await?,
+        revisions: list::<TopologyRecord>(store, REVISIONS).await?,
+        instances: list::<InstanceRecord>(store, INSTANCES).await?,
+        tasks: list::<TaskRecord>(store, paths::TASKS).await?,
+        registries: registries(store).await?,
+    })
 }
 
 async fn registries(store: &Store) -> Result<Vec<String>, TakeOverError> {
@@ -113,8 +112,8 @@ fn registry_url(record: &Record) -> Option<String> {
 #[derive(Debug)]
 pub struct Pipeline {
     pub store: Store,
-    /// Version of the term's record: another one means that another leader has written.
-    pub term_version: u64,
+    /// Carried by every write, so that it fails once another one has led.
+    pub lead: Lead,
     pub metrics: Metrics,
 }
 
@@ -156,7 +155,7 @@ impl Pipeline {
     /// every record is put whole and the term guards against another writer in between.
     async fn write(&self, group: &[Encoded], events: &mpsc::UnboundedSender<Message>) -> bool {
         let start = Instant::now();
-        let mut ops = vec![Op::check(TERM, self.term_version)];
+        let mut ops = vec![self.lead.check()];
         ops.extend(last_of_each_path(group));
         loop {
             let event = match self.store.multi(ops.clone()).await {
@@ -180,7 +179,7 @@ impl Pipeline {
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
-                Err(StoreError::Conflict { path, .. }) if path == TERM => {
+                Err(StoreError::Conflict { path, .. }) if path == self.lead.path() => {
                     Event::TermLost { reason: "another scheduler has taken over".to_owned() }
                 }
                 Err(StoreError::Expired) => {

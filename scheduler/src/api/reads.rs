@@ -12,6 +12,8 @@ use lathe_api::rest::{HostView, InstanceView, RevisionView, StatusView, TaskView
 
 use super::Shared;
 use crate::driver::{Handle, Stopping};
+use crate::framework::views::Counts;
+use crate::metrics::Metrics;
 
 /// So long may the loop take to come to a request.
 const PULSE_TIME: Duration = Duration::from_secs(5);
@@ -79,8 +81,12 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
         Ok(figures) => figures,
         Err(error) => return stopping(error).into_response(),
     };
+    rendered(&shared.metrics, &status, counts)
+}
+
+pub(super) fn rendered(metrics: &Metrics, status: &StatusView, counts: Counts) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match shared.metrics.render(&status, counts) {
+    match metrics.render(status, counts) {
         Ok(text) => ([(CONTENT_TYPE, kind)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -11,6 +11,8 @@ use super::Flags;
 pub struct Mesos {
     /// `host:port`, `http://…` or `https://…`.
     pub masters: Vec<String>,
+    /// Where masters announce themselves: `zk://…/mesos`.
+    pub group: Option<String>,
     pub principal: String,
     /// The first line that says something is the principal's secret.
     pub secret_file: Option<PathBuf>,
@@ -25,13 +27,17 @@ pub struct Mesos {
 
 impl Mesos {
     pub(super) fn read(file: &mut Reader, flags: &Flags) -> Self {
-        let masters = file.list("masters");
+        let in_file = file.list("masters");
+        let named = if flags.masters.is_empty() { in_file } else { flags.masters.clone() };
+        let (groups, masters): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|master| master.starts_with("zk://"));
         let mut path = |flag: &Option<PathBuf>, key| {
             let in_file = file.optional_string(key).map(PathBuf::from);
             flag.clone().or(in_file)
         };
         Self {
-            masters: if flags.masters.is_empty() { masters } else { flags.masters.clone() },
+            masters,
+            group: groups.into_iter().next(),
             secret_file: path(&flags.mesos_secret_file, "mesos_secret_file"),
             ca_file: path(&flags.mesos_ca_file, "mesos_ca_file"),
             principal: file.string("principal", "lathe"),
@@ -44,7 +50,8 @@ impl Mesos {
     pub(super) fn print(&self, table: &mut toml::Table) {
         let mut put = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
         let text = |path: &Path| toml::Value::String(path.display().to_string());
-        put("masters", self.masters.clone().into());
+        let masters: Vec<String> = self.group.iter().chain(&self.masters).cloned().collect();
+        put("masters", masters.into());
         put("principal", self.principal.clone().into());
         if let Some(path) = &self.secret_file {
             put("mesos_secret_file", text(path));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Ended;
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
 use crate::framework::command::{Answer, Call, Command};
@@ -43,7 +44,8 @@ impl Driver {
                 self.tools.metrics.published(&event);
                 self.events.add(event);
             }
-            Command::Stop { reason } => self.stop = Some(reason),
+            Command::Stop { reason, lead_lost: true } => self.stop = Some(Ended::LeadLost(reason)),
+            Command::Stop { reason, lead_lost: false } => self.stop = Some(Ended::Refused(reason)),
         }
     }
 

@@ -35,9 +35,10 @@ pub enum Command {
         answer: Answer,
     },
     Publish(EventView),
-    /// End the process with this reason.
+    /// This framework is over, for this reason. `lead_lost`: since another one leads, or may.
     Stop {
         reason: String,
+        lead_lost: bool,
     },
 }
 

@@ -10,6 +10,9 @@ use super::ids::{AgentId, FrameworkId, HostName, Incarnation, InstanceId, Time};
 
 /// The leader's number; checked in every write.
 pub const TERM: &str = "/lathe/term";
+/// Below it: schedulers, the one that leads and those that stand by, by ephemeral records with
+/// their addresses.
+pub const SCHEDULERS: &str = "/lathe/schedulers";
 /// The framework's id at the master.
 pub const FRAMEWORK: &str = "/lathe/framework";
 /// Accepted topologies stand below this path.

@@ -304,7 +304,7 @@ fn a_master_that_removed_the_framework_stops_the_scheduler() {
     let mut rig = Rig::running(&page(1));
     rig.step(Event::Refused { message: "Framework has been removed".to_owned(), removed: true });
     let reason = rig.seen.iter().find_map(|command| match command {
-        Command::Stop { reason } => Some(reason.clone()),
+        Command::Stop { reason, .. } => Some(reason.clone()),
         _ => None,
     });
     assert!(reason.unwrap().contains("would run them twice"));

@@ -197,7 +197,7 @@ impl World {
                 let text = format!("scheduler {life}: {} {who} {}", event.kind, event.message);
                 self.note(&text);
             }
-            Command::Stop { reason } => {
+            Command::Stop { reason, .. } => {
                 self.note(&format!("scheduler {life} stops: {reason}"));
                 self.scheduler_ends(life);
             }

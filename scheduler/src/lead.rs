@@ -1,0 +1,222 @@
+//! One attempt to lead, from the store to the end: stands by, takes over, leads, and says why it is
+//! over. What it holds goes with it: a next attempt begins with nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use lathe_api::door::{Hosts, Key, Tokens};
+use lathe_coordination::election::{Election, Lead, Lost, Place, Standing};
+use lathe_coordination::{Options, Store, StoreError};
+use lathe_mesos::operator;
+use lathe_mesos::scheduler::Endpoint;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Artifacts, Shared};
+use crate::config::Config;
+use crate::driver::{Driver, Ended, Message, Tools};
+use crate::framework::event::Event;
+use crate::framework::records::{SCHEDULERS, TERM};
+use crate::framework::{self, Framework};
+use crate::mesos_calls::Identity;
+use crate::metrics::Metrics;
+use crate::store::{self, Pipeline, TakeOverError};
+
+/// How long the store may take to hear that we leave; it notices by itself otherwise.
+const LEAVING: Duration = Duration::from_secs(2);
+/// Between attempts while the store is away.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// Why an attempt is over.
+#[derive(Debug)]
+pub enum End {
+    /// Told to stop.
+    Stopped,
+    /// The lead is gone, or was never there: another attempt may follow.
+    Again(String),
+    /// The scheduler must not go on.
+    Final(String),
+    /// What is in the store, or its address, is of no use.
+    Store(TakeOverError),
+}
+
+/// What all attempts of a process share.
+#[derive(Debug)]
+pub struct Seat {
+    pub config: Config,
+    /// Where others reach this scheduler.
+    pub url: String,
+    pub hosts: Hosts,
+    pub tokens: Tokens,
+    pub key: Key,
+    pub artifacts: Artifacts,
+    pub masters: Endpoint,
+    pub identity: Identity,
+    pub operator: Arc<operator::Client>,
+    pub metrics: Metrics,
+    pub routes: watch::Sender<Router>,
+    pub stopping: CancellationToken,
+}
+
+impl Seat {
+    /// Tries once.
+    pub async fn attempt(&self) -> End {
+        let store = tokio::select! {
+            connected = self.connect() => match connected {
+                Ok(store) => store,
+                Err(error) => return End::Store(error),
+            },
+            () = self.stopping.cancelled() => return End::Stopped,
+        };
+        let place = Place::new(SCHEDULERS, TERM);
+        let mut election = Election::join(store.clone(), place, self.url.clone());
+        let end = tokio::select! {
+            end = self.stand(&store, &mut election) => end,
+            () = self.stopping.cancelled() => End::Stopped,
+        };
+        self.stand_by(None, "the store");
+        // The next one need not wait for our session to end.
+        let _ = tokio::time::timeout(LEAVING, election.resign()).await;
+        let _ = tokio::time::timeout(LEAVING, store.close()).await;
+        end
+    }
+
+    /// A store on this machine is there or is not; an ensemble is waited for.
+    async fn connect(&self) -> Result<Store, TakeOverError> {
+        let address = &self.config.store;
+        let options =
+            Options { session_timeout: self.config.session_timeout, ..Options::default() };
+        loop {
+            match Store::connect(address, options.clone()).await {
+                Ok(store) => return Ok(store),
+                Err(source @ StoreError::Disconnected { .. }) if !address.starts_with("local:") => {
+                    tracing::warn!(store = address, %source, "the store does not answer");
+                    tokio::time::sleep(AWAY).await;
+                }
+                Err(source) => {
+                    return Err(TakeOverError::Connect { address: address.clone(), source });
+                }
+            }
+        }
+    }
+
+    async fn stand(&self, store: &Store, election: &mut Election) -> End {
+        let mut standing = election.standing();
+        loop {
+            let now = standing.borrow_and_update().clone();
+            match now {
+                Standing::Leads(lead) => return self.lead(store, election, lead).await,
+                Standing::Lost(lost) => return over(&lost),
+                Standing::Waits { leader } => {
+                    if let Err(end) = self.wait_behind(leader.as_deref()) {
+                        return end;
+                    }
+                }
+            }
+            if standing.changed().await.is_err() {
+                return over(&Lost::Expired);
+            }
+        }
+    }
+
+    fn wait_behind(&self, leader: Option<&[u8]>) -> Result<(), End> {
+        let leader = leader.and_then(|says| std::str::from_utf8(says).ok());
+        let Some(leader) = leader else {
+            self.stand_by(None, "the election");
+            return Ok(());
+        };
+        if leader != self.url && !self.config.artifacts_shared {
+            return Err(End::Final(format!(
+                "{leader} leads, and what is uploaded to it is not in this scheduler's {}: keep \
+                 one folder for all of them and say `artifacts_shared = true`",
+                self.config.data.join("artifacts").display()
+            )));
+        }
+        tracing::info!(leader, "stands by");
+        self.stand_by(Some(leader).filter(|leader| *leader != self.url), "the election");
+        Ok(())
+    }
+
+    /// Answers as one that does not lead.
+    pub fn stand_by(&self, leader: Option<&str>, waits_for: &str) {
+        let hosts = self.hosts.clone();
+        let routes = api::standby(leader, waits_for, &self.metrics, &self.tokens, hosts);
+        self.answer_by(routes);
+    }
+
+    fn answer_by(&self, routes: Router) {
+        self.routes.send_modify(|now| *now = routes);
+    }
+
+    async fn lead(&self, store: &Store, election: &mut Election, lead: Lead) -> End {
+        let recovered = match store::recover(store, &lead).await {
+            Ok(recovered) => recovered,
+            Err(error) if error.may_pass() => return End::Again(error.to_string()),
+            Err(error) => return End::Store(error),
+        };
+        tracing::info!(term = recovered.term, history = %recovered.history, "leads");
+        let (batches, waiting) = mpsc::unbounded_channel();
+        let framework = Framework::new(framework::Config {
+            replace_after_ms: self.config.replace_after_ms,
+            url: self.url.clone(),
+            served_by: self.config.served_by,
+            ..framework::Config::default()
+        });
+        let tools = Tools {
+            identity: self.identity.clone(),
+            masters: self.masters.clone(),
+            operator: Arc::clone(&self.operator),
+            batches,
+            metrics: self.metrics.clone(),
+        };
+        let (driver, handle, to_driver) = Driver::new(framework, tools);
+        let _ = to_driver.send(Message::Event(Event::Recovered(recovered)));
+        let pipeline =
+            Pipeline { store: store.clone(), lead: lead.clone(), metrics: self.metrics.clone() };
+        tokio::spawn(pipeline.run(waiting, to_driver.clone()));
+        let registries = tokio::spawn(store::watch_registries(store.clone(), to_driver));
+        self.answer_by(api::router(self.shared(handle, store), self.hosts.clone()));
+        let end = tokio::select! {
+            // Where both are so, the reason is that the lead is lost.
+            biased;
+            lost = election.lost() => over(&lost),
+            ended = driver.run() => self.judge(store, &lead, ended).await,
+        };
+        registries.abort();
+        end
+    }
+
+    fn shared(&self, handle: crate::driver::Handle, store: &Store) -> Shared {
+        Shared {
+            handle,
+            artifacts: self.artifacts.clone(),
+            store: Some(store.clone()),
+            operator: Arc::clone(&self.operator),
+            key: self.key.clone(),
+            tokens: self.tokens.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// A master refuses a framework that another scheduler has subscribed for. Where that one leads
+    /// by right, this one stands by; where not, somebody else uses our framework's id, and going on
+    /// would be a quarrel without end.
+    async fn judge(&self, store: &Store, lead: &Lead, ended: Ended) -> End {
+        match ended {
+            Ended::LeadLost(reason) => End::Again(reason),
+            Ended::Refused(reason) => match store.multi(vec![lead.check()]).await {
+                Err(StoreError::Conflict { .. } | StoreError::Expired) => End::Again(reason),
+                _ => End::Final(reason),
+            },
+        }
+    }
+}
+
+/// What the store refuses once, it refuses again.
+fn over(lost: &Lost) -> End {
+    match lost {
+        Lost::Refused(source) => End::Final(format!("{lost}: {source}")),
+        _ => End::Again(lost.to_string()),
+    }
+}
