@@ -56,6 +56,8 @@ pub struct Seat {
     pub operator: Arc<operator::Client>,
     pub metrics: Metrics,
     pub routes: watch::Sender<Router>,
+    /// Whether it leads, or has known who does: from then on it answers.
+    pub answers: watch::Sender<bool>,
     pub stopping: CancellationToken,
 }
 
@@ -122,11 +124,12 @@ impl Seat {
 
     fn wait_behind(&self, leader: Option<&[u8]>) -> Result<(), End> {
         let leader = leader.and_then(|says| std::str::from_utf8(says).ok());
-        let Some(leader) = leader else {
+        // What was killed here a moment ago may still have its place.
+        let Some(leader) = leader.filter(|leader| *leader != self.url) else {
             self.stand_by(None, "the election");
             return Ok(());
         };
-        if leader != self.url && !self.config.artifacts_shared {
+        if !self.config.artifacts_shared {
             return Err(End::Final(format!(
                 "{leader} leads, and what is uploaded to it is not in this scheduler's {}: keep \
                  one folder for all of them and say `artifacts_shared = true`",
@@ -134,7 +137,8 @@ impl Seat {
             )));
         }
         tracing::info!(leader, "stands by");
-        self.stand_by(Some(leader).filter(|leader| *leader != self.url), "the election");
+        self.stand_by(Some(leader), "the election");
+        self.answers.send_replace(true);
         Ok(())
     }
 
@@ -177,6 +181,7 @@ impl Seat {
         tokio::spawn(pipeline.run(waiting, to_driver.clone()));
         let registries = tokio::spawn(store::watch_registries(store.clone(), to_driver));
         self.answer_by(api::router(self.shared(handle, store), self.hosts.clone()));
+        self.answers.send_replace(true);
         let end = tokio::select! {
             // Where both are so, the reason is that the lead is lost.
             biased;

@@ -79,6 +79,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let metrics = Metrics::default();
     let stopping = CancellationToken::new();
     let (routes, now) = watch::channel(Router::new());
+    let (answers_told, mut answers) = watch::channel(false);
     let seat = Seat {
         identity: identity(&config, &url, &artifacts, key.clone()),
         url,
@@ -90,12 +91,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         operator,
         metrics,
         routes,
+        answers: answers_told,
         stopping: stopping.clone(),
         config,
     };
     seat.stand_by(None, "the store");
-    let mut told = now.clone();
-    told.mark_unchanged();
     let serving = tokio::spawn(door::serve(
         listener,
         api::front(now),
@@ -113,8 +113,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
                     stopping.cancel();
                     signal.map_err(RunError::Signals)?;
                 }
-                // It leads, or knows who does: from now on it answers.
-                _ = told.changed(), if !announced => {
+                _ = answers.wait_for(|answers| *answers), if !announced => {
                     announced = true;
                     announce(&seat.url)?;
                 }

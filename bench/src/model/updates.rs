@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use lathe_coordination::election::{Election, Place};
+use lathe_coordination::{Options, Store};
 use lathe_scheduler::driver::Message;
 use lathe_scheduler::framework::command::{Call, Command};
 use lathe_scheduler::framework::event::{Event, TaskState};
+use lathe_scheduler::framework::records::{SCHEDULERS, TERM};
 use lathe_scheduler::framework::{Config, Framework};
 use lathe_scheduler::metrics::Metrics;
 use lathe_scheduler::store::{self, Batch};
@@ -31,12 +34,16 @@ struct Reporting {
 }
 
 pub(super) async fn look(instances: u32, address: &str) -> Result<Value, Failure> {
-    let taken = store::take_over(address).await;
-    let (store, recovered, term_version) =
-        taken.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
+    let connected = Store::connect(address, Options::default()).await;
+    let store = connected.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
+    let mut election = Election::join(store.clone(), Place::new(SCHEDULERS, TERM), "bench");
+    let led = election.lead().await;
+    let lead = led.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
+    let recovered = store::recover(&store, &lead).await;
+    let recovered = recovered.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
     let (batches, waiting) = mpsc::unbounded_channel();
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let pipeline = store::Pipeline { store, term_version, metrics: Metrics::default() };
+    let pipeline = store::Pipeline { store, lead, metrics: Metrics::default() };
     let writer = tokio::spawn(pipeline.run(waiting, events));
 
     // Nothing is ever given up here: every status is a change and nothing else follows from it.

@@ -178,6 +178,9 @@ async fn start(
         &text(executor),
         "--replace-after",
         "0s",
+        // Nobody else leads here: one that was killed is soon followed.
+        "--session-timeout",
+        "1s",
         "--served-by",
     ]
     .map(str::to_owned);

@@ -28,7 +28,7 @@ impl World {
                 let who = event.incarnation.or(event.topology).unwrap_or_default();
                 self.trace.line(self.now, &format!("{} {who} {}", event.kind, event.message));
             }
-            Command::Stop { reason } => {
+            Command::Stop { reason, .. } => {
                 self.trace.line(self.now, &format!("scheduler stops: {reason}"));
                 self.scheduler_dies();
             }
