@@ -175,12 +175,11 @@ impl Cluster {
         let Some(known) = self.frameworks.get(framework).and_then(|f| f.tasks.get(task)) else {
             return;
         };
-        // A task that ended meanwhile says so by the update that is still unacknowledged.
-        if !is_terminal(known.latest) {
-            let status = self.known_status(known);
-            let said = (Reason::AgentReregistered, "Unreachable agent re-reregistered");
-            self.say_of_agent((agent, framework), status, said, out);
-        }
+        // In the state that its agent knows, which may be its end; the executor's or the agent's own
+        // word of it follows.
+        let status = v1::TaskStatus { state: known.latest.into(), ..self.known_status(known) };
+        let said = (Reason::AgentReregistered, "Unreachable agent re-reregistered");
+        self.say_of_agent((agent, framework), status, said, out);
     }
 
     pub(super) fn host_lost(&mut self, host: &HostName, out: &mut Vec<Command>) {

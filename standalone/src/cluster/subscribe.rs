@@ -187,7 +187,7 @@ impl Cluster {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a subscription with a timeout outside of 0 to 1e11 seconds is refused"
+            reason = "less than nothing is nothing, and what is too long is refused at SUBSCRIBE"
         )]
         let timeout = (framework.info.failover_timeout() * 1000.0) as u64;
         let at = self.now.saturating_add(timeout);

@@ -38,7 +38,6 @@ impl Cluster {
             uuid: status.uuid.clone().unwrap_or_default(),
         };
         status.agent_id = Some(v1::AgentId { value: agent.clone() });
-        status.executor_id = Some(v1::ExecutorId { value: executor.executor_id.clone() });
         status.container_status.get_or_insert(container);
         self.with_address(&agent, &mut status);
         self.take_update(&executor.framework_id, &task_id, status, out);

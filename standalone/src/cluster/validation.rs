@@ -5,6 +5,9 @@
 
 use lathe_mesos::v1::{self, executor, scheduler};
 
+/// What a duration of Mesos can hold: nanoseconds in 64 bits.
+const LONGEST_SECONDS: f64 = 9.2e9;
+
 /// The text after `Failed to validate scheduler::Call: `, or nothing when the call is well formed.
 ///
 /// Sources: the answers of Mesos 1.11 (`validation.cpp` of its master, recorded transcripts).
@@ -75,7 +78,7 @@ fn check_principal(info: &v1::FrameworkInfo, principal: Option<&str>) -> Result<
 
 fn check_contents(call: &scheduler::Call, principal: Option<&str>) -> Result<(), String> {
     if let Some(acknowledge) = &call.acknowledge
-        && uuid::Uuid::from_slice(&acknowledge.uuid).is_err()
+        && !is_uuid(&acknowledge.uuid)
     {
         return Err("Not a valid UUID".to_owned());
     }
@@ -96,11 +99,28 @@ pub fn check_executor_call(call: &executor::Call) -> Result<(), String> {
         Some(Err(_)) | None => return Err(expecting("type")),
     };
     match kind {
-        Type::Subscribe if call.subscribe.is_none() => Err(expecting("subscribe")),
+        Type::Subscribe => check_executor_subscribe(call),
         Type::Update => check_update(call),
         Type::Message if call.message.is_none() => Err(expecting("message")),
         _ => Ok(()),
     }
+}
+
+/// Mesos 1.11 looks at none of the updates here, and aborts when it meets a bad uuid later.
+fn check_executor_subscribe(call: &executor::Call) -> Result<(), String> {
+    let Some(subscribe) = &call.subscribe else {
+        return Err(expecting("subscribe"));
+    };
+    let uuid = |update: &executor::call::Update| update.status.uuid.clone().unwrap_or_default();
+    match subscribe.unacknowledged_updates.iter().all(|update| is_uuid(&uuid(update))) {
+        true => Ok(()),
+        false => Err("Not a valid UUID".to_owned()),
+    }
+}
+
+/// Sixteen bytes of a version that Mesos knows: 1 to 5.
+fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 16 && (1..=5).contains(&(bytes[6] >> 4))
 }
 
 fn check_update(call: &executor::Call) -> Result<(), String> {
@@ -111,7 +131,7 @@ fn check_update(call: &executor::Call) -> Result<(), String> {
     let Some(uuid) = &status.uuid else {
         return Err(expecting("uuid"));
     };
-    if uuid::Uuid::from_slice(uuid).is_err() {
+    if !is_uuid(uuid) {
         return Err("Not a valid UUID".to_owned());
     }
     let caller = &call.executor_id.value;
@@ -223,7 +243,7 @@ pub(super) fn check_framework(
         check_id(&id.value)?;
     }
     let timeout = info.failover_timeout();
-    if !(0.0..=1e11).contains(&timeout) {
+    if !(-LONGEST_SECONDS..=LONGEST_SECONDS).contains(&timeout) {
         return Err(format!("The framework failover_timeout ({timeout}) is invalid"));
     }
     match suppressed.iter().find(|role| !roles.contains(role)) {

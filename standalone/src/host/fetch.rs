@@ -6,6 +6,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,11 +54,22 @@ pub(super) struct Fetcher {
     cache: PathBuf,
     /// Held while something is brought into the cache, so that nothing is fetched twice.
     filling: Mutex<()>,
+    /// How many files were begun.
+    parts: AtomicU64,
+}
+
+/// An unfinished file, which goes with this unless it was moved away.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Fetcher {
     pub(super) fn new(cache: &Path) -> Self {
-        Self { cache: cache.to_path_buf(), filling: Mutex::new(()) }
+        Self { cache: cache.to_path_buf(), filling: Mutex::new(()), parts: AtomicU64::new(0) }
     }
 
     /// Brings one URI into the sandbox.
@@ -115,9 +127,11 @@ impl Fetcher {
         let path = self.cache.join(name);
         let _filling = self.filling.lock().await;
         if !path.exists() {
-            let part = path.with_extension("part");
-            bring(source, &part, mode).await?;
-            fs::rename(part, &path)?;
+            // Of its own: one that was given up may still be written.
+            let number = self.parts.fetch_add(1, Ordering::Relaxed);
+            let part = Part(path.with_extension(format!("{number}.part")));
+            bring(source, &part.0, mode).await?;
+            fs::rename(&part.0, &path)?;
         }
         Ok(path)
     }

@@ -87,8 +87,12 @@ fn what_happened_during_a_partition_is_told_after_it() {
     assert_eq!(stage.statuses(), []);
     stage.step(Event::HostResumed { host: h1() });
     let statuses = stage.statuses();
-    assert_eq!(gist(&statuses), [(TaskState::TaskFinished, None)]);
-    stage.acknowledge(&statuses[0]);
+    // First what the agent knows, then the word of the executor.
+    let returned = Some(Reason::AgentReregistered);
+    let finished = TaskState::TaskFinished;
+    assert_eq!(gist(&statuses), [(finished, returned), (finished, None)]);
+    assert!(statuses[0].uuid.is_none());
+    stage.acknowledge(&statuses[1]);
     assert_eq!(stage.cluster.task_count(), 0);
 }
 

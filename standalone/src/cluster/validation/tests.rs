@@ -53,7 +53,11 @@ fn an_update_must_have_a_uuid_and_come_from_the_executor() {
     let status = |call: &mut executor::Call, change: fn(&mut v1::TaskStatus)| {
         change(&mut call.update.as_mut().unwrap().status);
     };
-    status(&mut call, |s| s.uuid = Some(vec![1; 16].into()));
+    for wrong in [vec![0x40; 15], vec![1; 16], vec![0; 16], vec![0x60; 16]] {
+        call.update.as_mut().unwrap().status.uuid = Some(wrong.into());
+        assert_eq!(check_executor_call(&call).unwrap_err(), "Not a valid UUID");
+    }
+    status(&mut call, |s| s.uuid = Some(vec![0x40; 16].into()));
     assert_eq!(
         check_executor_call(&call).unwrap_err(),
         "Received Call from executor e1 of framework f with invalid source, expecting \
