@@ -29,7 +29,8 @@ pub(crate) fn run(root: &Root, install: bool) -> Result<bool, Failure> {
     let mut install = runs::engines_command(root);
     install.arg("install");
     steps.commands("engines", vec![install]);
-    let engines = ["test", "--locked", "-p", "lathe-engines", "--no-fail-fast"];
+    let engines =
+        ["test", "--locked", "-p", "lathe-engines", "-p", "lathe-conformance", "--no-fail-fast"];
     steps.tests("tests on real engines", root.cargo(&engines));
     let system = ["test", "--locked", "-p", "lathe-system", "--no-fail-fast"];
     steps.tests("tests on real clusters", root.cargo(&system));
