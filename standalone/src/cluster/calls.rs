@@ -78,7 +78,7 @@ impl Cluster {
                     framework_id: framework.to_owned(),
                     executor_id: shutdown.executor_id.value,
                 };
-                self.shut_down_executor(&shutdown.agent_id.value, &executor, out);
+                self.order_shutdown(&shutdown.agent_id.value, &executor, out);
             }
             Type::Acknowledge => {
                 self.acknowledge(framework, &call.acknowledge.unwrap_or_default(), out);
@@ -271,7 +271,7 @@ impl Cluster {
             .collect();
         for (agent, executor) in theirs {
             self.release_executor(&agent, &executor);
-            self.shut_down_executor(&agent, &executor, out);
+            self.order_shutdown(&agent, &executor, out);
         }
         if let Some(stream) = framework.stream {
             self.deadlines

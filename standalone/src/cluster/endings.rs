@@ -44,6 +44,19 @@ impl Cluster {
         }
     }
 
+    /// An order of the master, which does not get to an agent that cannot be reached.
+    pub(super) fn order_shutdown(
+        &mut self,
+        agent_id: &str,
+        key: &ExecutorKey,
+        out: &mut Vec<Command>,
+    ) {
+        let standing = self.agents.get(agent_id).map(|agent| agent.standing);
+        if !matches!(standing, Some(Standing::Unreachable { .. })) {
+            self.shut_down_executor(agent_id, key, out);
+        }
+    }
+
     pub(super) fn shut_down_executor(
         &mut self,
         agent_id: &str,
@@ -53,13 +66,8 @@ impl Cluster {
         if self.is_terminating(agent_id, key) {
             return;
         }
-        let Some(agent) = self.agents.get_mut(agent_id) else {
-            return;
-        };
-        if !agent.is_reachable() && agent.standing != Standing::Gone {
-            return;
-        }
-        let Some(executor) = agent.executors.get_mut(key) else {
+        let executor = self.agents.get_mut(agent_id).and_then(|a| a.executors.get_mut(key));
+        let Some(executor) = executor else {
             return;
         };
         let own = executor.info.shutdown_grace_period.as_ref();

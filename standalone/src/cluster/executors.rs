@@ -94,6 +94,7 @@ impl Cluster {
             amount,
             queued: vec![task.clone()],
             tasks: BTreeSet::from([task]),
+            has_spoken: false,
             verdict: None,
             killed: false,
         };
@@ -159,11 +160,12 @@ impl Cluster {
             return;
         };
         let queued = std::mem::take(&mut known.queued);
-        let idle = known.tasks.is_empty();
+        // Its tasks were killed or lost before it had one: it would wait for ever.
+        let useless = known.tasks.is_empty() && !known.has_spoken;
         for task in queued {
             self.deliver_task(&agent, key, &task, out);
         }
-        if idle && !again {
+        if useless {
             self.shut_down_executor(&agent, key, out);
         }
     }

@@ -226,6 +226,8 @@ pub(super) struct Executor {
     pub(super) queued: Vec<String>,
     /// Tasks that have not ended.
     pub(super) tasks: BTreeSet<String>,
+    /// It has said something of a task: one had reached it, then.
+    pub(super) has_spoken: bool,
     /// What its tasks' last update says when the reason of its end is known beforehand.
     pub(super) verdict: Option<Verdict>,
     /// The order to kill it went out.

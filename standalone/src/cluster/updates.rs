@@ -26,6 +26,7 @@ impl Cluster {
         let Some((agent, known)) = self.executor_mut(host, executor) else {
             return;
         };
+        known.has_spoken = true;
         let container = container_status(known);
         let gone = self.agents.get(&agent).is_none_or(|agent| agent.standing == Standing::Gone);
         if gone || !self.frameworks.contains_key(&executor.framework_id) {

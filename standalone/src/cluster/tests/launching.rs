@@ -157,6 +157,66 @@ fn a_kill_goes_to_the_executor_with_its_policy_and_again_after_a_break() {
 }
 
 #[test]
+fn an_executor_whose_only_task_was_lost_with_its_first_stream_is_shut_down() {
+    let mut stage = Stage::subscribed();
+    let offer = stage.offers().remove(0);
+    stage.accept(&offer, vec![task(&offer, "t", "e")], 5.0);
+    stage.executor_subscribes("h1", "e");
+    let executor = stage.executor("e");
+    stage.step(Event::ExecutorDisconnected { host: HostName("h1".into()), executor });
+    stage.out.clear();
+    stage.executor_subscribes("h1", "e");
+    let told = stage.told_hosts();
+    let shutdown = |command: &HostCommand| {
+        matches!(command, HostCommand::Deliver { event, .. }
+            if event.r#type() == executor::event::Type::Shutdown)
+    };
+    assert!(told.iter().any(shutdown), "{told:?}");
+    let statuses = stage.statuses();
+    assert_eq!(gist(&statuses), [(TaskState::TaskDropped, Some(Reason::AgentRestarted))]);
+}
+
+#[test]
+fn an_executor_that_cannot_be_reached_is_shut_down_by_its_agent_and_not_by_its_framework() {
+    let is_shutdown = |command: &HostCommand| {
+        matches!(command, HostCommand::Deliver { event, .. }
+            if event.r#type() == executor::event::Type::Shutdown)
+    };
+    let mut stage = Stage::subscribed();
+    let offer = stage.offers().remove(0);
+    stage.accept(&offer, vec![task(&offer, "t", "e")], 5.0);
+    stage.executor_subscribes("h1", "e");
+    let (host, executor) = (HostName("h1".into()), stage.executor("e"));
+    stage.step(Event::ExecutorDisconnected { host: host.clone(), executor });
+    stage.step(Event::HostPaused { host });
+    stage.pass(75_000);
+    stage.out.clear();
+    let shutdown = scheduler::call::Shutdown {
+        executor_id: v1::ExecutorId { value: "e".into() },
+        agent_id: offer.agent_id.clone(),
+    };
+    let call =
+        scheduler::Call { shutdown: Some(shutdown), ..of_type(scheduler::call::Type::Shutdown) };
+    stage.call(call);
+    assert!(stage.told_hosts().is_empty());
+    stage.executor_subscribes("h1", "e");
+    assert!(stage.told_hosts().iter().any(is_shutdown));
+}
+
+#[test]
+fn an_executor_whose_task_has_ended_lives_on_when_its_stream_comes_back() {
+    let (mut stage, _) = Stage::running();
+    stage.executor_says("t", TaskState::TaskFinished, 9);
+    let executor = stage.executor("e");
+    stage.step(Event::ExecutorDisconnected { host: HostName("h1".into()), executor });
+    stage.out.clear();
+    stage.executor_subscribes("h1", "e");
+    let told = stage.told_hosts();
+    assert!(told.iter().all(|command| matches!(command, HostCommand::Deliver { event, .. }
+        if event.r#type() != executor::event::Type::Shutdown)));
+}
+
+#[test]
 fn an_executor_that_never_subscribes_is_killed_and_its_task_fails() {
     let mut stage = Stage::subscribed();
     let offer = stage.offers().remove(0);
