@@ -145,6 +145,8 @@ pub struct Framework {
     reconciling: Reconciling,
     /// When each ending incarnation was last told to end.
     kills: BTreeMap<Incarnation, Time>,
+    /// A life that plans did not count any more is back.
+    came_back: bool,
     repair_not_before_ms: Time,
     repair_trouble: Option<String>,
     events_made: u64,
@@ -184,6 +186,7 @@ impl Framework {
             batches: Batches::default(),
             reconciling: Reconciling::default(),
             kills: BTreeMap::new(),
+            came_back: false,
             repair_not_before_ms: 0,
             repair_trouble: None,
             events_made: 0,

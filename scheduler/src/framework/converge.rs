@@ -72,11 +72,15 @@ impl Framework {
             && self.wanted.of(&record.id).is_some()
     }
 
-    /// The instance of a task that is replaced next: only while all others are ready, and neither
-    /// while the topology is paused nor while the new version is held back.
+    /// The instance of a task that is replaced next: only while all others are ready and have kept
+    /// running if they had ended early, and neither while the topology is paused nor while the new
+    /// version is held back.
     fn next_in_turn(&self, path: &TaskPath, of: &OfTask) -> Option<InstanceId> {
         let accepted = self.wanted.owned_by(path)?;
         if accepted.record.paused || self.held_back(accepted, path).is_some() {
+            return None;
+        }
+        if !of.shaky.is_empty() {
             return None;
         }
         let slot = match (of.down.len(), of.down.first()) {

@@ -66,9 +66,13 @@ pub(super) enum JobPhase {
 pub(super) struct Holding {
     pub(super) wishes: BTreeMap<InstanceId, HostName>,
     pub(super) since_ms: Time,
+    /// Vacancies that there had ever been by then.
+    vacancies: u64,
     told: bool,
 }
 
+/// So long a repair waits for the last of its hosts before it goes on with the others.
+const PATIENCE_MS: u64 = 250;
 /// A repair that found no place is tried again after this pause, or when something changes.
 const REPAIR_AGAIN_MS: u64 = 2_000;
 
@@ -77,7 +81,12 @@ impl Framework {
         if self.job.as_ref().is_some_and(|job| now >= job.deadline_ms) {
             self.job_too_late(now, out);
         }
-        self.job_lost_a_host(now, out);
+        if self.is_outdated(now) {
+            self.forget_plan();
+            if self.job.is_some() {
+                self.job_list_hosts(now, out);
+            }
+        }
         self.park(now);
         // A question is judged by what is wanted: what changes that is to be durable first.
         if self.job.is_none() && self.parked.is_none() && !self.batches.change_what_is_wanted() {
@@ -120,6 +129,7 @@ impl Framework {
         }
         job.phase = JobPhase::Planning;
         let id = job.id;
+        self.came_back = false;
         let input = Box::new(self.plan_input(now));
         out.push(Command::Plan { job: id, input });
     }
@@ -139,28 +149,45 @@ impl Framework {
 
     /// Without a master nothing can be held; the work begins again with the next subscription.
     pub(super) fn job_disconnected(&mut self, now: Time) {
-        if let Some(job) = &mut self.job
-            && !matches!(job.phase, JobPhase::Persisting)
-        {
-            job.phase = JobPhase::Listing;
-        }
+        self.forget_plan();
         self.repair_not_before_ms = now;
     }
 
-    /// A host that is gone makes no offer: the plan that waits for it is made anew, at once.
-    fn job_lost_a_host(&mut self, now: Time, out: &mut Vec<Command>) {
-        let Some(Job { phase: JobPhase::Holding(holding), .. }) = &self.job else { return };
-        if holding.wishes.values().all(|host| self.hosts.contains_key(host)) {
-            return;
-        }
-        let deadline_ms = now + self.config.wait_ms;
-        if let Some(job) = &mut self.job {
-            job.phase = JobPhase::Listing;
-            if matches!(job.purpose, Purpose::Repair) {
-                job.deadline_ms = deadline_ms;
+    /// Whether the job's plan is not worth waiting for: what has come back has its own room and its
+    /// own rules, a host that is gone makes no offer, and a repair of which nothing can be started
+    /// yet does not keep what has gone missing since then waiting.
+    fn is_outdated(&self, now: Time) -> bool {
+        let Some(job) = &self.job else { return false };
+        match &job.phase {
+            JobPhase::Listing | JobPhase::Persisting => false,
+            JobPhase::Planning => self.came_back,
+            JobPhase::Holding(holding) => {
+                let mut hosts = holding.wishes.values();
+                self.came_back
+                    || hosts.any(|host| !self.hosts.contains_key(host))
+                    || (matches!(job.purpose, Purpose::Repair)
+                        && now >= holding.since_ms + PATIENCE_MS
+                        && self.standings.vacancies() != holding.vacancies
+                        && !self.can_start_some(holding))
             }
         }
-        self.job_list_hosts(now, out);
+    }
+
+    fn can_start_some(&self, holding: &Holding) -> bool {
+        let short = self.hosts_short(&holding.wishes);
+        holding.wishes.values().any(|host| !short.contains(host))
+    }
+
+    /// Where the job has not reached its write it begins again, under a new number: an answer to
+    /// the old one says nothing any more. A repair ends: the next begins with what is missing then.
+    fn forget_plan(&mut self) {
+        let id = self.next_job();
+        let Some(job) = self.job.take_if(|job| !matches!(job.phase, JobPhase::Persisting)) else {
+            return;
+        };
+        if !matches!(job.purpose, Purpose::Repair) {
+            self.job = Some(Job { id, phase: JobPhase::Listing, ..job });
+        }
     }
 
     pub(super) fn planned(
@@ -240,8 +267,9 @@ impl Framework {
         let short = self.hosts_short(&holding.wishes);
         let whole = short.is_empty();
         let repair = matches!(purpose, Purpose::Repair);
-        let held_long = now >= holding.since_ms + self.config.hold_ms / 2;
-        let some = repair && held_long && holding.wishes.values().any(|host| !short.contains(host));
+        let some = repair
+            && now >= holding.since_ms + PATIENCE_MS
+            && holding.wishes.values().any(|host| !short.contains(host));
         if whole || some {
             if let Some(job) = self.job.take() {
                 self.commit(now, job, &short, out);
@@ -320,17 +348,17 @@ impl Framework {
 
     pub(super) fn job_deadline(&self) -> Option<Time> {
         let job = self.job.as_ref()?;
-        let half = match &job.phase {
+        let patient = match &job.phase {
             JobPhase::Persisting => return None,
-            JobPhase::Holding(holding) => Some(holding.since_ms + self.config.hold_ms / 2),
+            JobPhase::Holding(holding) => Some(holding.since_ms + PATIENCE_MS),
             _ => None,
         };
-        half.filter(|at| *at > self.now_seen).or(Some(job.deadline_ms))
+        patient.filter(|at| *at > self.now_seen).or(Some(job.deadline_ms))
     }
 }
 
 impl Holding {
-    pub(super) fn new(now: Time, wishes: BTreeMap<InstanceId, HostName>) -> Self {
-        Self { wishes, since_ms: now, told: false }
+    pub(super) fn new(now: Time, wishes: BTreeMap<InstanceId, HostName>, vacancies: u64) -> Self {
+        Self { wishes, since_ms: now, vacancies, told: false }
     }
 }

@@ -175,7 +175,7 @@ impl Framework {
                 }
                 let job =
                     Job { id, purpose: Purpose::Repair, phase: JobPhase::Planning, deadline_ms };
-                self.hold(now, job, Holding::new(now, wishes));
+                self.hold(now, job, Holding::new(now, wishes, self.standings.vacancies()));
             }
         }
     }
@@ -207,7 +207,7 @@ impl Framework {
             return;
         }
         if !wishes.is_empty() && !stops {
-            return self.hold(now, job, Holding::new(now, wishes));
+            return self.hold(now, job, Holding::new(now, wishes, self.standings.vacancies()));
         }
         if let Job { id, purpose: Purpose::Submit { ask, target, .. }, deadline_ms, .. } = job {
             self.job = Some(Job {

@@ -27,6 +27,8 @@ struct Standing {
     down: bool,
     /// Its slot has ended early too often and has not kept running since.
     backs_off: bool,
+    /// Its slot has ended early and has not kept running since.
+    shaky: bool,
     /// Nothing more is to happen to it.
     settled: bool,
     /// It is settled as it is wanted.
@@ -46,11 +48,13 @@ pub(super) struct OfTask {
     pub(super) vacant: BTreeSet<u32>,
     pub(super) down: BTreeSet<u32>,
     pub(super) backs_off: BTreeSet<u32>,
+    pub(super) shaky: BTreeSet<u32>,
 }
 
 impl OfTask {
     fn is_empty(&self) -> bool {
-        [&self.in_turn, &self.vacant, &self.down, &self.backs_off].iter().all(|set| set.is_empty())
+        let Self { in_turn, vacant, down, backs_off, shaky } = self;
+        [in_turn, vacant, down, backs_off, shaky].iter().all(|set| set.is_empty())
     }
 }
 
@@ -73,11 +77,17 @@ pub(super) struct Standings {
     topologies: BTreeMap<String, OfTopology>,
     pub(super) silent: BTreeSet<(Time, InstanceId)>,
     again: BTreeSet<(Time, InstanceId)>,
+    vacancies: u64,
 }
 
 impl Standings {
     pub(super) fn of_topology(&self, name: &str) -> OfTopology {
         self.topologies.get(name).copied().unwrap_or_default()
+    }
+
+    /// How often a slot has become vacant: another number means that something more is missing.
+    pub(super) fn vacancies(&self) -> u64 {
+        self.vacancies
     }
 
     /// When something is to be judged again, or a silent launch is to be asked about.
@@ -90,6 +100,7 @@ impl Standings {
     fn replace(&mut self, id: &InstanceId, new: Standing) {
         let old = self.each.remove(id).unwrap_or_default();
         if old != new {
+            self.vacancies += u64::from(new.vacant && !old.vacant);
             self.count(id, &old, false);
             self.count(id, &new, true);
         }
@@ -108,6 +119,7 @@ impl Standings {
         put(&mut task.vacant, id.slot, standing.vacant, add);
         put(&mut task.down, id.slot, standing.down, add);
         put(&mut task.backs_off, id.slot, standing.backs_off, add);
+        put(&mut task.shaky, id.slot, standing.shaky, add);
         if task.is_empty() {
             self.tasks.remove(&id.task);
         }
@@ -189,7 +201,8 @@ impl Framework {
             topology: record.topology.clone(),
             vacant: empty && now >= record.not_before_ms,
             down: is_wanted && !ready && !finished,
-            backs_off: is_wanted && backs_off(now, record),
+            backs_off: is_wanted && record.early_ends > FREE_ENDS && has_not_held(now, record),
+            shaky: is_wanted && record.early_ends > 0 && has_not_held(now, record),
             settled,
             as_wanted: settled && is_wanted,
             hopeless: is_wanted && record.early_ends >= HOPELESS_ENDS,
@@ -239,13 +252,10 @@ impl Framework {
     }
 }
 
-/// Whether the slot has ended early too often and has not kept running since.
-fn backs_off(now: Time, record: &InstanceRecord) -> bool {
-    record.early_ends > FREE_ENDS
-        && record
-            .lives
-            .last()
-            .is_none_or(|life| life.phase != Phase::Ready || now < life.ready_ms + PROVED_MS)
+/// Whether the slot has no life that has kept running.
+fn has_not_held(now: Time, record: &InstanceRecord) -> bool {
+    let newest = record.lives.last();
+    newest.is_none_or(|life| life.phase != Phase::Ready || now < life.ready_ms + PROVED_MS)
 }
 
 /// When the present life of a slot that had ended early has been ready for long enough.

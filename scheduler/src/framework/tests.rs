@@ -2,6 +2,7 @@
 
 mod edits;
 mod refusals;
+mod repairs;
 mod rig;
 
 use lathe_topology::TaskPath;

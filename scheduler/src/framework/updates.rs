@@ -84,6 +84,7 @@ impl Framework {
         status: &Status,
         out: &mut Vec<Command>,
     ) -> bool {
+        let given_up = self.given_up_life(now, incarnation);
         let Some(record) = self.instances.get_mut(&incarnation.instance) else { return false };
         let topology = record.topology.clone();
         let Some(life) = record.lives.iter_mut().find(|life| &life.incarnation == incarnation)
@@ -104,11 +105,12 @@ impl Framework {
         if phase == life.phase {
             return false;
         }
+        // A kill that was sent meanwhile went nowhere, or is on its way still: it is sent again at
+        // once, and what is durable says so.
         let returned = life.phase == Phase::Unreachable;
-        if returned {
-            // A kill that was sent meanwhile went nowhere: it is sent again at once.
-            self.kills.remove(incarnation);
-        }
+        let killed = returned && self.kills.remove(incarnation).is_some();
+        let phase = if killed { Phase::Killing } else { phase };
+        self.came_back |= given_up;
         life.phase = phase;
         life.since_ms = now;
         // How something became ready again is of no interest once it is.

@@ -131,16 +131,20 @@ impl Rig {
 
     /// One offer of everything from every host.
     pub(super) fn offer_all(&mut self) {
-        let offers = (1..=self.hosts).map(|at| {
-            self.offers += 1;
-            Offer {
-                id: OfferId(format!("o-{}", self.offers)),
-                agent: AgentId(format!("agent-{at}")),
-                hostname: format!("host-{at}"),
-                free: free(at),
+        self.offer_all_but(&AgentId(String::new()));
+    }
+
+    /// The same, while one of them is silent.
+    pub(super) fn offer_all_but(&mut self, silent: &AgentId) {
+        let mut offers = Vec::new();
+        for at in 1..=self.hosts {
+            let agent = AgentId(format!("agent-{at}"));
+            if agent != *silent {
+                self.offers += 1;
+                let id = OfferId(format!("o-{}", self.offers));
+                offers.push(Offer { id, agent, hostname: format!("host-{at}"), free: free(at) });
             }
-        });
-        let offers = offers.collect();
+        }
         self.step(Event::OffersArrived(offers));
     }
 
