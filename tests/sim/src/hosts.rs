@@ -42,6 +42,8 @@ pub(crate) struct Later {
 pub(crate) struct Host {
     pub(crate) name: HostName,
     pub(crate) up: bool,
+    /// The master has taken it in: what was meant for the host before it reaches nobody.
+    welcome: bool,
     /// Another number after each start, so that what was meant for the life before is lost.
     pub(crate) boot: u64,
     /// Stopped with all that runs on it.
@@ -92,6 +94,7 @@ impl Hosts {
         let hosts = (1..=number).map(|at| Host {
             name: HostName(format!("host-{at}")),
             up: false,
+            welcome: false,
             boot: 0,
             paused: false,
             paused_until: 0,
@@ -160,6 +163,7 @@ impl Hosts {
     pub(crate) fn dies(&mut self, at: usize) {
         let host = &mut self.hosts[at];
         host.up = false;
+        host.welcome = false;
         host.paused = false;
         host.paused_until = 0;
         host.sights += host.sights % 2;
@@ -172,10 +176,19 @@ impl Hosts {
     /// Carries a command of the master out, which was given when the host had been lost sight of
     /// and seen again so often.
     pub(crate) fn told(&mut self, at: usize, sights: u64, command: HostCommand) -> Vec<Later> {
+        self.hosts[at].welcome |= matches!(command, HostCommand::Welcome { .. });
+        if !self.hosts[at].welcome {
+            return Vec::new();
+        }
         match command {
             HostCommand::Welcome { .. } => Vec::new(),
             HostCommand::StartExecutor { executor, .. } => self.start(at, sights, executor),
             HostCommand::KillExecutor { executor } => {
+                let process = self.hosts[at].processes.get_mut(&executor.executor_id);
+                // Its process is about to go, and nothing of its instance ever ran.
+                if let Some(process) = process.filter(|process| process.is_idle()) {
+                    process.ended = true;
+                }
                 self.later(at, &executor.executor_id, (1, 5), Step::Exited).into_iter().collect()
             }
             HostCommand::Deliver { executor, event } => self.deliver(at, &executor, *event),

@@ -9,7 +9,7 @@ use lathe_sim::{LINES, STEPS, Sabotage, Settings, run};
 
 /// Each found a fault once, in what it says or in the simulation of that time; they are run for
 /// ever. What can be had step by step is in the framework's own tests too.
-const KEPT: [(u64, &str); 15] = [
+const KEPT: [(u64, &str); 22] = [
     (15, "a launch that was lost stood in the catalog"),
     (20, "lives that nobody knows any more were never forgotten"),
     (24, "hosts that came after the subscription were never seen"),
@@ -24,6 +24,13 @@ const KEPT: [(u64, &str); 15] = [
     (96, "a leader of the past went on with what was durable"),
     (113, "a slot had a new life while the one before was ending"),
     (1672, "a revision went back when what two callers waited for was reverted"),
+    (10_282, "an executor lived on whose task was lost before it had it"),
+    (31_311, "a plan knew nothing of a life that came back before it was carried out"),
+    (31_409, "an executor lived on because its host was out of reach when it came back"),
+    (32_001, "what was meant for a host before it came up reached it"),
+    (32_167, "an executor that was killed before it had its task counted as alive"),
+    (33_895, "a kill left without its record when its life came back meanwhile"),
+    (20_308, "what was sent at the end of the faults overtook what was on its way"),
     (129, "a kill left without its record when its life had come back"),
 ];
 

@@ -151,7 +151,10 @@ impl Network {
     pub(crate) fn heal(&mut self, now: u64) {
         self.delay_ms = 2;
         self.cut.clear();
-        self.latest.clear();
+        // What was on its way comes a moment from now, and what is sent meanwhile comes behind it.
+        for latest in self.latest.values_mut() {
+            *latest = now + 1;
+        }
         let waiting = std::mem::take(&mut self.queue);
         for ((at, number), what) in waiting {
             // Alarms keep their time; what was on its way is there soon, in its order.
