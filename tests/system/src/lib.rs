@@ -2,7 +2,7 @@
 //! its own, looks at it from a second terminal, over HTTP and through the process table.
 //!
 //! It knows Lathe only from outside, by its commands, its files and its wire: no crate of Lathe is
-//! linked here.
+//! linked here. [`OnMesos`] is the same on real masters and agents.
 
 mod binaries;
 mod chaos;
@@ -11,6 +11,7 @@ mod files;
 mod http;
 mod lathe;
 mod load;
+mod on_mesos;
 mod process;
 mod schema;
 mod sse;
@@ -27,6 +28,7 @@ pub use files::{Scripts, example, examples, fixture, moved_example, write};
 pub use http::{Answer, Request};
 pub use lathe::Lathe;
 pub use load::{Load, Tally};
+pub use on_mesos::OnMesos;
 pub use process::{Process, Signal};
 pub use schema::{conforms, names as schemas};
 pub use sse::{Event, Events};
