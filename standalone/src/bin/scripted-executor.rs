@@ -20,6 +20,8 @@ use serde::Deserialize;
 
 /// How long the last acknowledgements are waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two attempts to find the agent again: it waits two seconds for its executors.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
@@ -92,6 +94,9 @@ async fn execute() -> Result<(), Box<dyn Error>> {
         deaf: false,
     };
     let mut subscription = executor.subscribe().await?;
+    // So long an agent may be away when it restarts.
+    let environment = executor.client.environment();
+    let away = if environment.checkpoint { environment.recovery_timeout } else { Duration::ZERO };
     loop {
         match subscription.next().await {
             Ok(event) => {
@@ -99,7 +104,7 @@ async fn execute() -> Result<(), Box<dyn Error>> {
                     return executor.leave(&mut subscription).await;
                 }
             }
-            Err(_) => subscription = executor.subscribe().await?,
+            Err(_) => subscription = executor.subscribe_within(away).await?,
         }
     }
 }
@@ -109,6 +114,17 @@ impl Executor {
         let tasks = self.tasks.values().cloned().collect();
         let updates = self.updates.values().cloned().collect();
         Ok(self.client.subscribe(tasks, updates).await?)
+    }
+
+    /// Tries it until it is done, or the time is up.
+    async fn subscribe_within(&self, limit: Duration) -> Result<Subscription, Box<dyn Error>> {
+        let end = tokio::time::Instant::now() + limit;
+        loop {
+            match self.subscribe().await {
+                Err(_) if tokio::time::Instant::now() < end => tokio::time::sleep(PAUSE).await,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Whether it is time to leave.
