@@ -1,4 +1,4 @@
-//! Each test that docs/doors.md names is there.
+//! Each test that a page of docs/ names is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,16 +16,32 @@ fn sources(folder: &Path, text: &mut String) {
     }
 }
 
-#[test]
-fn the_tests_that_the_page_of_doors_names_are_there() {
+/// The tests that a page names, each of which must be there.
+fn named(page: &str) -> (String, usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/doors.md")).expect("the page");
+    let page = fs::read_to_string(root.join("docs").join(page)).expect("the page");
     let quoted = page.split('`').skip(1).step_by(2);
     let names: BTreeSet<&str> = quoted.filter(|name| name.matches('_').count() >= 3).collect();
-    assert!(names.len() > 30, "only {} tests are named", names.len());
     let mut text = String::new();
     sources(&root, &mut text);
     let missing: Vec<&&str> =
         names.iter().filter(|name| !text.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "no such test: {missing:?}");
+    let count = names.len();
+    (page, count)
+}
+
+#[test]
+fn the_tests_that_the_page_of_doors_names_are_there() {
+    let (_, names) = named("doors.md");
+    assert!(names > 30, "only {names} tests are named");
+}
+
+#[test]
+fn the_tests_that_the_page_of_conformance_names_are_there_and_no_duty_is_left_out() {
+    let (page, names) = named("conformance.md");
+    assert!(names > 30, "only {names} tests are named");
+    let number = |line: &str| line.strip_prefix("| ")?.split(' ').next()?.parse::<u32>().ok();
+    let numbers: Vec<u32> = page.lines().filter_map(number).collect();
+    assert_eq!(numbers, (1..=55).collect::<Vec<_>>());
 }
