@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use lathe_catalog::paths;
 use lathe_coordination::{
     Listing, Op, Options, Record, SessionState, Store, StoreError, Watch, WatchEvent,
+    without_password,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -63,7 +64,7 @@ impl Link {
             match self.session().await {
                 Over::Ending => return,
                 Over::Lost(error) => {
-                    tracing::warn!(store = %self.address, %error, "waiting for the store");
+                    tracing::warn!(store = without_password(&self.address), %error, "waiting for the store");
                 }
             }
             if self.metrics.sessions.get() > opened {
@@ -90,7 +91,7 @@ impl Link {
             Err(error) => return Over::Lost(error),
         };
         self.metrics.sessions.inc();
-        tracing::info!(store = %self.address, history = %session.history, "follows the store");
+        tracing::info!(store = without_password(&self.address), history = %session.history, "follows the store");
         let over = loop {
             tokio::select! {
                 _ = ending.wait_for(|ends| *ends) => break Over::Ending,

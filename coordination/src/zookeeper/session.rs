@@ -281,7 +281,11 @@ impl Keeper {
             }
             let connector = connector(&self.address, self.timeout);
             let resuming = connector.with_session(self.info.clone());
-            match resuming.connect(&self.address.servers()).await {
+            // Within one attempt it tries less and less often. An ensemble that is back gives the
+            // session its whole time again, and no more.
+            let servers = self.address.servers();
+            let resuming = tokio::time::timeout(self.timeout / 2, resuming.connect(&servers)).await;
+            match resuming.unwrap_or(Err(Error::Timeout)) {
                 Ok(client) => {
                     tracing::info!(address = ?self.address, away = ?began.elapsed(), "resumed");
                     let client = client.chroot(self.address.folder.as_str()).ok()?;
