@@ -186,7 +186,13 @@ impl Seat {
             // Where both are so, the reason is that the lead is lost.
             biased;
             lost = election.lost() => over(&lost),
-            ended = driver.run() => self.judge(store, &lead, ended).await,
+            ended = driver.run() => match ended {
+                Ended::LeadLost(reason) => End::Again(reason),
+                Ended::Refused(reason) => tokio::select! {
+                    lost = election.lost() => over(&lost),
+                    end = judge(store, &lead, reason) => end,
+                },
+            },
         };
         registries.abort();
         end
@@ -203,17 +209,17 @@ impl Seat {
             metrics: self.metrics.clone(),
         }
     }
+}
 
-    /// A master refuses a framework that another scheduler has subscribed for. Where that one leads
-    /// by right, this one stands by; where not, somebody else uses our framework's id, and going on
-    /// would be a quarrel without end.
-    async fn judge(&self, store: &Store, lead: &Lead, ended: Ended) -> End {
-        match ended {
-            Ended::LeadLost(reason) => End::Again(reason),
-            Ended::Refused(reason) => match store.multi(vec![lead.check()]).await {
-                Err(StoreError::Conflict { .. } | StoreError::Expired) => End::Again(reason),
-                _ => End::Final(reason),
-            },
+/// A master refuses a framework that another scheduler has subscribed for. Where that one leads by
+/// right, this one stands by; where not, somebody else uses our framework's id, and going on would be
+/// a quarrel without end. Only the store knows, so it is asked until it answers.
+async fn judge(store: &Store, lead: &Lead, reason: String) -> End {
+    loop {
+        match store.multi(vec![lead.check()]).await {
+            Ok(_) => return End::Final(reason),
+            Err(error) if error.is_retryable() => tokio::time::sleep(AWAY).await,
+            Err(_) => return End::Again(reason),
         }
     }
 }

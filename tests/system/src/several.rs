@@ -1,0 +1,286 @@
+//! Everything real: ZooKeeper, Mesos masters that meet there, several schedulers and a registry, each
+//! a process, and faults for each. Knows Lathe from outside only.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lathe_engines::{AgentSpec, Mesos, MesosSpec, Proxy, ZooKeeper, ZooKeeperSpec, block_on};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binaries::{binaries, root};
+use crate::child::{Outcome, Running};
+use crate::http::Request;
+use crate::journal::Journal;
+use crate::lathe::clean;
+use crate::process::Signal;
+use crate::status::Status;
+use crate::turns::Turn;
+use crate::waiting::{BUILD, SOON, until};
+
+/// The schedulers' sessions with the store.
+const SESSION: &str = "2s";
+
+/// A scheduler, and the way that it has to the store and to the master.
+#[derive(Debug)]
+struct Scheduler {
+    running: Option<Running>,
+    url: String,
+    /// To ZooKeeper, for the store alone.
+    store: Proxy,
+    flags: Vec<String>,
+}
+
+/// The whole of it. Everything ends with this.
+#[derive(Debug)]
+pub struct Several {
+    // In the order in which they end.
+    schedulers: Vec<Scheduler>,
+    registry: Option<Running>,
+    mesos: Mesos,
+    zookeeper: ZooKeeper,
+    folder: TempDir,
+    _turn: Turn,
+}
+
+impl Several {
+    /// Starts a ZooKeeper, so many masters and agents, and so many schedulers, of which one leads.
+    ///
+    /// # Panics
+    /// When something does not start.
+    #[must_use]
+    pub fn start(masters: usize, agents: usize, schedulers: usize) -> Self {
+        binaries();
+        let turn = Turn::take();
+        let folder = tempfile::Builder::new().prefix("lathe-system-").tempdir();
+        let folder = folder.expect("a folder of its own");
+        let zookeeper = block_on(ZooKeeper::start(&ZooKeeperSpec::default()));
+        let zookeeper = zookeeper.unwrap_or_else(|failure| panic!("{failure}"));
+        let agents = (1..=agents).map(|number| AgentSpec::with(&format!("rack:r{number}")));
+        let spec = MesosSpec {
+            masters,
+            agents: agents.collect(),
+            zookeeper: Some(zookeeper.url("/mesos")),
+            dir: Some(folder.path().join("mesos")),
+            ..MesosSpec::default()
+        };
+        let mesos = block_on(Mesos::start(&spec)).unwrap_or_else(|failure| panic!("{failure}"));
+        let mut new =
+            Self { schedulers: Vec::new(), registry: None, mesos, zookeeper, folder, _turn: turn };
+        for _ in 0..schedulers {
+            new.add_scheduler(&[]);
+        }
+        new
+    }
+
+    /// One more scheduler; its number. `flags` are its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn add_scheduler(&mut self, flags: &[&str]) -> usize {
+        let store = block_on(Proxy::start(self.zookeeper.address(0)));
+        let store = store.unwrap_or_else(|failure| panic!("{failure}"));
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.schedulers.push(Scheduler { running: None, url: String::new(), store, flags });
+        let number = self.schedulers.len() - 1;
+        self.start_scheduler(number);
+        number
+    }
+
+    /// Starts a scheduler that has ended, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it runs already, or does not start.
+    pub fn start_scheduler(&mut self, number: usize) {
+        let command = self.scheduler_command(number);
+        let scheduler = &mut self.schedulers[number];
+        assert!(scheduler.running.is_none(), "it runs already");
+        let running = Running::start(command);
+        let line = running.wait_for_line("listening", SOON);
+        let said: Value = serde_json::from_str(&line).expect("it says where as JSON");
+        said["listening"].as_str().expect("a URL").clone_into(&mut scheduler.url);
+        scheduler.running = Some(running);
+        // The first one makes the key that both have.
+        if self.registry.is_none() {
+            self.registry = Some(self.start_registry());
+        }
+    }
+
+    fn scheduler_command(&self, number: usize) -> Command {
+        let scheduler = &self.schedulers[number];
+        let data = self.folder.path().join(format!("scheduler-{number}"));
+        std::fs::create_dir_all(&data).expect("a folder is made");
+        std::fs::create_dir_all(self.folder.path().join("artifacts")).expect("a folder is made");
+        // One folder for all, as on a shared disk.
+        let link = data.join("artifacts");
+        if !link.exists() {
+            std::os::unix::fs::symlink("../artifacts", link).expect("a link is made");
+        }
+        let config = self.configuration(
+            "lathe-scheduler.toml",
+            &data,
+            &[
+                ("masters", serde_json::json!([self.zookeeper.url("/mesos")])),
+                ("store", format!("zk://{}/lathe", scheduler.store.address()).into()),
+                ("listen", "127.0.0.1:0".into()),
+                ("data", data.display().to_string().into()),
+                ("token_file", self.file("token").display().to_string().into()),
+                ("key_file", self.file("key").display().to_string().into()),
+                ("user", "root".into()),
+                ("session_timeout", SESSION.into()),
+                ("log_format", "text".into()),
+            ],
+        );
+        let mut command = Command::new(binaries().installed.with_file_name("lathe-scheduler"));
+        clean(&mut command);
+        command.arg("--config").arg(config).args(&scheduler.flags).env("LATHE_LOG", "info");
+        command
+    }
+
+    /// A file of `deploy/` with other values for keys that it has.
+    fn configuration(&self, name: &str, folder: &Path, values: &[(&str, Value)]) -> PathBuf {
+        let deployed = root().join("deploy").join(name);
+        let mut text = std::fs::read_to_string(deployed).expect("the file is there");
+        for (key, value) in values {
+            let start = format!("{key} = ");
+            let line = text.lines().find(|line| line.starts_with(&start)).map(str::to_owned);
+            let line = line.unwrap_or_else(|| panic!("{name} has no {key}"));
+            text = text.replacen(&line, &format!("{start}{value}"), 1);
+        }
+        crate::files::write(&folder.join(name), &text)
+    }
+
+    fn start_registry(&self) -> Running {
+        let config = self.configuration(
+            "lathe-registry.toml",
+            self.folder.path(),
+            &[
+                ("store", self.zookeeper.url("/lathe").into()),
+                ("listen", "127.0.0.1:0".into()),
+                ("key_file", self.file("key").display().to_string().into()),
+                ("log_format", "text".into()),
+            ],
+        );
+        let mut command = Command::new(binaries().installed.with_file_name("lathe-registry"));
+        clean(&mut command);
+        command.arg("--config").arg(config).env("LATHE_LOG", "info");
+        let registry = Running::start(command);
+        registry.wait_for_line("listening", SOON);
+        registry
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the test may write; gone at its end.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The masters and agents.
+    #[must_use]
+    pub fn mesos(&self) -> &Mesos {
+        &self.mesos
+    }
+
+    /// The server of the store and of the masters' group.
+    #[must_use]
+    pub fn zookeeper(&self) -> &ZooKeeper {
+        &self.zookeeper
+    }
+
+    /// A scheduler's way to the store.
+    #[must_use]
+    pub fn way_to_store(&self, scheduler: usize) -> &Proxy {
+        &self.schedulers[scheduler].store
+    }
+
+    /// A scheduler that runs.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn scheduler(&self, number: usize) -> &Running {
+        self.schedulers[number].running.as_ref().expect("it runs")
+    }
+
+    /// Ends a scheduler by a signal; what it said.
+    ///
+    /// # Panics
+    /// When it does not run, or does not end.
+    pub fn end_scheduler(&mut self, number: usize, signal: Signal) -> Outcome {
+        let running = self.schedulers[number].running.take().expect("it runs");
+        running.signal(signal);
+        running.finish(SOON)
+    }
+
+    /// Waits until a scheduler has ended by itself; what it said.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn scheduler_ends(&mut self, number: usize) -> Outcome {
+        self.schedulers[number].running.take().expect("it runs").finish(SOON)
+    }
+
+    /// What a scheduler's `/readyz` says, if it answers.
+    #[must_use]
+    pub fn readyz(&self, number: usize) -> Option<String> {
+        let url = format!("{}/readyz", self.schedulers[number].url);
+        Request::get(url).try_send().ok().map(|answer| answer.text())
+    }
+
+    /// Waits until another scheduler than `but` leads and is connected to a master; its number.
+    ///
+    /// # Panics
+    /// When none does in time.
+    #[must_use]
+    pub fn leader(&self, but: Option<usize>) -> usize {
+        until("a leader that is ready", SOON, || {
+            let runs = |number: &usize| self.schedulers[*number].running.is_some();
+            let mut numbers = (0..self.schedulers.len()).filter(runs);
+            numbers.find(|number| {
+                Some(*number) != but && self.readyz(*number).as_deref() == Some("ready\n")
+            })
+        })
+    }
+
+    /// A command by way of a scheduler, whether it leads or not.
+    #[must_use]
+    pub fn lathe(&self, scheduler: usize, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(&binaries().installed);
+        clean(&mut command);
+        command.env("LATHE_HOME", self.file("home"));
+        command.env("LATHE_CACHE", binaries().cache.join("lathe"));
+        command.args(["--scheduler", &self.schedulers[scheduler].url]);
+        command.arg("--token-file").arg(self.file("token")).args(arguments);
+        Running::complete(command, BUILD)
+    }
+
+    /// The state, as a scheduler has it or hands it on.
+    #[must_use]
+    pub fn status(&self, scheduler: usize) -> Option<Status> {
+        let outcome = self.lathe(scheduler, &["status", "--json"]);
+        serde_json::from_str(&outcome.out).ok().filter(|_| outcome.code == Some(0))
+    }
+
+    /// Waits until so many instances are ready, and no other is there.
+    ///
+    /// # Panics
+    /// When that is not so in time.
+    #[must_use]
+    pub fn all_ready(&self, scheduler: usize, number: usize) -> Status {
+        until(&format!("{number} that are ready"), SOON, || {
+            let status = self.status(scheduler)?;
+            let all = status.instances.len() == number && status.ready() == number;
+            (all && status.scheduler.connected).then_some(status)
+        })
+    }
+
+    /// What executors have written of their tasks, on all agents that there ever were.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        Journal::read(&self.folder.path().join("mesos"))
+    }
+}

@@ -1,0 +1,202 @@
+//! Several schedulers on ZooKeeper, masters that meet there, and faults: who leads changes, and what
+//! runs is left alone. Judged by what the executors themselves have written.
+
+use lathe_engines::{Proxy, block_on};
+use lathe_system::{Request, SOON, Scripts, Several, Signal, example, until};
+
+/// As many as agents where each has one: `never` holds for them.
+const PAGES: &str = "tags = [\"page\"]\nbiases = [[\"page\", \"never\"]]\n";
+
+fn submit(several: &Several, scheduler: usize, pages: usize) {
+    let scripts =
+        Scripts::default().with("page", "exec sleep 100000", &format!("tasks = {pages}\n{PAGES}"));
+    let file = scripts.write(&several.folder().join("pages.toml"));
+    let file = file.to_str().expect("the path is a text");
+    several.lathe(scheduler, &["submit", "--yes", file]).with_code(0);
+}
+
+/// Every instance has had one life, and no two were on one agent.
+fn nothing_was_restarted(several: &Several, pages: usize) {
+    let journal = several.journal();
+    let first: Vec<String> = (0..pages).map(|slot| format!("page#{slot}.1")).collect();
+    assert_eq!(journal.incarnations(), first);
+    assert_eq!(journal.twice(), []);
+    assert_eq!(journal.together("page"), []);
+}
+
+#[test]
+fn the_readme_runs_on_mesos_and_zookeeper_with_the_files_of_deploy() {
+    let several = Several::start(1, 3, 1);
+    let leader = several.leader(None);
+    let file = example();
+    let file = file.to_str().expect("the path is a text");
+    let said = several.lathe(leader, &["submit", "--yes", file]).with_code(0);
+    assert!(said.out.contains("13 of 13 instances ready"), "{}", said.out);
+    let status = several.all_ready(leader, 13);
+    for slot in 0..3 {
+        let balancer = status.instance(&format!("http.lb#{slot}"));
+        let address = balancer.address.as_deref().expect("it is somewhere");
+        let page =
+            Request::get(format!("http://{address}:{}/index", balancer.ports["http"])).send();
+        assert_eq!((page.status, page.text().trim()), (200, ":)"));
+    }
+    let found = several.lathe(leader, &["lookup", "http.lb"]).with_code(0);
+    assert_eq!(found.out.matches("http.lb#").count(), 3, "{}", found.out);
+    several.lathe(leader, &["doctor"]).with_code(0);
+    several.lathe(leader, &["remove", "my_topology", "--yes"]).with_code(0);
+    until("that nothing runs", SOON, || {
+        several.status(leader).filter(|status| status.instances.is_empty())
+    });
+    let journal = several.journal();
+    assert_eq!((journal.lives.len(), journal.twice()), (13, vec![]));
+    assert!(journal.lives.iter().all(|life| life.to.is_some()), "{journal:?}");
+}
+
+#[test]
+fn leaders_are_killed_stand_still_and_are_cut_off_and_nothing_is_restarted() {
+    let mut several = Several::start(1, 3, 3);
+    let first = several.leader(None);
+    let standby = (first + 1) % 3;
+    submit(&several, standby, 3);
+    let before = several.all_ready(standby, 3);
+
+    // Killed; it comes back and stands by.
+    several.end_scheduler(first, Signal::KILL);
+    let second = several.leader(Some(first));
+    several.start_scheduler(first);
+    assert!(several.readyz(first).expect("it answers").starts_with("ready, stands by"));
+
+    // Stands still until another one leads; then it hears that it does not any more.
+    several.scheduler(second).signal(Signal::STOP);
+    let third = several.leader(Some(second));
+    several.scheduler(second).signal(Signal::CONT);
+    until("the one of before stands by", SOON, || {
+        several.readyz(second).filter(|says| says.starts_with("ready, stands by"))
+    });
+    assert_eq!(several.leader(None), third);
+
+    // Cut off from the store, while the master still reaches it.
+    several.way_to_store(third).black_hole();
+    let fourth = several.leader(Some(third));
+    block_on(several.way_to_store(third).pass()).expect("the proxy passes");
+    until("the one that was cut off stands by", SOON, || {
+        several.readyz(third).filter(|says| says.starts_with("ready, stands by"))
+    });
+
+    let after = several.all_ready(third, 3);
+    assert_eq!(after.scheduler.framework_id, before.scheduler.framework_id);
+    assert_eq!(after.scheduler.term, before.scheduler.term + 3, "each lead has raised it once");
+    for scheduler in 0..3 {
+        assert_eq!(
+            several.status(scheduler).expect("any answers").scheduler.term,
+            after.scheduler.term
+        );
+    }
+    // Who leads can still do what leaders do.
+    submit(&several, fourth, 2);
+    let _ = several.all_ready(fourth, 2);
+    let journal = several.journal();
+    assert_eq!(journal.incarnations(), ["page#0.1", "page#1.1", "page#2.1"]);
+    assert_eq!((journal.twice(), journal.together("page")), (vec![], vec![]));
+}
+
+#[test]
+fn a_leader_that_is_cut_off_from_mesos_leaves_all_alone_and_goes_on_when_it_is_back() {
+    let mut several = Several::start(1, 2, 0);
+    let master = several.mesos().master_address(0);
+    let way = block_on(Proxy::start(master)).expect("a proxy starts");
+    let only = several.add_scheduler(&["--master", &way.address()]);
+    let _ = several.leader(None);
+    submit(&several, only, 2);
+    let before = several.all_ready(only, 2);
+    block_on(way.cut()).expect("the proxy cuts");
+    until("that it says what it waits for", SOON, || {
+        several.readyz(only).filter(|says| says.starts_with("waiting for"))
+    });
+    block_on(way.pass()).expect("the proxy passes");
+    let after = several.all_ready(only, 2);
+    assert_eq!(after.scheduler.framework_id, before.scheduler.framework_id);
+    assert_eq!(after.scheduler.term, before.scheduler.term);
+    nothing_was_restarted(&several, 2);
+}
+
+#[test]
+fn masters_fail_over_agents_come_back_and_zookeeper_goes_away_and_nothing_is_restarted() {
+    let several = Several::start(3, 3, 2);
+    let leader = several.leader(None);
+    submit(&several, leader, 3);
+    let before = several.all_ready(leader, 3);
+    let mesos = several.mesos();
+
+    let master = block_on(mesos.leader()).expect("a master leads");
+    block_on(mesos.master(master).kill()).expect("it is killed");
+    block_on(mesos.leader()).expect("another master leads");
+    let _ = several.all_ready(leader, 3);
+    block_on(mesos.restart_master(master)).expect("it comes back");
+
+    block_on(mesos.agent(0).kill()).expect("it is killed");
+    block_on(mesos.restart_agent(0)).expect("it comes back");
+    let _ = several.all_ready(leader, 3);
+
+    // Silent for longer than masters wait, and back before it is given up.
+    mesos.agent(1).pause().expect("it stands still");
+    until("an instance that is out of reach", SOON, || {
+        let status = several.status(leader)?;
+        status.instances.iter().any(|one| one.state == "unreachable").then_some(())
+    });
+    mesos.agent(1).resume().expect("it goes on");
+    let _ = several.all_ready(leader, 3);
+
+    // The whole of ZooKeeper: the masters have no leader, the schedulers no store.
+    several.zookeeper().server(0).pause().expect("it stands still");
+    until("that the leader waits", SOON, || {
+        several.readyz(leader).filter(|says| says.starts_with("waiting for"))
+    });
+    several.zookeeper().server(0).resume().expect("it goes on");
+    // A master that has lost the lead ends, and is started again by whoever keeps it.
+    let masters = 0..3;
+    until("a master that leads", SOON, || {
+        for number in masters.clone() {
+            if mesos.master(number).pid().is_none() {
+                block_on(mesos.master(number).start()).expect("it starts");
+            }
+        }
+        let leads = |number: usize| {
+            let read = block_on(mesos.read_master(number, "/master/state"));
+            read.is_some_and(|state| state["leader"] == state["pid"])
+        };
+        masters.clone().any(leads).then_some(())
+    });
+    let leader = several.leader(None);
+    let after = several.all_ready(leader, 3);
+    assert_eq!(after.scheduler.framework_id, before.scheduler.framework_id);
+    nothing_was_restarted(&several, 3);
+}
+
+#[test]
+fn what_was_on_an_agent_that_is_gone_runs_elsewhere_and_never_beside_its_like() {
+    let several = Several::start(1, 3, 1);
+    let leader = several.leader(None);
+    submit(&several, leader, 2);
+    let before = several.all_ready(leader, 2);
+    let host = before.instance("page#1").host.clone().expect("it is somewhere");
+    let listed = block_on(several.mesos().read_master(0, "/master/slaves")).expect("a list");
+    let agents = listed["slaves"].as_array().expect("a list");
+    let port: u64 = host.rsplit_once(':').expect("an address").1.parse().expect("a port");
+    let agent = agents.iter().find(|agent| agent["port"].as_u64() == Some(port));
+    let id = agent.expect("the agent")["id"].as_str().expect("an id");
+    let call = format!(
+        r#"{{"type":"MARK_AGENT_GONE","mark_agent_gone":{{"agent_id":{{"value":"{id}"}}}}}}"#
+    );
+    let answer = block_on(several.mesos().post_master(0, "/api/v1", &call)).expect("an answer");
+    assert_eq!(answer.status, 200);
+    let after = until("page#1 elsewhere", SOON, || {
+        let status = several.status(leader)?;
+        let one = status.instance("page#1");
+        (one.life() == 2 && status.ready() == 2).then(|| status.clone())
+    });
+    assert_ne!(after.instance("page#1").host.as_deref(), Some(host.as_str()));
+    let journal = several.journal();
+    assert_eq!(journal.incarnations(), ["page#0.1", "page#1.1", "page#1.2"]);
+    assert_eq!(journal.together("page"), []);
+}
