@@ -129,6 +129,58 @@ fn an_agent_that_is_drained_is_empty_soon_and_nothing_counts_as_failed() {
 }
 
 #[test]
+fn an_agent_that_is_drained_for_good_is_replaced_and_its_last_words_are_acknowledged() {
+    let (lathe, before) = cluster(&[]);
+    let (incarnation, agent) = some(&lathe, &before);
+    let id = lathe.agent_id(agent);
+    let drain = json!({"agent_id": {"value": id}, "mark_gone": true});
+    let _ = lathe.operate(&json!({"type": "DRAIN_AGENT", "drain_agent": drain}));
+    replaced(&lathe, &incarnation);
+    // Which happens only when all is acknowledged.
+    until("the agent to be gone", SOON, || {
+        let page = lathe.master_page("/master/slaves");
+        page["slaves"].as_array()?.iter().all(|one| one["id"] != id.as_str()).then_some(())
+    });
+    assert_eq!(lathe.master_figures()["master/invalid_status_update_acknowledgements"], 0.0);
+}
+
+#[test]
+fn an_agent_that_is_away_over_a_masters_restart_is_waited_for() {
+    let (lathe, before) = cluster(&["--replace-after", "100ms"]);
+    let (incarnation, agent) = some(&lathe, &before);
+    let tasks = lathe.tasks();
+    block_on(lathe.mesos().master(0).kill()).unwrap();
+    block_on(lathe.mesos().agent(agent).kill()).unwrap();
+    block_on(lathe.mesos().restart_master(0)).unwrap();
+    lathe.connected();
+    // Of all others there is an answer, of this one there is none for ten minutes.
+    until("answers about the others", SOON, || {
+        (lathe.figure("lathe_scheduler_unreconciled") <= 1.0).then_some(())
+    });
+    let now = lathe.status_when("both as they were", |now| now.instances.len() == 2);
+    assert_eq!(now.incarnations(), before.incarnations());
+    assert!(tasks[&incarnation].runs());
+    block_on(lathe.mesos().restart_agent(agent)).unwrap();
+    assert_eq!(lathe.all_ready(2).incarnations(), before.incarnations());
+    assert_eq!(lathe.tasks(), tasks);
+}
+
+#[test]
+fn what_falls_again_and_again_backs_off_and_the_others_do_not_notice() {
+    let (lathe, before) = cluster(&[]);
+    let falls = Scripts::default().with("falls", "exit 7", "");
+    let file = falls.write(&lathe.folder().join("b.toml"));
+    let _ = lathe.lathe(&["submit", file.to_str().unwrap()]);
+    lathe.status_when("three ends", |now| {
+        now.of_task("falls").iter().any(|one| one.incarnations >= 3)
+    });
+    let now = lathe.status_when("a pause", |now| now.of_task("falls")[0].state == "waiting");
+    let kept = now.incarnations();
+    assert!(before.incarnations().iter().all(|(name, one)| kept.get(name) == Some(one)));
+    assert_eq!(lathe.master_figures()["master/tasks_error"], 0.0);
+}
+
+#[test]
 fn an_agent_that_is_deactivated_keeps_what_it_has_and_gets_nothing() {
     let (lathe, before) = cluster(&[]);
     let used: Vec<usize> =
