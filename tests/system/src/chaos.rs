@@ -69,10 +69,15 @@ impl Chaos {
         let started = Instant::now();
         while started.elapsed() < self.time {
             std::thread::sleep(self.pause.mul_f64(storm.dice.share()));
-            storm.hosts_come_back(false);
+            storm.hosts_come_back();
             storm.one_fault();
         }
-        storm.hosts_come_back(true);
+        // Not before their time: a host that stood still for a moment only has lost nothing, and
+        // what is on it is not replaced.
+        until("that all hosts are back", SOON, || {
+            storm.hosts_come_back();
+            storm.hosts_away.is_empty().then_some(())
+        });
         let done = storm.done;
         let healed = until("that all is well again", HEALING, || is_well(lathe, &story));
         let tally = steady.finish();
@@ -105,9 +110,9 @@ struct Storm<'a> {
 }
 
 impl Storm<'_> {
-    fn hosts_come_back(&mut self, all: bool) {
+    fn hosts_come_back(&mut self) {
         let now = Instant::now();
-        let due = self.hosts_away.iter().filter(|(_, at)| all || **at <= now);
+        let due = self.hosts_away.iter().filter(|(_, at)| **at <= now);
         let due: Vec<String> = due.map(|(host, _)| host.clone()).collect();
         for host in due {
             // What was killed a moment ago may still be ending.
