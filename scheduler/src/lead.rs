@@ -11,6 +11,7 @@ use lathe_coordination::{Options, Store, StoreError};
 use lathe_mesos::operator;
 use lathe_mesos::scheduler::Endpoint;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Artifacts, Shared};
@@ -105,41 +106,53 @@ impl Seat {
 
     async fn stand(&self, store: &Store, election: &mut Election) -> End {
         let mut standing = election.standing();
+        // Who stood here a moment ago may still have its place in the election, under another port.
+        let left = Instant::now() + self.config.session_timeout * 2;
         loop {
             let now = standing.borrow_and_update().clone();
-            match now {
+            let rival = match now {
                 Standing::Leads(lead) => return self.lead(store, election, lead).await,
                 Standing::Lost(lost) => return over(&lost),
-                Standing::Waits { leader } => {
-                    if let Err(end) = self.wait_behind(leader.as_deref()) {
-                        return end;
-                    }
-                }
-            }
-            if standing.changed().await.is_err() {
+                Standing::Waits { leader } => self.wait_behind(leader.as_deref()),
+            };
+            let changed = match rival {
+                None => standing.changed().await,
+                Some(rival) => match timeout_at(left, standing.changed()).await {
+                    Ok(changed) => changed,
+                    Err(_) => return End::Final(self.not_shared(&rival)),
+                },
+            };
+            if changed.is_err() {
                 return over(&Lost::Expired);
             }
         }
     }
 
-    fn wait_behind(&self, leader: Option<&[u8]>) -> Result<(), End> {
+    /// Stands by behind who leads. One whose artifacts this scheduler has not is given back: nobody
+    /// may stand by behind it for long.
+    fn wait_behind(&self, leader: Option<&[u8]>) -> Option<String> {
         let leader = leader.and_then(|says| std::str::from_utf8(says).ok());
-        // What was killed here a moment ago may still have its place.
-        let Some(leader) = leader.filter(|leader| *leader != self.url) else {
-            self.stand_by(None, "the election");
-            return Ok(());
-        };
-        if !self.config.artifacts_shared {
-            return Err(End::Final(format!(
-                "{leader} leads, and what is uploaded to it is not in this scheduler's {}: keep \
-                 one folder for all of them and say `artifacts_shared = true`",
-                self.config.data.join("artifacts").display()
-            )));
+        let leader = leader.filter(|leader| *leader != self.url);
+        match leader {
+            Some(leader) if self.config.artifacts_shared => {
+                tracing::info!(leader, "stands by");
+                self.stand_by(Some(leader), "the election");
+                self.answers.send_replace(true);
+                None
+            }
+            _ => {
+                self.stand_by(None, "the election");
+                leader.map(str::to_owned)
+            }
         }
-        tracing::info!(leader, "stands by");
-        self.stand_by(Some(leader), "the election");
-        self.answers.send_replace(true);
-        Ok(())
+    }
+
+    fn not_shared(&self, rival: &str) -> String {
+        format!(
+            "{rival} leads, and what is uploaded to it is not in this scheduler's {}: keep one \
+             folder for all of them and say `artifacts_shared = true`",
+            self.config.data.join("artifacts").display()
+        )
     }
 
     /// Answers as one that does not lead.

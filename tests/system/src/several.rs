@@ -40,6 +40,7 @@ pub struct Several {
     mesos: Mesos,
     zookeeper: ZooKeeper,
     folder: TempDir,
+    artifacts_shared: bool,
     _turn: Turn,
 }
 
@@ -65,8 +66,15 @@ impl Several {
             ..MesosSpec::default()
         };
         let mesos = block_on(Mesos::start(&spec)).unwrap_or_else(|failure| panic!("{failure}"));
-        let mut new =
-            Self { schedulers: Vec::new(), registry: None, mesos, zookeeper, folder, _turn: turn };
+        let mut new = Self {
+            schedulers: Vec::new(),
+            registry: None,
+            mesos,
+            zookeeper,
+            folder,
+            artifacts_shared: true,
+            _turn: turn,
+        };
         for _ in 0..schedulers {
             new.add_scheduler(&[]);
         }
@@ -78,13 +86,33 @@ impl Several {
     /// # Panics
     /// When it does not start.
     pub fn add_scheduler(&mut self, flags: &[&str]) -> usize {
+        let number = self.new_scheduler(flags);
+        self.start_scheduler(number);
+        number
+    }
+
+    /// One more scheduler that need not come to answer; its number.
+    ///
+    /// # Panics
+    /// When its process does not start.
+    pub fn enrol_scheduler(&mut self) -> usize {
+        let number = self.new_scheduler(&[]);
+        let running = Running::start(self.scheduler_command(number));
+        self.schedulers[number].running = Some(running);
+        number
+    }
+
+    /// What schedulers that start from now on say of their folder of artifacts.
+    pub fn share_artifacts(&mut self, shared: bool) {
+        self.artifacts_shared = shared;
+    }
+
+    fn new_scheduler(&mut self, flags: &[&str]) -> usize {
         let store = block_on(Proxy::start(self.zookeeper.address(0)));
         let store = store.unwrap_or_else(|failure| panic!("{failure}"));
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         self.schedulers.push(Scheduler { running: None, url: String::new(), store, flags });
-        let number = self.schedulers.len() - 1;
-        self.start_scheduler(number);
-        number
+        self.schedulers.len() - 1
     }
 
     /// Starts a scheduler that has ended, and waits until it answers.
@@ -127,6 +155,7 @@ impl Several {
                 ("token_file", self.file("token").display().to_string().into()),
                 ("key_file", self.file("key").display().to_string().into()),
                 ("user", "root".into()),
+                ("artifacts_shared", self.artifacts_shared.into()),
                 ("session_timeout", SESSION.into()),
                 ("log_format", "text".into()),
             ],

@@ -101,6 +101,20 @@ fn leaders_are_killed_stand_still_and_are_cut_off_and_nothing_is_restarted() {
 }
 
 #[test]
+fn one_that_has_not_the_leaders_artifacts_ends_with_the_reason_and_its_own_place_is_waited_for() {
+    let mut several = Several::start(1, 1, 1);
+    let leader = several.leader(None);
+    several.share_artifacts(false);
+    let other = several.enrol_scheduler();
+    let said = several.scheduler_ends(other).with_code(1);
+    assert!(said.err.contains("artifacts_shared = true"), "{}", said.err);
+    // Its session outlives it, and its address is another one each time.
+    several.end_scheduler(leader, Signal::KILL);
+    several.start_scheduler(leader);
+    assert_eq!(several.leader(None), leader);
+}
+
+#[test]
 fn a_leader_that_is_cut_off_from_mesos_leaves_all_alone_and_goes_on_when_it_is_back() {
     let mut several = Several::start(1, 2, 0);
     let master = several.mesos().master_address(0);
