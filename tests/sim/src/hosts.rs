@@ -85,6 +85,10 @@ pub(crate) struct Hosts {
     pub(crate) journal: BTreeMap<String, Birth>,
     /// The first incarnation that was started a second time.
     pub(crate) started_twice: Option<String>,
+    /// Executors that the master has told to go: those without their task will never have one.
+    given_up: BTreeSet<String>,
+    /// How often one of those got its task all the same.
+    pub(crate) got_through: usize,
     draw: Draw,
 }
 
@@ -111,6 +115,8 @@ impl Hosts {
             calm: false,
             journal: BTreeMap::new(),
             started_twice: None,
+            given_up: BTreeSet::new(),
+            got_through: 0,
             draw: Draw::new(seed, "executors"),
         }
     }
@@ -136,12 +142,21 @@ impl Hosts {
         self.hosts.iter().position(|host| &host.name == name)
     }
 
-    /// The incarnations that live on a host.
+    /// The incarnations that live on a host: nothing runs of one whose executor was given up
+    /// before it had its task, though its process may not have heard of that yet.
     #[must_use]
     pub(crate) fn alive(&self, at: usize) -> Vec<&str> {
         let host = &self.hosts[at];
-        let processes = host.processes.iter().filter(|(_, process)| host.up && !process.ended);
+        let lives = |id: &str, process: &Process| {
+            !process.ended && (!process.is_idle() || !self.given_up.contains(id))
+        };
+        let processes = host.processes.iter().filter(|(id, process)| host.up && lives(id, process));
         processes.map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// The master has told an executor's host to kill it.
+    pub(crate) fn gives_up(&mut self, executor: &ExecutorKey) {
+        self.given_up.insert(executor.executor_id.clone());
     }
 
     /// Nobody hears of this host for a time.
@@ -184,11 +199,6 @@ impl Hosts {
             HostCommand::Welcome { .. } => Vec::new(),
             HostCommand::StartExecutor { executor, .. } => self.start(at, sights, executor),
             HostCommand::KillExecutor { executor } => {
-                let process = self.hosts[at].processes.get_mut(&executor.executor_id);
-                // Its process is about to go, and nothing of its instance ever ran.
-                if let Some(process) = process.filter(|process| process.is_idle()) {
-                    process.ended = true;
-                }
                 self.later(at, &executor.executor_id, (1, 5), Step::Exited).into_iter().collect()
             }
             HostCommand::Deliver { executor, event } => self.deliver(at, &executor, *event),
@@ -239,6 +249,7 @@ impl Hosts {
         }
         let steps = match kind {
             Type::Launch => {
+                self.got_through += usize::from(self.given_up.remove(&id));
                 let told = process.launched(event.launch.map(|launch| launch.task));
                 if let Some(birth) = self.journal.get_mut(&id) {
                     birth.told = told;

@@ -26,7 +26,7 @@ pub(crate) fn healed(store: &Store, hosts: &Hosts) -> Check {
             }
         }
     }
-    let finished = finished(hosts);
+    let finished = finished(store, hosts);
     let missing = wanted.iter().find(|id| !running.contains_key(*id) && !finished.contains(*id));
     if let Some(missing) = missing {
         return not_yet(format!("{missing} is wanted and does not run"));
@@ -48,9 +48,11 @@ pub(crate) fn healed(store: &Store, hosts: &Hosts) -> Check {
     Ok(())
 }
 
-/// Instances whose newest life has done its work.
-fn finished(hosts: &Hosts) -> BTreeSet<String> {
+/// Instances whose work is done: by the newest life; or by one that was lost sight of, came back
+/// when the life in its place had failed, and is durably what finished.
+fn finished(store: &Store, hosts: &Hosts) -> BTreeSet<String> {
     let mut newest: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
+    let mut came_back = BTreeSet::new();
     for (id, birth) in &hosts.journal {
         let Some((instance, counter)) = id.rsplit_once('.') else { continue };
         let counter = counter.parse().unwrap_or(0);
@@ -59,6 +61,11 @@ fn finished(hosts: &Hosts) -> BTreeSet<String> {
         if counter > known.0 {
             *known = (counter, done);
         }
+        let is_durable = || store.instance_of(id).is_some_and(|record| record.finished.is_some());
+        if done && birth.lost_sight_of && is_durable() {
+            came_back.insert(instance.to_owned());
+        }
     }
-    newest.into_iter().filter(|(_, (_, done))| *done).map(|(id, _)| id.to_owned()).collect()
+    let done = newest.into_iter().filter(|(_, (_, done))| *done);
+    done.map(|(id, _)| id.to_owned()).chain(came_back).collect()
 }

@@ -15,8 +15,8 @@ use crate::hosts::Hosts;
 pub(super) struct Lives {
     lives: BTreeMap<String, Life>,
     counters: BTreeMap<String, u64>,
-    /// Lives in the journal when they were judged last.
-    judged: usize,
+    /// Lives in the journal, and those that ran after they were given up, when judged last.
+    judged: (usize, usize),
 }
 
 impl Lives {
@@ -45,10 +45,11 @@ impl Lives {
             let what = format!("{id} was started twice");
             return Err(Breach::new("an id is used once", what));
         }
-        if self.judged == hosts.journal.len() {
+        let starts = (hosts.journal.len(), hosts.got_through);
+        if self.judged == starts {
             return Ok(());
         }
-        self.judged = hosts.journal.len();
+        self.judged = starts;
         self.never_holds(hosts)?;
         self.one_life_a_slot(hosts)
     }

@@ -184,6 +184,9 @@ impl World {
                 }
             }
             cluster::Command::Host { host, command } => {
+                if let cluster::HostCommand::KillExecutor { executor } = &command {
+                    self.hosts.gives_up(executor);
+                }
                 let Some(at) = self.hosts.find(&host) else { return };
                 let host = &self.hosts.hosts[at];
                 let (boot, sights, command) = (host.boot, host.sights, Box::new(command));
