@@ -151,7 +151,10 @@ impl Framework {
             }
             count_end(now, record, &life, status.state);
             let for_good = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
-            record.finished = for_good.then(|| life.identity.clone());
+            // How an older life ended takes nothing from work that a newer one has done.
+            if incarnation.counter == record.counter || record.finished.is_none() {
+                record.finished = for_good.then(|| life.identity.clone());
+            }
         }
         let topology = record.topology.clone();
         // It may have gone with its host: the next plan is made on a new list.
