@@ -157,6 +157,27 @@ pub struct TaskView {
     pub wanted: u32,
     pub ready: u32,
     pub own: Map<String, Value>,
+    /// Set while its instances give way to others.
+    #[serde(default)]
+    pub rollout: Option<RolloutView>,
+}
+
+/// How far the update of a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutView {
+    /// Instances that hold what is wanted and are ready.
+    pub replaced: u32,
+    pub of: u32,
+    /// Instances that run beside these meanwhile.
+    pub surge: u32,
+    /// `replacing`, `baking`, `paused` or `halted`.
+    pub state: String,
+    /// Whether these are the ones that go first.
+    pub canary: bool,
+    /// When the last of those that are ready will count, while it is `baking`.
+    pub until_ms: Option<u64>,
+    /// What it waits for, or why it goes no further.
+    pub reason: Option<String>,
 }
 
 /// `GET /v1/instances`

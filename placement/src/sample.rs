@@ -82,6 +82,7 @@ pub(crate) fn task(path: &str, count: u32, tags: &[&str], biases: &[&str]) -> Ta
         grace_ms: 5000,
         restart: Restart::Always,
         health: None,
+        update: None,
         own: Map::new(),
         span: 0..1,
     }

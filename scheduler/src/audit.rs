@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use lathe_api::door::Caller;
+use lathe_topology::Code;
 
-use crate::framework::command::Answer;
+use crate::framework::command::{Answer, Refused};
 use crate::framework::event::{Edit, Question};
 use crate::framework::ids::AskId;
 
@@ -19,6 +20,11 @@ pub(crate) fn written(caller: &Caller, what: &str, subject: &str, revision: Opti
     let peer = caller.peer.map(|peer| peer.to_string());
     let (who, peer) = (&*caller.who, peer.as_deref());
     tracing::info!(target: "audit", who, peer, what, subject, revision, "written");
+}
+
+/// One line for what the scheduler does by itself.
+pub(crate) fn by_itself(what: &str, subject: &str, revision: Option<u64>) {
+    written(&Caller { who: "scheduler".into(), peer: None }, what, subject, revision);
 }
 
 /// Who asked, and for what.
@@ -55,10 +61,9 @@ impl Authors {
             Answer::Committed { revision } => {
                 written(&author.caller, author.what, &author.subject, Some(*revision));
             }
-            Answer::Refused(refused) if refused.verdict == "reverted" => {
-                // Nobody asked for that: the scheduler does it by itself.
-                let own = Caller { who: "scheduler".into(), peer: None };
-                written(&own, "revert", &author.subject, None);
+            Answer::Refused(refused) if is_reverted(refused) => {
+                // Nobody asked for that.
+                by_itself("revert", &author.subject, None);
             }
             _ => {}
         }
@@ -66,6 +71,12 @@ impl Authors {
             self.0.remove(&ask);
         }
     }
+}
+
+/// Whether what was accepted is undone. A failed update has had its line with its event.
+fn is_reverted(refused: &Refused) -> bool {
+    let code = refused.refusal.reasons.first().map(|reason| reason.code);
+    refused.verdict == "reverted" && code != Some(Code::ROLLED_BACK)
 }
 
 /// The word for an edit, and what it is about.

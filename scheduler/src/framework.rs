@@ -19,6 +19,7 @@ mod instances;
 mod jobs;
 mod launches;
 mod offers;
+mod overtaken;
 mod persist;
 mod plan_view;
 mod planning;
@@ -28,6 +29,7 @@ mod reconcile;
 pub mod records;
 mod resources;
 mod restarts;
+pub mod rollout;
 mod standing;
 mod submissions;
 mod updates;
@@ -149,6 +151,8 @@ pub struct Framework {
     came_back: bool,
     repair_not_before_ms: Time,
     repair_trouble: Option<String>,
+    /// Revisions whose updates have failed and that nothing can take the place of.
+    no_way_back: BTreeMap<String, u64>,
     events_made: u64,
 }
 
@@ -189,6 +193,7 @@ impl Framework {
             came_back: false,
             repair_not_before_ms: 0,
             repair_trouble: None,
+            no_way_back: BTreeMap::new(),
             events_made: 0,
         }
     }

@@ -76,6 +76,8 @@ codes! {
     UNPORTABLE_VALUE = 125, "a value cannot be handed to a task";
     /// A table in a task that looks like a task without `crate` (warning).
     LOOKS_LIKE_TASK = 126, "a table looks like a task but has no crate";
+    /// An update rule by which nothing could be replaced.
+    STUCK_UPDATE = 127, "an update rule leaves no way to update";
 
     /// No placement exists.
     IMPOSSIBLE = 201, "no placement exists";
@@ -117,6 +119,8 @@ codes! {
     NO_SUCH_REVISION = 406, "no such revision";
     /// A key that cannot be set by hand.
     NOT_AN_OWN_KEY = 407, "a key that cannot be set by hand";
+    /// What failed gave way to what ran before.
+    ROLLED_BACK = 408, "an update has failed and was rolled back";
 
     /// A configuration file has a key that means nothing.
     CONFIG_UNKNOWN_KEY = 501, "an unknown key in a configuration file";

@@ -41,7 +41,7 @@ pub enum Change {
         count: Option<(u32, u32)>,
         /// Keys of what runs that differ (crate, version, env, …): running instances are replaced.
         contents: Vec<String>,
-        /// Keys of the rules that differ (tags, biases, grace, restart): nothing is replaced for it.
+        /// Keys of the rules that differ (tags, biases, grace, restart, update): nothing is replaced for it.
         rules: Vec<String>,
         /// The author's own keys that came, went or differ: running instances are told.
         own: Vec<String>,
@@ -162,6 +162,7 @@ fn changed(old: &TaskSpec, new: &TaskSpec) -> Option<Change> {
         ("biases", said(old) != said(new)),
         ("grace", old.grace_ms != new.grace_ms),
         ("restart", old.restart != new.restart),
+        ("update", old.update != new.update),
     ];
     let count = (old.count != new.count).then_some((old.count, new.count));
     let contents = differing(&contents);

@@ -4,6 +4,7 @@
 //! from text and `print` turns them into text again.
 
 mod health;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::names::{Tag, TaskPath};
 
 pub use health::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Health, Probe};
 pub(crate) use health::{PROBE_FAILURES, PROBE_GRACE_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS};
+pub use update::{Pace, Share, Update};
 
 /// The weight of a soft bias that names none.
 pub const DEFAULT_WEIGHT: u8 = 50;
@@ -87,6 +89,9 @@ pub struct TaskSpec {
     pub restart: Restart,
     /// How a hung instance is found; `None` is the SDK's beat where there is an SDK.
     pub health: Option<Health>,
+    /// How other contents take its place; `None` is one at a time, the next when the others are
+    /// ready.
+    pub update: Option<Update>,
     /// The author's own keys, typed as written (dates as text).
     pub own: Map<String, Value>,
     /// The table's header in the file, in bytes.

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Bias, Health, Port, Probe, Resources, Restart, TaskSpec, Topology};
+use crate::model::{
+    Bias, Health, Port, Probe, Resources, Restart, Share, TaskSpec, Topology, Update,
+};
 use crate::names::is_part_character;
 use crate::units::{format_bytes, format_cpus};
 
@@ -72,6 +74,9 @@ fn print_task(out: &mut String, task: &TaskSpec) {
     if let Some(check) = &task.health {
         line(out, "health", &health(check));
     }
+    if let Some(rule) = &task.update {
+        line(out, "update", &update(rule));
+    }
     for (name, value) in &task.own {
         line(out, &key(name), &own(value));
     }
@@ -114,6 +119,22 @@ fn health(health: &Health) -> String {
             said.extend([("failures", failures.to_string()), ("grace", span(grace_ms))]);
         }
     }
+    table(said.into_iter().map(|(name, value)| (name.to_owned(), value)))
+}
+
+fn update(update: &Update) -> String {
+    let share = |share: Share| match share {
+        Share::Number(number) => number.to_string(),
+        Share::Percent(_) => text(&share.to_string()),
+    };
+    let mut said =
+        vec![("parallel", share(update.parallel)), ("max_surge", share(update.max_surge))];
+    said.extend(update.min_healthy.map(|least| ("min_healthy", share(least))));
+    said.extend([
+        ("canary", share(update.canary)),
+        ("bake", format!("\"{}ms\"", update.bake_ms)),
+        ("auto_rollback", update.auto_rollback.to_string()),
+    ]);
     table(said.into_iter().map(|(name, value)| (name.to_owned(), value)))
 }
 

@@ -55,6 +55,7 @@ impl Scene {
             by_hand: ByHand::default(),
             paused: false,
             cause: String::new(),
+            rollout: None,
         };
         let accepted = Accepted::read(record)
             .map_err(|problems| Failure::Unexpected(format!("the model's file: {problems:?}")))?;

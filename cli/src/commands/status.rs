@@ -3,12 +3,14 @@
 pub(super) mod suspects;
 mod watch;
 
-use lathe_api::rest::{InstanceView, StatusView};
+use std::fmt::Write as _;
+
+use lathe_api::rest::{InstanceView, RolloutView, StatusView, TopologyView};
 
 use crate::args::{Find, Status};
 use crate::client::Client;
 use crate::failure::{FAILED, Failure, OK};
-use crate::printer::{Cell, Column, Printer, Row, Table, ago, now_ms, wrapped};
+use crate::printer::{Cell, Column, Printer, Row, Table, ago, now_ms, utc, wrapped};
 
 const COLUMNS: [Column; 6] = [
     Column::name("INSTANCE", 20),
@@ -58,7 +60,11 @@ pub(crate) fn of_topology(mut status: StatusView, only: &str) -> StatusView {
 
 /// A line for each topology, a table of the instances, and what is waited for.
 pub(crate) fn show(status: &StatusView, printer: &Printer) -> String {
-    let mut text: Vec<String> = summary(status);
+    let mut text: Vec<String> = Vec::new();
+    for (topology, line) in status.topologies.iter().zip(summary(status)) {
+        text.push(line);
+        text.extend(updates(topology).into_iter().map(|(_, line)| format!("  {line}")));
+    }
     if text.is_empty() {
         text.push("no topology runs here".to_owned());
     }
@@ -75,8 +81,32 @@ pub(crate) fn show(status: &StatusView, printer: &Printer) -> String {
     text.join("\n")
 }
 
+/// How far the updates of a topology's tasks are, by task.
+fn updates(topology: &TopologyView) -> Vec<(String, String)> {
+    let tasks = topology.tasks.iter().filter_map(|task| Some((task, task.rollout.as_ref()?)));
+    tasks.map(|(task, rollout)| (task.task.clone(), update(&task.task, rollout))).collect()
+}
+
+fn update(task: &str, rollout: &RolloutView) -> String {
+    let mut line = format!("{task}: {} of {} replaced", rollout.replaced, rollout.of);
+    if rollout.surge > 0 {
+        let _ = write!(line, ", {} more beside them", rollout.surge);
+    }
+    if rollout.canary {
+        line.push_str(", canary");
+    }
+    let _ = match rollout.until_ms {
+        Some(until) => write!(line, ", {} until {}", rollout.state, utc(until)),
+        None => write!(line, ", {}", rollout.state),
+    };
+    if let Some(reason) = &rollout.reason {
+        let _ = write!(line, ": {reason}");
+    }
+    line
+}
+
 fn summary(status: &StatusView) -> Vec<String> {
-    let line = |topology: &lathe_api::rest::TopologyView| {
+    let line = |topology: &TopologyView| {
         let ready: u32 = topology.tasks.iter().map(|task| task.ready).sum();
         let wanted: u32 = topology.tasks.iter().map(|task| task.wanted).sum();
         format!(

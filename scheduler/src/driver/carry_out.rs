@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use lathe_api::rest::EventView;
+
 use super::Ended;
 use super::subscriber::Subscriber;
 use super::{Driver, Message};
+use crate::audit;
 use crate::framework::command::{Answer, Call, Command};
 use crate::framework::event::Event;
 use crate::framework::ids::{AskId, FrameworkId};
+use crate::framework::rollout::ROLLED_BACK;
 use crate::mesos_calls::{hosts_of, list_agents};
 use crate::planner;
 use crate::store::Batch;
@@ -42,11 +46,21 @@ impl Driver {
                     "{}", event.message
                 );
                 self.tools.metrics.published(&event);
+                if event.kind == ROLLED_BACK {
+                    self.note_rollback(&event);
+                }
                 self.events.add(event);
             }
             Command::Stop { reason, lead_lost: true } => self.stop = Some(Ended::LeadLost(reason)),
             Command::Stop { reason, lead_lost: false } => self.stop = Some(Ended::Refused(reason)),
         }
+    }
+
+    /// A revision that nobody asked for is in the audit log too.
+    fn note_rollback(&self, event: &EventView) {
+        let name = event.topology.as_deref().unwrap_or_default();
+        let present = self.framework.revisions(name).and_then(|all| all.first().cloned());
+        audit::by_itself("rollback", name, present.map(|one| one.revision));
     }
 
     fn subscribe(&mut self, framework_id: Option<&FrameworkId>) {

@@ -19,6 +19,7 @@ impl Framework {
             self.list_hosts(now, out);
         }
         self.judge(now);
+        self.tend_rollouts(now, out);
         self.end_unwanted(now, out);
         self.judge(now);
         self.advance_jobs(now, out);
@@ -38,9 +39,10 @@ impl Framework {
                 self.end(now, &id, &incarnation, out);
             }
         }
+        self.judge(now);
         let by_turns = self.standings.tasks.iter().filter(|(_, of)| !of.in_turn.is_empty());
         let turns: Vec<InstanceId> =
-            by_turns.filter_map(|(path, of)| self.next_in_turn(path, of)).collect();
+            by_turns.flat_map(|(path, of)| self.next_in_turn(path, of)).collect();
         for id in turns {
             let newest = self.instances.get(&id).and_then(|record| record.lives.last());
             let Some(incarnation) = newest.map(|life| life.incarnation.clone()) else { continue };
@@ -68,27 +70,35 @@ impl Framework {
         let newest = record.lives.last().is_some_and(|last| last.incarnation == life.incarnation);
         newest
             && !matches!(life.identity.as_str(), MOVING | RESTARTING)
-            && record.lives.iter().all(|life| life.phase != Phase::Killing)
+            && life.phase != Phase::Killing
             && self.wanted.of(&record.id).is_some()
     }
 
-    /// The instance of a task that is replaced next: only while all others are ready and have kept
-    /// running if they had ended early, and neither while the topology is paused nor while the new
-    /// version is held back.
-    fn next_in_turn(&self, path: &TaskPath, of: &OfTask) -> Option<InstanceId> {
-        let accepted = self.wanted.owned_by(path)?;
-        if accepted.record.paused || self.held_back(accepted, path).is_some() {
-            return None;
+    /// The instances of a task that are replaced next: by its own rule, or else one, and only while
+    /// all others are ready and have kept running if they had ended early; neither while the topology
+    /// is paused nor while the new version is held back or about to give way.
+    fn next_in_turn(&self, path: &TaskPath, of: &OfTask) -> Vec<InstanceId> {
+        let Some(accepted) = self.wanted.owned_by(path) else { return Vec::new() };
+        if accepted.record.paused
+            || self.held_back(accepted, path).is_some()
+            || self.goes_back(&accepted.record.name)
+        {
+            return Vec::new();
+        }
+        let ruled = accepted.task(path).and_then(|task| Some((task, task.update.as_ref()?)));
+        let of_slot = |slot: u32| InstanceId { task: path.clone(), slot };
+        if let Some(ruled) = ruled {
+            return self.next_by_rule(accepted, ruled, of).into_iter().map(of_slot).collect();
         }
         if !of.shaky.is_empty() {
-            return None;
+            return Vec::new();
         }
         let slot = match (of.down.len(), of.down.first()) {
             (0, _) => of.in_turn.first(),
             (1, Some(down)) => of.in_turn.get(down),
             _ => None,
         };
-        slot.map(|slot| InstanceId { task: path.clone(), slot: *slot })
+        slot.copied().map(of_slot).into_iter().collect()
     }
 
     /// Whether a life is not wanted any more: its slot is gone, a newer life has its place, or

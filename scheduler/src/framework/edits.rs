@@ -112,6 +112,7 @@ impl Framework {
     fn next_revision(&self, mut record: TopologyRecord) -> Result<Accepted, Refusal> {
         record.revision += 1;
         record.slots.clear();
+        record.rollout = None;
         self.read_record(record)
     }
 

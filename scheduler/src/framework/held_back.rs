@@ -10,7 +10,6 @@ use super::Framework;
 use super::ids::{InstanceId, Time};
 use super::records::{InstanceRecord, Phase};
 use super::standing::OfTask;
-use super::updates::PROVED_MS;
 use super::wanted::Accepted;
 
 /// How much of a task backs off.
@@ -24,7 +23,8 @@ impl Framework {
     /// Set when the version that is wanted of this task is held back.
     pub(super) fn held_back(&self, accepted: &Accepted, path: &TaskPath) -> Option<Bad> {
         let backing_off = self.standings.tasks.get(path)?.backs_off.len();
-        let bad = Bad { backing_off, slots: accepted.slots(path).len() };
+        let bad =
+            Bad { backing_off, slots: accepted.slots(path).len() + accepted.surge(path).len() };
         (backing_off > 0 && backing_off * 2 >= bad.slots).then_some(bad)
     }
 
@@ -34,7 +34,7 @@ impl Framework {
     pub(super) fn may_fill(&self, now: Time, path: &TaskPath, of: &OfTask) -> BTreeSet<u32> {
         let accepted = self.wanted.owned_by(path);
         let held = accepted.filter(|accepted| self.held_back(accepted, path).is_some());
-        let Some(accepted) = held else { return of.vacant.clone() };
+        let Some(accepted) = held else { return self.may_begin(accepted, path, of) };
         let tries = self.tries(now, accepted, path);
         let may = |slot: &&u32| {
             let id = InstanceId { task: path.clone(), slot: **slot };
@@ -43,17 +43,29 @@ impl Framework {
         of.vacant.iter().filter(may).copied().collect()
     }
 
+    /// All vacant slots; while the topology is paused, none that would run beside the others.
+    fn may_begin(
+        &self,
+        accepted: Option<&Accepted>,
+        path: &TaskPath,
+        of: &OfTask,
+    ) -> BTreeSet<u32> {
+        let paused = accepted.filter(|accepted| accepted.record.paused);
+        let surge = paused.map_or(&[][..], |accepted| accepted.surge(path));
+        of.vacant.iter().filter(|slot| !surge.contains(slot)).copied().collect()
+    }
+
     /// The slots that may be tried now if they are due.
     fn tries(&self, now: Time, accepted: &Accepted, path: &TaskPath) -> BTreeSet<u32> {
         let (mut proved, mut tried, mut open) = (0_usize, 0_usize, Vec::new());
         let identity = accepted.task(path).map(|task| accepted.identity(task));
-        for slot in accepted.slots(path) {
+        for slot in accepted.slots(path).iter().chain(accepted.surge(path)) {
             let id = InstanceId { task: path.clone(), slot: *slot };
             let Some(record) = self.instances.get(&id) else { continue };
             // What is given up is as good as ended.
             match record.lives.last().filter(|life| !self.given_up(now, life)) {
                 None => open.push((std::cmp::Reverse(record.early_ends), *slot)),
-                Some(_) if is_unproved(now, record) => tried += 1,
+                Some(_) if is_unproved(now, record, self.proved_after_ms(&id)) => tried += 1,
                 Some(life) => {
                     let ready = life.phase == Phase::Ready;
                     proved += usize::from(ready && Some(life.identity.as_str()) == identity);
@@ -71,11 +83,11 @@ impl Framework {
     }
 }
 
-fn is_unproved(now: Time, record: &InstanceRecord) -> bool {
+fn is_unproved(now: Time, record: &InstanceRecord, proved_ms: u64) -> bool {
     record.early_ends > 0
         && record.lives.last().is_some_and(|life| match life.phase {
             Phase::Launching | Phase::Starting => true,
-            Phase::Ready => now < life.ready_ms + PROVED_MS,
+            Phase::Ready => now < life.ready_ms + proved_ms,
             Phase::Unreachable | Phase::Killing => false,
         })
 }

@@ -30,11 +30,16 @@ impl Framework {
         let mut record = accepted.record.clone();
         // The plan of that time means nothing any more.
         record.slots.clear();
+        record.rollout = None;
+        let good = accepted.record.rollout.as_ref().map(|rollout| rollout.good);
         let kept = self.history.entry(name.to_owned()).or_default();
         kept.insert(record.revision, record.clone());
         let mut writes = vec![Write::Revision(record)];
         while kept.len() >= REVISIONS_KEPT {
-            let Some((revision, _)) = kept.pop_first() else { break };
+            // What a failed update goes back to stays.
+            let oldest = kept.keys().copied().find(|revision| Some(*revision) != good);
+            let Some(revision) = oldest else { break };
+            kept.remove(&revision);
             writes.push(Write::RevisionRemoved { name: name.to_owned(), revision });
         }
         self.persist(writes, Then::Do(Vec::new()), out);

@@ -10,7 +10,7 @@ use lathe_topology::Code;
 
 use super::Framework;
 use super::command::{Answer, Command};
-use super::event::Free;
+use super::event::{Edit, Free};
 use super::ids::{AskId, HostName, InstanceId, JobId, Time};
 use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
@@ -32,6 +32,8 @@ pub(super) enum Purpose {
     Plan { ask: AskId, target: Accepted, max_moves: u32 },
     Submit {
         ask: AskId,
+        /// What was asked for, to be read again when another revision has come meanwhile.
+        edit: Edit,
         target: Accepted,
         max_moves: u32,
         may_stop: bool,
@@ -81,6 +83,7 @@ impl Framework {
         if self.job.as_ref().is_some_and(|job| now >= job.deadline_ms) {
             self.job_too_late(now, out);
         }
+        self.job_overtaken(now, out);
         if self.is_outdated(now) {
             self.forget_plan();
             if self.job.is_some() {
@@ -264,9 +267,13 @@ impl Framework {
         let Some(Job { phase: JobPhase::Holding(holding), purpose, .. }) = &self.job else {
             return;
         };
+        let repair = matches!(purpose, Purpose::Repair);
+        // The revision before this one is to be known first.
+        if !repair && self.batches.revise() {
+            return;
+        }
         let short = self.hosts_short(&holding.wishes);
         let whole = short.is_empty();
-        let repair = matches!(purpose, Purpose::Repair);
         let some = repair
             && now >= holding.since_ms + PATIENCE_MS
             && holding.wishes.values().any(|host| !short.contains(host));
@@ -339,10 +346,8 @@ impl Framework {
     }
 
     fn unpark(&mut self, now: Time, out: &mut Vec<Command>) {
-        if let Some(mut job) = self.parked.take() {
-            job.phase = JobPhase::Listing;
-            self.job = Some(job);
-            self.job_list_hosts(now, out);
+        if let Some(job) = self.parked.take() {
+            self.resume_job(now, job, out);
         }
     }
 

@@ -33,6 +33,11 @@ pub(super) struct Launching {
 }
 
 impl Launching {
+    /// Whether a revision comes with it.
+    pub(super) fn revises(&self) -> bool {
+        self.accepted.is_some()
+    }
+
     pub(super) fn starts(&self, incarnation: &Incarnation) -> bool {
         self.launched.contains(incarnation)
     }

@@ -11,6 +11,7 @@ use super::ids::{BatchId, FrameworkId, Incarnation, InstanceId, Time};
 use super::launches::Launching;
 use super::records::{FrameworkRecord, Life, Phase, Write};
 use super::restarts::Marking;
+use super::rollout::RollingBack;
 use super::submissions::Accepting;
 
 /// What happens once a write is durable.
@@ -20,6 +21,7 @@ pub(super) enum Then {
     Launch(Box<Launching>),
     Accept(Box<Accepting>),
     Mark(Box<Marking>),
+    RollBack(Box<RollingBack>),
 }
 
 /// Writes that are not durable yet.
@@ -34,13 +36,32 @@ impl Batches {
     pub(super) fn has_intent_of(&self, incarnation: &Incarnation) -> bool {
         self.pending.values().any(|(then, _)| match then {
             Then::Launch(launching) => launching.starts(incarnation),
-            Then::Do(_) | Then::Accept(_) | Then::Mark(_) => false,
+            Then::Do(_) | Then::Accept(_) | Then::Mark(_) | Then::RollBack(_) => false,
         })
     }
 
     /// Whether a revision, a removal or a mark is on its way.
     pub(super) fn change_what_is_wanted(&self) -> bool {
-        self.pending.values().any(|(then, _)| matches!(then, Then::Accept(_) | Then::Mark(_)))
+        self.pending
+            .values()
+            .any(|(then, _)| matches!(then, Then::Accept(_) | Then::Mark(_) | Then::RollBack(_)))
+    }
+
+    /// The same, with revisions that bring launches of their own.
+    pub(super) fn revise(&self) -> bool {
+        let launch = |then: &Then| match then {
+            Then::Launch(launching) => launching.revises(),
+            _ => false,
+        };
+        self.change_what_is_wanted() || self.pending.values().any(|(then, _)| launch(then))
+    }
+
+    /// Whether that topology is on its way back.
+    pub(super) fn roll_back(&self, name: &str) -> bool {
+        self.pending.values().any(|(then, _)| match then {
+            Then::RollBack(rolling) => rolling.is_of(name),
+            _ => false,
+        })
     }
 }
 
@@ -68,6 +89,7 @@ impl Framework {
             Then::Launch(launching) => self.launch_committed(now, *launching, out),
             Then::Accept(accepting) => self.accept_committed(now, *accepting, out),
             Then::Mark(marking) => self.mark_committed(now, *marking, out),
+            Then::RollBack(rolling) => self.rollback_committed(now, *rolling, out),
         }
         out.extend(also);
     }

@@ -55,6 +55,7 @@ impl Framework {
         }
         let mut notes = self.notes(target);
         let replaces = changes.iter().any(|change| change.kind == ChangeKind::Replace);
+        notes.extend(self.pace_notes(target, &changes));
         if target.record.paused && replaces {
             let name = &target.record.name;
             notes.push(format!("paused: replacements wait for `lathe resume {name}`"));
@@ -109,6 +110,9 @@ impl Framework {
             }
             if before.restart != task.restart {
                 notes.push(format!("{}: restart rule changes", task.path));
+            }
+            if before.update != task.update {
+                notes.push(format!("{}: update rule changes, without a restart", task.path));
             }
             if before.count != task.count {
                 let by_hand = old.record.by_hand.counts.contains_key(&task.path);

@@ -13,22 +13,27 @@ use super::jobs::{Holding, Job, JobPhase, Purpose};
 use super::launches::WISHES_MAX;
 use super::plan_view::stops_something;
 use super::records::{Life, MOVING, Phase, Write};
+use super::rollout::with_surge;
 use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
 use super::watchers::Watcher;
 
 impl Framework {
     pub(super) fn plan_input(&self, now: Time) -> PlanInput {
+        let mut running = self.running(now);
         let (topologies, max_moves, piecemeal) = match self.job.as_ref().map(|job| &job.purpose) {
             Some(
                 Purpose::Plan { target, max_moves, .. } | Purpose::Submit { target, max_moves, .. },
-            ) => (vec![target.topology.clone()], *max_moves, false),
+            ) => {
+                self.set_surge_apart(&mut running);
+                (vec![target.topology.clone()], *max_moves, false)
+            }
             _ => {
                 let missing = self.missing(now);
                 let broken: BTreeSet<&str> =
                     missing.iter().filter_map(|id| self.wanted.owner(&id.task)).collect();
                 let topologies = broken.iter().filter_map(|name| self.wanted.get(name));
-                (topologies.map(|accepted| accepted.topology.clone()).collect(), 0, true)
+                (topologies.map(with_surge).collect(), 0, true)
             }
         };
         let previous = self.instances.values().filter_map(|record| {
@@ -38,7 +43,7 @@ impl Framework {
         PlanInput {
             cluster: self.cluster(),
             topologies,
-            running: self.running(now),
+            running,
             options: Options {
                 max_moves,
                 budget_steps: self.config.budget_steps,
@@ -91,6 +96,18 @@ impl Framework {
         Running { instances }
     }
 
+    /// What runs beside the count while a task is updated stays where it is, and is no instance that
+    /// a plan counts.
+    fn set_surge_apart(&self, running: &mut Running) {
+        for one in &mut running.instances {
+            let id = InstanceId { task: one.task.clone(), slot: one.slot };
+            if self.is_surge(&id) {
+                // A name that no file can have, as with the pieces of a repair.
+                one.topology.push_str("\0surge");
+            }
+        }
+    }
+
     pub(super) fn given_up(&self, now: Time, life: &Life) -> bool {
         life.phase == Phase::Unreachable
             && now >= life.since_ms.saturating_add(self.config.replace_after_ms)
@@ -136,13 +153,17 @@ impl Framework {
 
     /// A plan was found: tell it, or begin to carry it out.
     pub(super) fn carry_out(&mut self, now: Time, job: Job, plan: &Plan, out: &mut Vec<Command>) {
+        if matches!(job.purpose, Purpose::Submit { .. }) && self.batches.revise() {
+            // The revision before this one is to be known first.
+            return self.resume_job(now, job, out);
+        }
         let Job { id, purpose, deadline_ms, .. } = job;
         match purpose {
             Purpose::Plan { ask, target, .. } => {
                 let view = self.view_of(&target, plan);
                 out.push(Command::Answer { ask, answer: Answer::Planned(view) });
             }
-            Purpose::Submit { ask, mut target, max_moves, may_stop, queues } => {
+            Purpose::Submit { ask, edit, mut target, max_moves, may_stop, queues } => {
                 let view = self.view_of(&target, plan);
                 if self.says_nothing_new(&target, &view) {
                     // It may still be on its way: the caller waits for it like the one before.
@@ -162,7 +183,8 @@ impl Framework {
                 }
                 out.push(Command::Answer { ask, answer: Answer::Planned(view.clone()) });
                 target.record.slots = slots_of(plan);
-                let purpose = Purpose::Submit { ask, target, max_moves, may_stop, queues };
+                target.record.rollout = self.rollout_of(&target);
+                let purpose = Purpose::Submit { ask, edit, target, max_moves, may_stop, queues };
                 let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
                 let stops = stops_something(&view);
                 self.begin(now, job, plan, stops, out);

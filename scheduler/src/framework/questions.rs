@@ -93,7 +93,9 @@ impl Framework {
                         target.record.submitted_ms = now;
                         let Asker { ask, may_stop, queues, .. } = *asker;
                         let queues = queues.then(String::new);
-                        let purpose = Purpose::Submit { ask, target, max_moves, may_stop, queues };
+                        let edit = edit.clone();
+                        let purpose =
+                            Purpose::Submit { ask, edit, target, max_moves, may_stop, queues };
                         self.begin_job(now, purpose, deadline_ms, out);
                     }
                     Err(refusal) => refuse(asker.ask, "refused", refusal, out),

@@ -6,7 +6,7 @@ use lathe_placement::Refusal;
 use super::Framework;
 use super::command::{Answer, Command};
 use super::ids::{AskId, Time};
-use super::jobs::{Job, JobPhase, Purpose};
+use super::jobs::{Job, Purpose};
 use super::submissions::refuse;
 
 /// Submissions that may wait for room; more are refused as blocked.
@@ -65,10 +65,8 @@ impl Framework {
             return;
         }
         if let Some(at) = self.queued.iter().position(|queued| now >= queued.again_ms) {
-            let mut job = self.queued.remove(at).job;
-            job.phase = JobPhase::Listing;
-            self.job = Some(job);
-            self.job_list_hosts(now, out);
+            let job = self.queued.remove(at).job;
+            self.resume_job(now, job, out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the framework keeps in the store, and where. Every shape that outlives a process is here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_catalog::{Entry, TaskRecord};
 use lathe_topology::TaskPath;
@@ -78,6 +78,22 @@ pub struct TopologyRecord {
     /// What made this revision, for people; empty for a file that was submitted.
     #[serde(default)]
     pub cause: String,
+    /// Set while what runs is not yet, or not long enough, what tasks with update rules say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+}
+
+/// An update by tasks' own rules that is on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The revision that ran as wanted last; 0 where none has.
+    pub good: u64,
+    /// Tasks with rules whose contents are other than that revision's.
+    #[serde(default)]
+    pub changed: BTreeSet<TaskPath>,
+    /// Slots beyond the count, wanted until the update is over.
+    #[serde(default)]
+    pub surge: BTreeMap<TaskPath, Vec<u32>>,
 }
 
 /// Changes of a topology beside its source.

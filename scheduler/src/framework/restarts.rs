@@ -100,6 +100,7 @@ impl Framework {
             return refuse(ask, "refused", refusal, out);
         }
         out.push(Command::Answer { ask, answer: Answer::Planned(view) });
+        self.begin_restart(&named);
         let mut writes = self.signed(&named.topology, &asker.id, None);
         for id in &named.instances {
             let Some(record) = self.instances.get_mut(id) else { continue };
@@ -120,6 +121,27 @@ impl Framework {
             waits: true,
         };
         self.persist(writes, Then::Mark(Box::new(marking)), out);
+    }
+
+    /// Restarts of several go by their tasks' update rules.
+    fn begin_restart(&mut self, named: &Named) {
+        if named.alone {
+            return;
+        }
+        let tasks = named.instances.iter().map(|id| id.task.clone()).collect();
+        let rollout = self
+            .wanted
+            .get(&named.topology)
+            .and_then(|accepted| self.rollout_of_restart(accepted, &tasks));
+        if let Some(record) = self.wanted.record_mut(&named.topology) {
+            record.rollout = rollout;
+        }
+        let ids: Vec<InstanceId> =
+            self.wanted.get(&named.topology).into_iter().flat_map(|one| one.instances()).collect();
+        for id in ids {
+            self.instances.of(id, &named.topology);
+        }
+        self.instances.mark_all_of(&named.topology);
     }
 
     fn may_restart(&self, named: &Named) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use super::Framework;
 use super::converge::KILL_AGAIN_MS;
 use super::ids::{InstanceId, Time};
 use super::records::{InstanceRecord, Life, Phase};
-use super::updates::{FREE_ENDS, PROVED_MS};
+use super::updates::FREE_ENDS;
 use super::watchers::HOPELESS_ENDS;
 
 /// The judgement of one instance.
@@ -29,6 +29,10 @@ struct Standing {
     backs_off: bool,
     /// Its slot has ended early and has not kept running since.
     shaky: bool,
+    /// It is ready with the wanted contents, in an update, and not for long enough to count.
+    unbaked: bool,
+    /// It holds the contents of an update, and was not ready in time.
+    stuck: bool,
     /// Nothing more is to happen to it.
     settled: bool,
     /// It is settled as it is wanted.
@@ -49,12 +53,15 @@ pub(super) struct OfTask {
     pub(super) down: BTreeSet<u32>,
     pub(super) backs_off: BTreeSet<u32>,
     pub(super) shaky: BTreeSet<u32>,
+    pub(super) unbaked: BTreeSet<u32>,
+    pub(super) stuck: BTreeSet<u32>,
 }
 
 impl OfTask {
     fn is_empty(&self) -> bool {
-        let Self { in_turn, vacant, down, backs_off, shaky } = self;
-        [in_turn, vacant, down, backs_off, shaky].iter().all(|set| set.is_empty())
+        let Self { in_turn, vacant, down, backs_off, shaky, unbaked, stuck } = self;
+        let all = [in_turn, vacant, down, backs_off, shaky, unbaked, stuck];
+        all.into_iter().all(BTreeSet::is_empty)
     }
 }
 
@@ -120,6 +127,8 @@ impl Standings {
         put(&mut task.down, id.slot, standing.down, add);
         put(&mut task.backs_off, id.slot, standing.backs_off, add);
         put(&mut task.shaky, id.slot, standing.shaky, add);
+        put(&mut task.unbaked, id.slot, standing.unbaked, add);
+        put(&mut task.stuck, id.slot, standing.stuck, add);
         if task.is_empty() {
             self.tasks.remove(&id.task);
         }
@@ -197,12 +206,18 @@ impl Framework {
             (Some(life), 1) => is_wanted && ready && (paused || !self.must_end(record, life)),
             _ => false,
         };
+        let proved_ms = self.proved_after_ms(id);
+        let bakes_until = worth_waiting.and_then(|life| self.bakes_until(record, life));
+        let stuck_at = worth_waiting.and_then(|life| self.stuck_at(record, life));
+        let shaky = has_not_held(now, record, proved_ms);
         let mut standing = Standing {
             topology: record.topology.clone(),
             vacant: empty && now >= record.not_before_ms,
             down: is_wanted && !ready && !finished,
-            backs_off: is_wanted && record.early_ends > FREE_ENDS && has_not_held(now, record),
-            shaky: is_wanted && record.early_ends > 0 && has_not_held(now, record),
+            backs_off: is_wanted && record.early_ends > FREE_ENDS && shaky,
+            shaky: is_wanted && record.early_ends > 0 && shaky,
+            unbaked: bakes_until.is_some_and(|until| now < until),
+            stuck: stuck_at.is_some_and(|at| at <= now),
             settled,
             as_wanted: settled && is_wanted,
             hopeless: is_wanted && record.early_ends >= HOPELESS_ENDS,
@@ -219,7 +234,9 @@ impl Framework {
             standing.again_ms,
             empty.then_some(record.not_before_ms),
             record.lives.iter().filter_map(|life| self.gives_up_at(life)).min(),
-            proves_itself_at(record),
+            proves_itself_at(record, proved_ms),
+            bakes_until,
+            stuck_at,
         ]
         .into_iter()
         .flatten()
@@ -253,13 +270,13 @@ impl Framework {
 }
 
 /// Whether the slot has no life that has kept running.
-fn has_not_held(now: Time, record: &InstanceRecord) -> bool {
+fn has_not_held(now: Time, record: &InstanceRecord, proved_ms: u64) -> bool {
     let newest = record.lives.last();
-    newest.is_none_or(|life| life.phase != Phase::Ready || now < life.ready_ms + PROVED_MS)
+    newest.is_none_or(|life| life.phase != Phase::Ready || now < life.ready_ms + proved_ms)
 }
 
 /// When the present life of a slot that had ended early has been ready for long enough.
-fn proves_itself_at(record: &InstanceRecord) -> Option<Time> {
+fn proves_itself_at(record: &InstanceRecord, proved_ms: u64) -> Option<Time> {
     let life = record.lives.last().filter(|_| record.early_ends > 0)?;
-    (life.phase == Phase::Ready).then_some(life.ready_ms + PROVED_MS)
+    (life.phase == Phase::Ready).then_some(life.ready_ms + proved_ms)
 }

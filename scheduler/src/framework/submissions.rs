@@ -46,6 +46,7 @@ impl Framework {
             by_hand: ByHand::default(),
             paused: old.is_some_and(|old| old.record.paused),
             cause: String::new(),
+            rollout: None,
         };
         let accepted = self.read_record(record)?;
         if accepted.topology.name != submission.name {
@@ -214,6 +215,7 @@ impl Framework {
             }
             None => {
                 let old = self.wanted.remove(&name);
+                self.no_way_back.remove(&name);
                 self.instances.mark_all_of(&name);
                 let draft = EventDraft::new("removed", String::new()).of_topology(&name);
                 self.publish(now, draft, out);

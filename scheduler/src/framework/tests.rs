@@ -4,6 +4,7 @@ mod edits;
 mod refusals;
 mod repairs;
 mod rig;
+mod rollout;
 
 use lathe_topology::TaskPath;
 use rig::{Rig, page};

@@ -137,6 +137,7 @@ impl Framework {
     ) {
         let id = &incarnation.instance;
         let restart = self.wanted.of(id).map_or(Restart::Always, |(_, task)| task.restart);
+        let proved_ms = self.proved_after_ms(id);
         let Some(record) = self.instances.get_mut(id) else { return };
         let Some(at) = record.lives.iter().position(|life| &life.incarnation == incarnation) else {
             return;
@@ -149,7 +150,7 @@ impl Framework {
             if life.identity != MOVING {
                 record.last_host = Some(life.host.clone());
             }
-            count_end(now, record, &life, status.state);
+            count_end((now, proved_ms), record, &life, status.state);
             let for_good = ends_for_good(restart, status.state) && life.phase != Phase::Killing;
             // How an older life ended takes nothing from work that a newer one has done.
             if incarnation.counter == record.counter || record.finished.is_none() {
@@ -207,12 +208,17 @@ fn end_text(status: &Status) -> String {
 }
 
 /// Ends that are nobody's fault (drained, killed, lost with the host, never started) do not count.
-fn count_end(now: Time, record: &mut InstanceRecord, life: &Life, state: TaskState) {
+fn count_end(
+    (now, proved_ms): (Time, u64),
+    record: &mut InstanceRecord,
+    life: &Life,
+    state: TaskState,
+) {
     let own_end = matches!(state, TaskState::Finished | TaskState::Failed | TaskState::Error);
     if life.phase == Phase::Killing || !own_end {
         return;
     }
-    if life.ready_ms != 0 && now >= life.ready_ms + PROVED_MS {
+    if life.ready_ms != 0 && now >= life.ready_ms + proved_ms {
         record.early_ends = 0;
         return;
     }

@@ -108,6 +108,7 @@ impl Framework {
                         wanted: task.count,
                         ready: u32::try_from(ready).unwrap_or(u32::MAX),
                         own: task.own.clone(),
+                        rollout: self.rollout_view(accepted, task),
                     }
                 })
                 .collect(),

@@ -51,10 +51,18 @@ impl Accepted {
         self.record.slots.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// The slots beyond the count that run while the task is updated, ascending.
+    pub fn surge(&self, path: &TaskPath) -> &[u32] {
+        let rollout = self.record.rollout.as_ref();
+        rollout.and_then(|rollout| rollout.surge.get(path)).map_or(&[], Vec::as_slice)
+    }
+
+    /// All that may run, those beyond the count among them.
     pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.topology.tasks.iter().flat_map(|task| {
             self.slots(&task.path)
                 .iter()
+                .chain(self.surge(&task.path))
                 .map(|slot| InstanceId { task: task.path.clone(), slot: *slot })
         })
     }
@@ -138,7 +146,9 @@ impl Wanted {
     pub fn of(&self, id: &InstanceId) -> Option<(&Accepted, &TaskSpec)> {
         let accepted = self.owned_by(&id.task)?;
         let task = accepted.task(&id.task)?;
-        accepted.slots(&id.task).binary_search(&id.slot).ok().map(|_| (accepted, task))
+        let (slots, surge) = (accepted.slots(&id.task), accepted.surge(&id.task));
+        let is_wanted = [slots, surge].iter().any(|slots| slots.binary_search(&id.slot).is_ok());
+        is_wanted.then_some((accepted, task))
     }
 
     /// The name of the topology that has a task path.

@@ -6,7 +6,7 @@ use lathe_placement::Refusal;
 
 use super::Framework;
 use super::command::{Answer, Command};
-use super::ids::{AskId, Time};
+use super::ids::{AskId, InstanceId, Time};
 use super::records::InstanceRecord;
 use super::submissions::refuse;
 use super::wanted::Accepted;
@@ -33,7 +33,7 @@ impl Framework {
         if self.batches.change_what_is_wanted() {
             return;
         }
-        let missing = self.missing(now);
+        let missing = self.missing_for_certain(now);
         let broken: BTreeSet<String> = missing
             .iter()
             .filter_map(|id| self.wanted.owner(&id.task).map(str::to_owned))
@@ -47,6 +47,7 @@ impl Framework {
                 self.watchers.extend(hit);
                 continue;
             };
+            let refusal = &self.said_of_surge(&missing, &name, refusal);
             let first = hit.remove(0);
             for other in hit {
                 refuse(other.ask, "reverted", refusal.clone(), out);
@@ -57,13 +58,29 @@ impl Framework {
             let old = before.and_then(|mut record| {
                 record.revision = present + 1;
                 record.cause = format!("went back on revision {present}");
-                Accepted::read(record).ok()
+                record.rollout = None;
+                let mut old = Accepted::read(record).ok()?;
+                old.record.rollout = self.rollout_of(&old);
+                Some(old)
             });
             match old {
                 Some(old) => self.accept(first.ask, old, Vec::new(), why, out),
                 None => self.forget(first.ask, &name, why, out),
             }
         }
+    }
+
+    /// What is missing and cannot be done without: an update may go on without what would run beside.
+    fn missing_for_certain(&self, now: Time) -> BTreeSet<InstanceId> {
+        let mut missing = self.missing(now);
+        missing.retain(|id| {
+            let accepted = self.wanted.owned_by(&id.task);
+            accepted.is_none_or(|accepted| {
+                !accepted.surge(&id.task).contains(&id.slot)
+                    || Self::needs_surge(accepted, &id.task)
+            })
+        });
+        missing
     }
 
     /// A caller that has gone is not answered, and what it asked for is not begun.
@@ -98,7 +115,19 @@ impl Framework {
         if !self.wanted.topologies().contains_key(name) {
             return (sums.open == 0).then_some(0);
         }
-        (sums.hopeless > 0 || sums.open == 0).then_some(sums.as_wanted)
+        if self.goes_back(name) {
+            return None;
+        }
+        let over = sums.open == 0 && !self.is_updated(name);
+        (sums.hopeless > 0 || over).then_some(sums.as_wanted)
+    }
+
+    /// Whether the topology is updated by a rule, and not over it.
+    fn is_updated(&self, name: &str) -> bool {
+        let record = self.wanted.get(name).map(|accepted| &accepted.record);
+        record.is_some_and(|record| {
+            !record.paused && record.rollout.as_ref().is_some_and(|rollout| rollout.good != 0)
+        })
     }
 
     /// Whether the instance has ended for good by its task's own rule, with the present contents.

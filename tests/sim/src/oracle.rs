@@ -8,10 +8,12 @@ mod launches;
 mod lives;
 mod offers;
 mod submissions;
+mod updates;
 
 use lathe_mesos::v1::scheduler::{Call, Event as MesosEvent};
 use lathe_registry::directory::Set;
 use lathe_scheduler::framework::event::Event;
+use lathe_scheduler::framework::ids::BatchId;
 use lathe_scheduler::framework::records::Write;
 
 use crate::hosts::Hosts;
@@ -23,6 +25,7 @@ use launches::Launches;
 use lives::Lives;
 use offers::Offers;
 use submissions::Submissions;
+use updates::Updates;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,7 @@ pub(crate) struct Oracle {
     lives: Lives,
     submissions: Submissions,
     ears: Ears,
+    updates: Updates,
     term: u64,
     calls: u64,
     last_call: String,
@@ -57,6 +61,7 @@ impl Oracle {
     /// After every step.
     pub(crate) fn judge(&mut self, now: u64, hosts: &Hosts) -> Check {
         self.lives.judge(hosts)?;
+        self.updates.judge(now, hosts)?;
         self.offers.none_is_hoarded(now)
     }
 
@@ -84,6 +89,17 @@ impl Oracle {
             }
         }
         self.lives.never_holds(hosts)
+    }
+
+    /// One batch of those that have taken place, in their order.
+    pub(crate) fn decided(
+        &mut self,
+        now: u64,
+        life: u64,
+        batch: BatchId,
+        writes: &[Write],
+    ) -> Check {
+        self.updates.written(now, life, batch, writes)
     }
 
     /// Something reaches a scheduler's loop.

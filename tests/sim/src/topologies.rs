@@ -27,6 +27,8 @@ pub(crate) fn submission(draw: &mut Draw, name: &str) -> Submission {
     let version =
         *draw.pick(&["1.0.0", "1.0.0", "1.0.0", "1.1.0", "1.1.0", BAD_VERSION]).unwrap_or(&"1.0.0");
     let note = draw.between(1, 3);
+    // Where `never` may leave no host for one more, an update goes on without it.
+    let rule = rule(note, if name == "data" { 2 } else { count });
     let source = match name {
         "shop" => format!(
             "[task.shop.lb]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {count}\n\
@@ -37,13 +39,13 @@ pub(crate) fn submission(draw: &mut Draw, name: &str) -> Submission {
         ),
         "data" => format!(
             "[task.data.db]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {count}\n\
-             tags = [\"heavy_disk\"]\nbiases = [[\"heavy_disk\", \"never\"]]\n"
+             tags = [\"heavy_disk\"]\nbiases = [[\"heavy_disk\", \"never\"]]\n{rule}"
         ),
         "web" => format!(
             "[task.web.cache]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = {count}\n\
              tags = [\"cache\"]\nbiases = [[\"cache\", \"never\"]]\n\
              [task.web.front]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = 2\n\
-             biases = [[\"cache\", \"prefer\", 80]]\n"
+             biases = [[\"cache\", \"prefer\", 80]]\n{rule}"
         ),
         "jobs" => format!(
             "[task.jobs.once]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"{FINITE_TASK}\"\ntasks = {count}\n\
@@ -51,7 +53,7 @@ pub(crate) fn submission(draw: &mut Draw, name: &str) -> Submission {
         ),
         _ => format!(
             "[task.batch.worker]\ncrate = \"app\"\nversion = \"{version}\"\ntask = \"my::Task\"\ntasks = {}\n\
-             biases = [[\"heavy_disk\", \"avoid\"]]\n",
+             biases = [[\"heavy_disk\", \"avoid\"]]\n{rule}",
             draw.between(0, 6)
         ),
     };
@@ -65,6 +67,19 @@ pub(crate) fn submission(draw: &mut Draw, name: &str) -> Submission {
         sdk: true,
     });
     Submission { name: name.to_owned(), source, artifacts: artifacts.to_vec() }
+}
+
+/// How a task is updated: not said, or by one of a few rules.
+fn rule(note: u64, count: u64) -> &'static str {
+    match (note, count) {
+        (1, _) => "",
+        (2, 1) => "update = {}\n",
+        (2, 2) => "update = { parallel = \"50%\", bake = \"2s\" }\n",
+        (2, _) => "update = { max_surge = 1, min_healthy = \"100%\", bake = \"3s\" }\n",
+        (_, 1) => "update = { parallel = 2, max_surge = 2, canary = 1, bake = \"1s\" }\n",
+        (_, 2) => "update = { max_surge = \"50%\", min_healthy = \"50%\", bake = \"15s\" }\n",
+        _ => "update = { parallel = 3, bake = \"0\", auto_rollback = false }\n",
+    }
 }
 
 /// One that no number of hosts can satisfy, so that refusals are exercised.

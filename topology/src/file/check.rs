@@ -43,6 +43,7 @@ fn example(key: &str) -> Option<&'static str> {
         "args" => "args = [\"--verbose\"]",
         "user" => "user = \"www-data\"",
         "restart" => "restart = \"on-failure\"",
+        "update" => "update = { parallel = 2 }",
         "path" => "path = \"tasks/web\"",
         "git" => "git = \"https://example.com/web.git\"",
         "rev" => "rev = \"4f2a9c1\"",

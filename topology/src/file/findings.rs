@@ -8,7 +8,7 @@ use crate::limits::DIAGNOSTICS;
 
 /// Errors after which nothing can be said about how tasks bear on one another, since a tag or a
 /// whole task is missing from the picture, are all but these.
-const HARMLESS: [Code; 12] = [
+const HARMLESS: [Code; 13] = [
     Code::UNKNOWN_KEY,
     Code::MISSING_KEY,
     Code::OUT_OF_RANGE,
@@ -21,6 +21,7 @@ const HARMLESS: [Code; 12] = [
     Code::LISTED_TWICE,
     Code::UNPORTABLE_VALUE,
     Code::CONTRADICTION,
+    Code::STUCK_UPDATE,
 ];
 
 #[derive(Debug, Default)]

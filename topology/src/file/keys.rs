@@ -11,6 +11,7 @@ use super::check::{UNFIT_HELP, complaint, integer, list, table, text, texts, unf
 use super::findings::Findings;
 use super::health;
 use super::resources::{self, Wanted};
+use super::update;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::limits::{INSTANCES, LIST, TAGS};
@@ -51,8 +52,8 @@ pub(super) const KNOWN: [&str; 26] = [
 ];
 
 /// Known, but nothing carries them out yet.
-const NOT_YET: [&str; 8] =
-    ["update", "unreachable", "connections", "state", "cache", "stream", "engine", "drivers"];
+const NOT_YET: [&str; 7] =
+    ["unreachable", "connections", "state", "cache", "stream", "engine", "drivers"];
 
 /// What every task must have, itself or by the defaults.
 pub(super) const REQUIRED: [&str; 4] = ["crate", "version", "task", "tasks"];
@@ -76,6 +77,7 @@ pub(super) struct Keys {
     pub(super) grace_ms: Option<u64>,
     pub(super) restart: Option<Restart>,
     pub(super) health: Option<health::Written>,
+    pub(super) update: Option<update::Written>,
     pub(super) path: Option<String>,
     pub(super) git: Option<String>,
     pub(super) rev: Option<String>,
@@ -124,6 +126,7 @@ fn read_key(key: &str, item: &Item, owner: &str, keys: &mut Keys, findings: &mut
         "grace" => keys.grace_ms = grace(item, owner, findings),
         "restart" => keys.restart = restart(item, owner, findings),
         "health" => keys.health = health::read(item, owner, findings),
+        "update" => keys.update = update::read(item, owner, findings),
         "path" => keys.path = text(key, owner, item, findings),
         "git" => keys.git = text(key, owner, item, findings),
         "rev" => keys.rev = plain_name(key, item, owner, findings),

@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::findings::Findings;
 use super::keys::{self, KNOWN, Keys, REQUIRED};
-use super::{health, own, source};
+use super::{health, own, source, update};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::limits::{EXPANDED_BYTES, INSTANCES, TASKS};
@@ -189,12 +189,18 @@ impl Walk<'_> {
             keys.health.as_ref().or(from.health.as_ref()).and_then(|written| {
                 health::settle(written, &resources.ports, &owner, self.findings)
             });
+        let count = keys.count.or(from.count).unwrap_or(1);
+        let update = keys
+            .update
+            .as_ref()
+            .or(from.update.as_ref())
+            .map(|written| update::settle(written, count, &owner, self.findings));
         TaskSpec {
             path,
             crate_name: text(&keys.crate_name, &from.crate_name),
             version: text(&keys.version, &from.version),
             task: text(&keys.task, &from.task),
-            count: keys.count.or(from.count).unwrap_or(1),
+            count,
             tags: keys.tags.clone().or_else(|| from.tags.clone()).unwrap_or_default(),
             biases: keys.biases.clone().or_else(|| from.biases.clone()).unwrap_or_default(),
             resources,
@@ -205,6 +211,7 @@ impl Walk<'_> {
             grace_ms: keys.grace_ms.or(from.grace_ms).unwrap_or(DEFAULT_GRACE_MS),
             restart: keys.restart.or(from.restart).unwrap_or(Restart::Always),
             health,
+            update,
             own,
             span: span.clone(),
         }

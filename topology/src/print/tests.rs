@@ -84,6 +84,33 @@ fn health() -> impl Strategy<Value = Health> {
     prop_oneof![Just(Health::None), beats, probes]
 }
 
+fn share(least: u32) -> impl Strategy<Value = Share> {
+    prop_oneof![(least..=100_000).prop_map(Share::Number), (least..=100).prop_map(Share::Percent),]
+}
+
+fn update() -> impl Strategy<Value = Update> {
+    let least = prop::option::of(share(0));
+    (share(1), share(0), least, share(0), 0..=86_400_000_u64, any::<bool>()).prop_map(
+        |(parallel, max_surge, min_healthy, canary, bake_ms, auto_rollback)| Update {
+            parallel,
+            max_surge,
+            min_healthy,
+            canary,
+            bake_ms,
+            auto_rollback,
+        },
+    )
+}
+
+/// What a file may say of it for so many instances.
+fn leaves_a_way(update: &Update, count: u32) -> bool {
+    let fits = |share: Share| match share {
+        Share::Number(number) => count == 0 || number <= count,
+        Share::Percent(_) => true,
+    };
+    !update.is_stuck(count) && fits(update.canary) && update.min_healthy.is_none_or(fits)
+}
+
 fn asks_only_for_ports_of(health: &Health, resources: &Resources) -> bool {
     match health {
         Health::Probe { probe: Probe::Http { port, .. } | Probe::Tcp { port }, .. } => {
@@ -105,10 +132,11 @@ prop_compose! {
         features in prop::collection::vec("[a-z]{1,6}", 0..3),
         grace_ms in 0u64..86_400_000,
         restart in prop::sample::select(vec![Restart::Always, Restart::OnFailure, Restart::Never]),
-        health in prop::option::of(health()),
+        (health, update) in (prop::option::of(health()), prop::option::of(update())),
         own in prop::collection::btree_map("own_[a-z \"é.]{0,6}", value(), 0..4),
     ) -> TaskSpec {
         let health = health.filter(|health| asks_only_for_ports_of(health, &resources));
+        let update = update.filter(|update| leaves_a_way(update, count));
         TaskSpec {
             path: "to.be.named".parse().unwrap(),
             crate_name: "web".to_owned(),
@@ -125,6 +153,7 @@ prop_compose! {
             grace_ms,
             restart,
             health,
+            update,
             own: own.into_iter().collect(),
             span: 0..0,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lathe_api::rest::StatusView;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{address, name, read, show, summary};
+use super::{address, name, read, show, summary, updates};
 use crate::args::Status;
 use crate::client::{Client, Followed};
 use crate::failure::{Failure, OK, UNREACHABLE};
@@ -105,7 +105,7 @@ impl View {
     }
 }
 
-/// A line for each topology and each instance, by what it is about.
+/// A line for each topology, each update and each instance, by what it is about.
 fn lines(status: &StatusView) -> BTreeMap<String, String> {
     let topologies = status.topologies.iter().map(|one| one.name.clone()).zip(summary(status));
     let instances = status.instances.iter().map(|one| {
@@ -114,7 +114,9 @@ fn lines(status: &StatusView) -> BTreeMap<String, String> {
         let line = format!("{} {} {host} {}{reason}", name(one), one.state, address(one));
         (one.instance.clone(), line)
     });
-    topologies.chain(instances).collect()
+    let updates = status.topologies.iter().flat_map(updates);
+    let updates = updates.map(|(task, line)| (format!("update of {task}"), line));
+    topologies.chain(instances).chain(updates).collect()
 }
 
 /// Ctrl-C and SIGTERM, which must leave the terminal as it was.

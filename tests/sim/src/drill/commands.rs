@@ -156,7 +156,7 @@ impl Session {
 
     fn status(&self, only: Option<&str>) -> Vec<String> {
         match self.fleet.status() {
-            Some(status) => shown::status(&status, only),
+            Some(status) => shown::status(&status, only, self.fleet.now),
             None => vec!["the scheduler cannot be reached".to_owned()],
         }
     }

@@ -297,6 +297,11 @@ impl Fleet {
         self.asks
     }
 
+    /// Whoever asked does not wait any more.
+    pub(super) fn leave(&mut self, ask: u64) {
+        self.tell(Event::AskerLeft(AskId(ask)));
+    }
+
     pub(super) fn status(&self) -> Option<StatusView> {
         self.framework.as_ref().map(Framework::status)
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_api::rest::{EventView, RevisionView, StatusView};
+use lathe_api::rest::{EventView, RevisionView, RolloutView, StatusView};
 use lathe_scheduler::framework::command::{Answer, ChangeKind, PlanView, Refused};
 
 use crate::spec::{Source, reason};
@@ -112,7 +112,7 @@ fn refusal(refused: &Refused, sources: &[&Source]) -> Vec<String> {
 }
 
 /// A line for each topology and a table of the instances.
-pub(super) fn status(status: &StatusView, only: Option<&str>) -> Vec<String> {
+pub(super) fn status(status: &StatusView, only: Option<&str>, now: u64) -> Vec<String> {
     let mut lines = Vec::new();
     for topology in status.topologies.iter().filter(|one| only.is_none_or(|only| only == one.name))
     {
@@ -123,6 +123,9 @@ pub(super) fn status(status: &StatusView, only: Option<&str>) -> Vec<String> {
             "{}, revision {}: {ready} of {wanted} instances ready{paused}",
             topology.name, topology.revision
         ));
+        let tasks = topology.tasks.iter();
+        let updated = tasks.filter_map(|task| Some((&task.task, task.rollout.as_ref()?)));
+        lines.extend(updated.map(|(task, rollout)| format!("  {}", update(task, rollout, now))));
     }
     if lines.is_empty() {
         lines.push("no topology runs here".to_owned());
@@ -140,6 +143,23 @@ pub(super) fn status(status: &StatusView, only: Option<&str>) -> Vec<String> {
         lines.push(format!("the scheduler waits for {waits}"));
     }
     lines
+}
+
+/// How far a task's update is.
+fn update(task: &str, rollout: &RolloutView, now: u64) -> String {
+    let mut parts = vec![format!("{} of {} replaced", rollout.replaced, rollout.of)];
+    if rollout.surge > 0 {
+        parts.push(format!("{} more beside them", rollout.surge));
+    }
+    if rollout.canary {
+        parts.push("canary".to_owned());
+    }
+    parts.push(match rollout.until_ms {
+        Some(until) => format!("{} for {} more", rollout.state, seconds(until - now)),
+        None => rollout.state.clone(),
+    });
+    let reason = rollout.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    format!("{task}: {}{reason}", parts.join(", "))
 }
 
 /// Columns as wide as their widest cell; a row's note stands below it.

@@ -13,6 +13,9 @@ pub(crate) fn healed(store: &Store, hosts: &Hosts) -> Check {
     let not_yet = |what: String| Err(Breach::new("all heals", what));
     let mut wanted = BTreeSet::new();
     for topology in store.topologies() {
+        if topology.rollout.is_some() {
+            return not_yet(format!("the update of {} is not over", topology.name));
+        }
         for (path, slots) in &topology.slots {
             wanted.extend(slots.iter().map(|slot| format!("{path}#{slot}")));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use lathe_placement::{Change, Cluster, Plan, Reason, Refusal, Running, Verdict, Weighed};
 use lathe_topology::{
-    Bias, Diagnostic, Port, Severity, TaskSpec, format_bytes, format_cpus, position,
+    Bias, Diagnostic, Pace, Port, Severity, TaskSpec, Update, format_bytes, format_cpus, position,
 };
 
 use super::case::Source;
@@ -69,9 +69,22 @@ pub(super) fn task(spec: &TaskSpec) -> Vec<String> {
         ),
         format!("  restart {}, grace {} ms", spec.restart.as_str(), spec.grace_ms),
     ];
+    lines
+        .extend(spec.update.as_ref().map(|rule| format!("  updated {}", update(rule, spec.count))));
     lines.extend(spec.biases.iter().map(|one| format!("  says {}", bias(one))));
     lines.extend(spec.own.iter().map(|(key, value)| format!("  own key {key} = {value}")));
     lines
+}
+
+/// What an update rule comes to for so many instances.
+fn update(rule: &Update, count: u32) -> String {
+    let Pace { parallel, surge, min_healthy, canary } = rule.pace(count);
+    let end = if rule.auto_rollback { "a failure is rolled back" } else { "a failure halts it" };
+    format!(
+        "{parallel} at a time, {surge} more beside, {min_healthy} always ready, {canary} first, \
+         baked for {} ms, {end}",
+        rule.bake_ms
+    )
 }
 
 fn bias(bias: &Bias) -> String {

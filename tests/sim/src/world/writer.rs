@@ -85,6 +85,10 @@ impl World {
             self.note(&format!("scheduler {life} has written {}", commit.number));
             let check = self.oracle.written(life, writes, &self.hosts);
             self.check(check);
+            for (batch, writes) in group.iter() {
+                let check = self.oracle.decided(self.now, life, *batch, writes);
+                self.check(check);
+            }
             self.tell_registries(commit);
         }
         let told = match result {

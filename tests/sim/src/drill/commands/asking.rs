@@ -22,17 +22,26 @@ pub(super) struct Words<'w> {
     wait_ms: u64,
     /// Whether room is waited for too: where a wait is said.
     queue: bool,
+    /// Whether the caller goes as soon as it was accepted.
+    leave: bool,
 }
 
 impl<'w> Words<'w> {
     pub(super) fn read(text: &'w str) -> Result<Self, String> {
-        let mut words =
-            Self { plain: Vec::new(), yes: false, max_moves: 0, wait_ms: 0, queue: false };
+        let mut words = Self {
+            plain: Vec::new(),
+            yes: false,
+            max_moves: 0,
+            wait_ms: 0,
+            queue: false,
+            leave: false,
+        };
         let mut all = text.split_whitespace();
         while let Some(word) = all.next() {
             let mut value = || all.next().ok_or_else(|| format!("{word} wants a value"));
             match word {
                 "--yes" => words.yes = true,
+                "--leave" => words.leave = true,
                 "--max-moves" => {
                     words.max_moves = value()?.parse().map_err(|_| format!("{word}: no number"))?;
                 }
@@ -63,6 +72,7 @@ impl Session {
         let is_last = |answer: &Answer, plan: bool| match answer {
             Answer::Done { .. } | Answer::Refused(_) => true,
             Answer::Planned(_) => plan,
+            Answer::Committed { .. } => words.leave,
             _ => false,
         };
         let plan = words.plain.first() == Some(&"plan");
@@ -71,6 +81,9 @@ impl Session {
             !fleet.scheduler_lives() || answers.into_iter().any(|one| is_last(one, plan))
         };
         self.pass_until(over);
+        if words.leave {
+            self.fleet.leave(ask);
+        }
         let answers = self.fleet.answers.remove(&ask).unwrap_or_default();
         let answered = answers.iter().any(|one| is_last(one, plan));
         let sources: Vec<&Source> = self.files.values().collect();
