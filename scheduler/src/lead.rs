@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use lathe_api::door::{Hosts, Key, Tokens};
 use lathe_coordination::election::{Election, Lead, Lost, Place, Standing};
-use lathe_coordination::{Options, Store, StoreError};
+use lathe_coordination::{Options, Store, StoreError, without_password};
 use lathe_mesos::operator;
 use lathe_mesos::scheduler::Endpoint;
 use tokio::sync::{mpsc, watch};
@@ -94,11 +94,13 @@ impl Seat {
             match Store::connect(address, options.clone()).await {
                 Ok(store) => return Ok(store),
                 Err(source @ StoreError::Disconnected { .. }) if !address.starts_with("local:") => {
-                    tracing::warn!(store = address, %source, "the store does not answer");
+                    let store = without_password(address);
+                    tracing::warn!(store, %source, "the store does not answer");
                     tokio::time::sleep(AWAY).await;
                 }
                 Err(source) => {
-                    return Err(TakeOverError::Connect { address: address.clone(), source });
+                    let address = without_password(address);
+                    return Err(TakeOverError::Connect { address, source });
                 }
             }
         }

@@ -1,9 +1,8 @@
 //! The way to the Mesos masters, out of the configuration.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use lathe_coordination::{StoreError, group};
+use lathe_coordination::{StoreError, group, without_password};
 use lathe_mesos::address::Url;
 use lathe_mesos::scheduler::Endpoint;
 use lathe_mesos::tls::{Tls, TlsError};
@@ -47,9 +46,9 @@ pub fn endpoint(config: &Mesos) -> Result<Endpoint, MastersError> {
 
 /// The leading master as the group has it, for as long as anybody asks.
 fn follow(group: &str) -> Result<watch::Receiver<Option<Url>>, MastersError> {
-    let named = Address(group.to_owned());
+    let named = without_password(group);
     let mut members = group::follow(group)
-        .map_err(|source| MastersError::Group { group: named.to_string(), source })?;
+        .map_err(|source| MastersError::Group { group: named.clone(), source })?;
     let (told, announced) = watch::channel(None);
     tokio::spawn(async move {
         loop {
@@ -69,16 +68,4 @@ fn follow(group: &str) -> Result<watch::Receiver<Option<Url>>, MastersError> {
         }
     });
     Ok(announced)
-}
-
-/// An address without the password that may stand in it.
-struct Address(String);
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.split_once("://").zip(self.0.rsplit_once('@')) {
-            Some(((scheme, _), (_, hosts))) => write!(f, "{scheme}://…@{hosts}"),
-            None => f.write_str(&self.0),
-        }
-    }
 }

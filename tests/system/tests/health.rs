@@ -129,7 +129,10 @@ fn each_kind_of_check_makes_ready_and_ends() {
         let starting = |one: &lathe_system::Instance| one.state == "starting";
         status.filter(|now| now.instances.iter().filter(|one| starting(one)).count() == 3)
     });
-    assert_eq!(shown(&lathe, "web#0.1").0, "starting");
+    // Registries hear of it a moment after the scheduler.
+    until("a registry that shows it as starting", SOON, || {
+        (shown(&lathe, "web#0.1").0 == "starting").then_some(())
+    });
     set_well(&files, true);
     lathe.all_ready(3);
     lathe.running().wait_for_line("Ctrl-C ends everything", SOON);
