@@ -11,6 +11,8 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub(super) struct Submissions {
     revisions: BTreeMap<String, u64>,
+    /// The highest revision of each name that a removal has ended: its next begins anew.
+    ended: BTreeMap<String, u64>,
     /// Every submission that ever made a revision.
     made: BTreeSet<String>,
     refused: BTreeSet<String>,
@@ -32,12 +34,18 @@ impl Submissions {
     }
 
     pub(super) fn removed(&mut self, name: &str) {
-        self.revisions.remove(name);
+        let revision = self.revisions.remove(name).unwrap_or(0);
+        let ended = self.ended.entry(name.to_owned()).or_insert(0);
+        *ended = revision.max(*ended);
     }
 
     pub(super) fn accepted(&self, name: &str, revision: u64, store: &Store) -> Check {
         match store.topology(name) {
-            Some(record) if record.revision < revision => {
+            // What was durable may have been removed before a leader of the past got to tell it.
+            Some(record)
+                if record.revision < revision
+                    && self.ended.get(name).is_none_or(|ended| *ended < revision) =>
+            {
                 let what = format!("revision {revision} of {name} is told, and is not durable");
                 Err(Breach::new("what is accepted is durable", what))
             }

@@ -127,6 +127,9 @@ impl World {
             Kind::SessionExpires => {
                 let reason = "the session with the store is over".to_owned();
                 self.tell(life, Told::Event(Event::TermLost { reason }));
+                // It stands for the lead again, also beside one of the past that is stopped.
+                let pause = draw.between(10, 3_000);
+                self.after(pause, Coming::Starts);
                 format!("the session of scheduler {life} expires")
             }
             _ => {
