@@ -99,10 +99,26 @@ impl Mesos {
             member.daemon.start().await?;
         }
         mesos.leader().await?;
+        if mesos.masters.len() > 1 {
+            mesos.logs_are_whole().await?;
+        }
         for index in 0..mesos.agents.len() {
             mesos.registered(index).await?;
         }
         Ok(mesos)
+    }
+
+    /// Waits until each master's replica of the registry takes part: of replicas that were just made,
+    /// none may be lost before, or the others wait for it for ever.
+    async fn logs_are_whole(&self) -> Result<(), Failure> {
+        for index in 0..self.masters.len() {
+            until("a replica of the masters' log to take part", || async move {
+                let metrics = self.read_master(index, "/metrics/snapshot").await?;
+                (metrics["registrar/log/recovered"] == 1.0).then_some(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// One more agent; its number. Returns when it is registered.

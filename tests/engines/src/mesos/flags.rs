@@ -52,6 +52,8 @@ pub(super) fn agent(
     put(&mut flags, "launcher", &"posix");
     put(&mut flags, "isolation", &"posix/cpu,posix/mem,filesystem/posix");
     put(&mut flags, "systemd_enable_support", &"false");
+    // Two seconds are little for an executor on a loaded machine; it is killed when it comes later.
+    put(&mut flags, "executor_reregistration_timeout", &"6secs");
     put(&mut flags, "switch_user", &rustix::process::geteuid().is_root());
     if spec.quick {
         put(&mut flags, "registration_backoff_factor", &"10ms");
