@@ -12,7 +12,7 @@ use super::records::Phase;
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LONGEST_PAUSE_MS: u64 = 60_000;
 /// Both kinds, when nothing else asks.
-const PERIOD_MS: u64 = 15 * 60_000;
+const PERIOD_MS: u64 = 10 * 60_000;
 /// A launch that is silent for so long is asked about.
 pub(super) const SILENT_MS: u64 = 20_000;
 

@@ -122,12 +122,12 @@ impl Framework {
         (sums.hopeless > 0 || over).then_some(sums.as_wanted)
     }
 
-    /// Whether the topology is updated by a rule, and not over it.
+    /// Whether the topology is updated by a rule, and not over it. A first revision is no update; one
+    /// on top of a revision that has not held yet is, and something may run beside it.
     fn is_updated(&self, name: &str) -> bool {
         let record = self.wanted.get(name).map(|accepted| &accepted.record);
-        record.is_some_and(|record| {
-            !record.paused && record.rollout.as_ref().is_some_and(|rollout| rollout.good != 0)
-        })
+        let rollout = record.filter(|record| !record.paused).and_then(|one| one.rollout.as_ref());
+        rollout.is_some_and(|rollout| rollout.good != 0 || !rollout.surge.is_empty())
     }
 
     /// Whether the instance has ended for good by its task's own rule, with the present contents.

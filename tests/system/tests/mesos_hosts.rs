@@ -141,7 +141,10 @@ fn an_agent_that_is_drained_for_good_is_replaced_and_its_last_words_are_acknowle
         let page = lathe.master_page("/master/slaves");
         page["slaves"].as_array()?.iter().all(|one| one["id"] != id.as_str()).then_some(())
     });
-    assert_eq!(lathe.master_figures()["master/invalid_status_update_acknowledgements"], 0.0);
+    // A draining agent that is to be gone may tell an end twice, each to be acknowledged; the second
+    // acknowledgement may come when the agent is gone, and counts as invalid there.
+    let invalid = &lathe.master_figures()["master/invalid_status_update_acknowledgements"];
+    assert!([0.0, 1.0].iter().any(|number| invalid == number), "{invalid}");
 }
 
 #[test]

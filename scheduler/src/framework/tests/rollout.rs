@@ -108,6 +108,24 @@ fn a_batch_is_never_so_large_that_too_few_stay_ready() {
 }
 
 #[test]
+fn an_update_of_what_has_not_held_yet_is_told_when_nothing_runs_beside_it_any_more() {
+    let source = ruled(3, "min_healthy = \"100%\", max_surge = 1, bake = \"10m\"");
+    let mut rig = Rig::running(&source);
+    rig.submit(&next(&source));
+    rig.write_all();
+    for _ in 0..8 {
+        obey_and_start(&mut rig);
+        pass(&mut rig, 600_000);
+    }
+    assert_eq!(slots(&rig), [0, 1, 2]);
+    let told = rig.answers.iter().find_map(|answer| match answer {
+        Answer::Done { revision: 2, ready, .. } => Some(*ready),
+        _ => None,
+    });
+    assert_eq!(told, Some(3));
+}
+
+#[test]
 fn more_run_meanwhile_and_are_gone_afterwards() {
     let source = ruled(3, "min_healthy = \"100%\", max_surge = 1, bake = \"1s\"");
     let mut rig = Rig::running(&source);

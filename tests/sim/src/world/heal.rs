@@ -9,9 +9,10 @@ use super::network::Coming;
 use super::writer::Mode;
 use crate::oracle::{Breach, Check};
 
-/// The longest wait: some ends are learned only when all is reconciled, 15 minutes after a
-/// subscription that may be one of the healing's own. Then it must come to rest.
-const HEAL_MS: u64 = 1_000_000;
+/// The longest wait: some ends are learned only when all is reconciled, 10 minutes after a
+/// subscription that may be one of the healing's own; then it must come to rest. Longer than the
+/// longest back-off of a slot as well.
+const HEAL_MS: u64 = 900_000;
 /// More steps than any healing takes: a cluster that never comes to rest ends here.
 const HEAL_STEPS: u64 = 200_000;
 /// So long must it be at rest: longer than the period of anything but reconciliation.
