@@ -28,16 +28,17 @@ pub struct Mesos {
 impl Mesos {
     pub(super) fn read(file: &mut Reader, flags: &Flags) -> Self {
         let in_file = file.list("masters");
-        let named = if flags.masters.is_empty() { in_file } else { flags.masters.clone() };
-        let (groups, masters): (Vec<_>, Vec<_>) =
-            named.into_iter().partition(|master| master.starts_with("zk://"));
+        let mut masters = if flags.masters.is_empty() { in_file } else { flags.masters.clone() };
+        // One of several groups would be left out: they stay, and are refused as no masters.
+        let group = masters.iter().position(|master| master.starts_with("zk://"));
+        let group = group.map(|at| masters.remove(at));
         let mut path = |flag: &Option<PathBuf>, key| {
             let in_file = file.optional_string(key).map(PathBuf::from);
             flag.clone().or(in_file)
         };
         Self {
             masters,
-            group: groups.into_iter().next(),
+            group,
             secret_file: path(&flags.mesos_secret_file, "mesos_secret_file"),
             ca_file: path(&flags.mesos_ca_file, "mesos_ca_file"),
             principal: file.string("principal", "lathe"),

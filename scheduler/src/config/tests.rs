@@ -19,6 +19,14 @@ fn flags_stand_over_the_file() {
 }
 
 #[test]
+fn one_group_is_taken_from_the_masters_and_nothing_is_left_out() {
+    let source = "masters = [\"a:1\", \"zk://z1/mesos\", \"zk://z2/mesos\"]\n";
+    let mesos = Config::parse(source, &flags(&[])).unwrap().mesos;
+    assert_eq!(mesos.group.as_deref(), Some("zk://z1/mesos"));
+    assert_eq!(mesos.masters, ["a:1", "zk://z2/mesos"]);
+}
+
+#[test]
 fn all_problems_are_listed_at_once() {
     let source = "listen = 5\nlissen = \"x\"\nreplace_after = \"soon\"\n";
     let problems = Config::parse(source, &flags(&[])).unwrap_err();
