@@ -198,7 +198,11 @@ impl Executor {
         self.updates.insert(uuid, update.clone());
         let call =
             Call { update: Some(update), ..self.client.environment().call(call::Type::Update) };
-        Ok(self.client.call(call).await?)
+        match self.client.call(call).await {
+            // The agent went away meanwhile: the next subscription tells it.
+            Err(error) if error.is_retryable() => Ok(()),
+            told => Ok(told?),
+        }
     }
 
     /// Waits for the acknowledgement of what was sent last.
