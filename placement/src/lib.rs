@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod certificate;
 mod cluster;
 mod construct;
 mod explain;
@@ -29,6 +30,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use certificate::{Certificate, Claim, PlaceClass, TaskWeight};
 pub use cluster::{Capacity, Cluster, Host, Options, Running, RunningInstance};
 pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Stop, Verdict};
 pub use verify::{Breach, verify};
