@@ -5,12 +5,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lathe_child::{Child, Exit, Output, Signal, Spawn};
 
+use crate::service::{FALLS_MAX, Mends, STEADY};
 use crate::{Code, Failure, folder, keeper, waiting};
 
 /// So long may a process take to be gone after KILL when its value is dropped.
@@ -64,12 +66,35 @@ pub struct Daemon {
     recipe: Recipe,
     log: PathBuf,
     child: Mutex<Option<Child>>,
+    /// Held while it is started or ended.
+    turn: tokio::sync::Mutex<()>,
+    /// It was started and nobody has ended it since.
+    wanted: AtomicBool,
+    /// After which ends it is started again, if anybody looks after it.
+    mends: Option<Mends>,
+    started: Mutex<Instant>,
+    falls: AtomicU32,
 }
 
 impl Daemon {
     pub(crate) fn new(recipe: Recipe) -> Self {
         let log = recipe.dir.join(format!("{}.log", recipe.name));
-        Self { recipe, log, child: Mutex::new(None) }
+        Self {
+            recipe,
+            log,
+            child: Mutex::new(None),
+            turn: tokio::sync::Mutex::new(()),
+            wanted: AtomicBool::new(false),
+            mends: None,
+            started: Mutex::new(Instant::now()),
+            falls: AtomicU32::new(0),
+        }
+    }
+
+    /// The same for somebody who calls [`Self::mend`] now and then.
+    pub(crate) fn mended_after(mut self, mends: Mends) -> Self {
+        self.mends = Some(mends);
+        self
     }
 
     /// What it is called, such as `zookeeper-1`.
@@ -97,6 +122,12 @@ impl Daemon {
     /// # Errors
     /// It runs already, or cannot be started.
     pub async fn start(&self) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
+        self.falls.store(0, Ordering::Relaxed);
+        self.start_now().await
+    }
+
+    async fn start_now(&self) -> Result<(), Failure> {
         if self.pid().is_some() {
             let hint = "stop it or kill it first";
             return Err(Failure::new(Code::Asked, format!("{} runs already", self.name()), hint));
@@ -124,7 +155,30 @@ impl Daemon {
             )
         })?;
         *self.child() = Some(child);
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.wanted.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Starts it again where it has ended by itself and that is to be mended.
+    pub(crate) async fn mend(&self) {
+        let _turn = self.turn.lock().await;
+        let exit = self.child().as_mut().and_then(Child::try_wait);
+        if !exit.is_some_and(|exit| self.is_mended(exit)) {
+            return;
+        }
+        let lived = self.started.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let before = if lived < STEADY { self.falls.load(Ordering::Relaxed) } else { 0 };
+        self.falls.store(before + 1, Ordering::Relaxed);
+        // What keeps it from starting will keep it the next time, until it has fallen often enough.
+        let _ = self.start_now().await;
+    }
+
+    /// Whether it will be started again after this end.
+    fn is_mended(&self, exit: Exit) -> bool {
+        let fell_often = self.falls.load(Ordering::Relaxed) >= FALLS_MAX;
+        let wanted = self.wanted.load(Ordering::Relaxed) && !fell_often;
+        wanted && self.mends.is_some_and(|mends| mends.covers(exit))
     }
 
     /// Ends it as a power cut would, and waits until it is gone.
@@ -132,6 +186,12 @@ impl Daemon {
     /// # Errors
     /// It may not be signalled.
     pub async fn kill(&self) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
+        self.kill_now().await
+    }
+
+    async fn kill_now(&self) -> Result<(), Failure> {
+        self.wanted.store(false, Ordering::Relaxed);
         self.signal(Signal::Kill)?;
         self.gone(waiting::SOON).await;
         Ok(())
@@ -142,9 +202,10 @@ impl Daemon {
     /// # Errors
     /// It may not be signalled.
     pub async fn stop(&self, grace: Duration) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
         self.terminate()?;
         if !self.gone(grace).await {
-            self.kill().await?;
+            self.kill_now().await?;
         }
         Ok(())
     }
@@ -167,14 +228,16 @@ impl Daemon {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) -> Result<(), Failure> {
+        self.wanted.store(false, Ordering::Relaxed);
         self.signal(Signal::Term)?;
         // One that is paused sees the other signal only when it goes on.
         self.signal(Signal::Cont)
     }
 
-    /// An error with the end of its log, once it has ended by itself.
+    /// An error with the end of its log, once it has ended by itself and stays so.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let exit = self.child().as_mut().and_then(Child::try_wait);
+        let exit = exit.filter(|exit| !self.is_mended(*exit));
         exit.map_or(Ok(()), |exit| Err(self.ended(exit)))
     }
 
@@ -212,13 +275,21 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
+impl Daemon {
+    /// Kills it and waits, where there is no time to be `async`.
+    pub(crate) fn end(&self) {
+        self.wanted.store(false, Ordering::Relaxed);
         // Whoever cannot be signalled is gone or is not ours.
         let _ = self.signal(Signal::Kill);
         let end = Instant::now() + GONE;
         while self.pid().is_some() && Instant::now() < end {
             thread::sleep(LOOK_AGAIN);
         }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
     }
 }

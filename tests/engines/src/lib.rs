@@ -49,6 +49,7 @@ mod mesos;
 mod ports;
 mod proxy;
 mod say;
+mod service;
 mod tool;
 mod waiting;
 mod zookeeper;

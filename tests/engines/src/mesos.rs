@@ -9,6 +9,7 @@ mod install;
 mod spec;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use tokio::task::spawn_blocking;
 use crate::folder::Folder;
 use crate::http::{self, Answer};
 use crate::ports::{Port, Range};
+use crate::service::{self, Mends};
 use crate::waiting::{until, until_ok};
 use crate::{Daemon, Failure};
 use flags::Place;
@@ -28,8 +30,23 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// One master or agent.
 #[derive(Debug)]
 struct Member {
-    daemon: Daemon,
+    daemon: Arc<Daemon>,
     port: Port,
+}
+
+impl Member {
+    fn new(daemon: Daemon, port: Port) -> Self {
+        let daemon = Arc::new(daemon);
+        service::look_after(&daemon);
+        Self { daemon, port }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // Not when the last one who looks after it lets go of it.
+        self.daemon.end();
+    }
 }
 
 /// Running masters and agents. They end with this value, and every executor with them.
@@ -89,7 +106,10 @@ impl Mesos {
             let port = Port::of(&mesos.folder, &format!("master-{}", index + 1), asked)?;
             let place = Place { home: &mesos.home, folder: &mesos.folder, number: index + 1 };
             let daemon = Daemon::new(flags::master(spec, &place, port.number)?);
-            mesos.masters.push(Member { daemon, port });
+            // Alone, a master that ended stays so: nothing of it says that it should be started again.
+            let grouped = spec.zookeeper.is_some();
+            let mends = if grouped { Mends::AnyEnd } else { Mends::Crashes };
+            mesos.masters.push(Member::new(daemon.mended_after(mends), port));
         }
         for index in 0..spec.agents.len() {
             let agent = mesos.new_agent(index)?;
@@ -142,7 +162,7 @@ impl Mesos {
         let url = self.url();
         let tasks = self.spec.task_ports(self.range.first, index)?;
         let recipe = flags::agent(&self.spec, &place, port.number, &url, tasks)?;
-        Ok(Member { daemon: Daemon::new(recipe), port })
+        Ok(Member::new(Daemon::new(recipe).mended_after(Mends::Crashes), port))
     }
 
     /// How schedulers and agents find the leader: `zk://…`, or the only master's address.
@@ -189,12 +209,12 @@ impl Mesos {
 
     /// All masters.
     pub fn masters(&self) -> impl Iterator<Item = &Daemon> {
-        self.masters.iter().map(|member| &member.daemon)
+        self.masters.iter().map(|member| &*member.daemon)
     }
 
     /// All agents.
     pub fn agents(&self) -> impl Iterator<Item = &Daemon> {
-        self.agents.iter().map(|member| &member.daemon)
+        self.agents.iter().map(|member| &*member.daemon)
     }
 
     /// Ends a master in order.

@@ -3,7 +3,7 @@
 #[path = "mesos/one_task.rs"]
 mod one_task;
 
-use lathe_engines::{AgentSpec, Code, Mesos, MesosSpec, ZooKeeper, ZooKeeperSpec, until};
+use lathe_engines::{AgentSpec, Code, Mesos, MesosSpec, Signal, ZooKeeper, ZooKeeperSpec, until};
 use lathe_mesos::v1::TaskState;
 use one_task::{OneTask, runs};
 
@@ -22,6 +22,24 @@ async fn a_master_and_its_agents_are_killed_and_come_back_with_what_they_knew() 
     mesos.registered(0).await.unwrap();
     mesos.registered(other).await.unwrap();
     assert_eq!(ids(&mesos).await, before);
+}
+
+#[tokio::test]
+async fn what_crashes_is_started_again_and_what_was_killed_is_not() {
+    let mesos = Mesos::start(&MesosSpec::of_agents(1)).await.unwrap();
+    let before = ids(&mesos).await;
+    for daemon in [mesos.master(0), mesos.agent(0)] {
+        let pid = daemon.pid();
+        daemon.signal(Signal::Quit).unwrap();
+        let again =
+            until("another process", || async { daemon.pid().filter(|now| Some(*now) != pid) });
+        again.await.unwrap();
+    }
+    mesos.registered(0).await.unwrap();
+    assert_eq!(ids(&mesos).await, before);
+    mesos.agent(0).kill().await.unwrap();
+    mesos.missed(0).await.unwrap();
+    assert_eq!(mesos.agent(0).pid(), None);
 }
 
 /// Ids of the agents and their racks, in order.

@@ -27,6 +27,11 @@ pub(super) fn master(spec: &MesosSpec, place: &Place, port: u16) -> Result<Recip
     if let Some(zookeeper) = &spec.zookeeper {
         put(&mut flags, "zk", zookeeper);
         put(&mut flags, "quorum", &(spec.masters / 2 + 1));
+        if spec.quick {
+            // A new leader may wait in vain for its log where the old one left it just now; it then
+            // ends, and is started again.
+            put(&mut flags, "registry_fetch_timeout", &"10secs");
+        }
     }
     flags.extend(spec.master_flags.clone());
     Ok(recipe(name, "mesos-master", place, &flags))
