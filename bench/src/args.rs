@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Measure these rows only
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ROW")]
     pub(crate) only: Vec<Figure>,
+    /// So many rounds in place of those that a row stands for, to try a measurement
+    #[arg(long, value_name = "N", conflicts_with = "write",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: Option<u32>,
     /// Be the scheduler of a model cluster, and print what is seen of it as JSON
     #[arg(long, value_enum, hide = true, value_name = "MODEL")]
     pub(crate) model: Option<Model>,
@@ -97,11 +101,27 @@ pub(crate) enum Figure {
     IdleStep,
     /// Status updates made durable in ZooKeeper and acknowledged
     ZookeeperUpdates,
+    /// On a real Mesos: a submission's receipt by the scheduler to all instances ready
+    MesosSubmit,
+    /// The same by the whole command `lathe submit`
+    MesosSubmitCommand,
+    /// On a real Mesos: half of all killed instances are replaced within this time
+    #[serde(rename = "mesos-replace-p50")]
+    #[value(name = "mesos-replace-p50")]
+    MesosReplaceP50,
+    /// The same: nineteen of twenty
+    #[serde(rename = "mesos-replace-p95")]
+    #[value(name = "mesos-replace-p95")]
+    MesosReplaceP95,
+    /// The leading scheduler killed to the standby subscribed
+    SchedulerFailover,
+    /// Tasks launched on twenty real agents, against a framework that places nothing
+    Launches,
 }
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -119,6 +139,12 @@ impl Figure {
         Self::SchedulerMemory,
         Self::IdleStep,
         Self::ZookeeperUpdates,
+        Self::MesosSubmit,
+        Self::MesosSubmitCommand,
+        Self::MesosReplaceP50,
+        Self::MesosReplaceP95,
+        Self::SchedulerFailover,
+        Self::Launches,
     ];
 
     /// The name of its row.
@@ -141,6 +167,12 @@ impl Figure {
             Self::SchedulerMemory => "scheduler-memory",
             Self::IdleStep => "idle-step",
             Self::ZookeeperUpdates => "zookeeper-updates",
+            Self::MesosSubmit => "mesos-submit",
+            Self::MesosSubmitCommand => "mesos-submit-command",
+            Self::MesosReplaceP50 => "mesos-replace-p50",
+            Self::MesosReplaceP95 => "mesos-replace-p95",
+            Self::SchedulerFailover => "scheduler-failover",
+            Self::Launches => "launches",
         }
     }
 }
@@ -149,7 +181,13 @@ impl Figure {
     /// Those of an area, in the order in which they are printed.
     pub(crate) fn of(area: Area) -> impl Iterator<Item = Self> {
         let is_of = move |figure: &Self| match figure {
-            Self::ZookeeperUpdates => area == Area::Cluster,
+            Self::ZookeeperUpdates
+            | Self::MesosSubmit
+            | Self::MesosSubmitCommand
+            | Self::MesosReplaceP50
+            | Self::MesosReplaceP95
+            | Self::SchedulerFailover
+            | Self::Launches => area == Area::Cluster,
             _ => area == Area::Path,
         };
         Self::ALL.into_iter().filter(is_of)
@@ -157,6 +195,11 @@ impl Figure {
 }
 
 impl Args {
+    /// As many rounds as are wanted, of a row that stands for so many.
+    pub(crate) fn rounds(&self, usual: usize) -> usize {
+        self.rounds.map_or(usual, |rounds| usize::try_from(rounds).unwrap_or(usual))
+    }
+
     /// Whether this figure is to be measured.
     pub(crate) fn wants(&self, figure: Figure) -> bool {
         if self.only.is_empty() {

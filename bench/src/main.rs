@@ -4,14 +4,18 @@
 //! whether `ok` or `short`; 1 when one could not be. It must not know how anything is measured.
 
 mod args;
+mod calls;
 mod cluster;
 mod ending;
+mod events;
 mod failure;
 mod http;
+mod kills;
 mod machine;
 mod model;
 mod page;
 mod path;
+mod processes;
 mod programs;
 mod report;
 mod row;

@@ -18,6 +18,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::args::{Area, Args, Figure};
+use crate::calls::README as INSTANCES;
 use crate::failure::{Failure, with_causes};
 use crate::programs::{self, Programs};
 use crate::report::{Head, Report};
@@ -25,10 +26,8 @@ use crate::row::{Bar, Measured, Unit};
 use crate::say;
 use crate::surroundings::Surroundings;
 
-/// Instances of the README's topology.
-const INSTANCES: u32 = 13;
 /// One figure's value and samples.
-type Taken = (Figure, Measured, Value);
+pub(crate) type Taken = (Figure, Measured, Value);
 
 /// What a figure of this area is counted in, and its bar.
 fn bar(figure: Figure) -> (Unit, Bar) {
@@ -49,7 +48,13 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         Figure::UpdatesPersisted => (Unit::PerSecond, Bar::AtLeast(20_000.0)),
         Figure::SchedulerMemory => (Unit::Mebibytes, Bar::AtMost(500.0)),
         Figure::IdleStep => (Unit::Times, Bar::AtMost(2.0)),
-        Figure::ZookeeperUpdates => super::cluster::bar(figure),
+        Figure::ZookeeperUpdates
+        | Figure::MesosSubmit
+        | Figure::MesosSubmitCommand
+        | Figure::MesosReplaceP50
+        | Figure::MesosReplaceP95
+        | Figure::SchedulerFailover
+        | Figure::Launches => super::cluster::bar(figure),
     }
 }
 
@@ -129,7 +134,11 @@ async fn measure(args: &Args, stage: &Stage<'_>, report: &mut Report) {
 }
 
 /// Rows of what was measured together.
-fn take_all(report: &mut Report, wanted: &[Figure], outcome: Result<Vec<Taken>, Failure>) {
+pub(crate) fn take_all(
+    report: &mut Report,
+    wanted: &[Figure],
+    outcome: Result<Vec<Taken>, Failure>,
+) {
     match outcome {
         Ok(taken) => {
             for (figure, measured, samples) in taken {

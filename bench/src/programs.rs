@@ -71,6 +71,13 @@ pub(crate) async fn lathe(root: &Path) -> Result<Programs, Failure> {
     build(root, arguments).await
 }
 
+/// The executor that does nothing.
+pub(crate) async fn idle_executor(root: &Path) -> Result<PathBuf, Failure> {
+    let name = "lathe-bench-executor";
+    let built = build(root, vec!["build", "--release", "-p", "lathe-bench", "--bin", name]).await?;
+    built.path(name).map(Path::to_owned)
+}
+
 /// The smallest task, and the same by hyper alone.
 pub(crate) async fn hellos(root: &Path) -> Result<Programs, Failure> {
     let mut arguments = vec!["build", "--release", "-p", "lathe-sdk"];

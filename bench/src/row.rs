@@ -68,6 +68,8 @@ pub(crate) enum Bar {
     AtLeast(f64),
     /// As a multiple of the peer's value in the same run.
     AtMostOfPeer(f64),
+    /// The same: more is better.
+    AtLeastOfPeer(f64),
 }
 
 /// Something else that does the same, measured in the same run.
@@ -130,7 +132,8 @@ impl Row {
             (Bar::AtMost(most), _) => value <= most,
             (Bar::AtLeast(least), _) => value >= least,
             (Bar::AtMostOfPeer(most), Some(peer)) => peer.ratio <= most,
-            (Bar::AtMostOfPeer(_), None) => false,
+            (Bar::AtLeastOfPeer(least), Some(peer)) => peer.ratio >= least,
+            (Bar::AtMostOfPeer(_) | Bar::AtLeastOfPeer(_), None) => false,
         };
         let verdict = if keeps { Verdict::Ok } else { Verdict::Short };
         Self { name, value: Some(value), unit, bar, peer, verdict, samples, how }
@@ -147,7 +150,7 @@ impl Row {
         let value = self.value.map(|value| self.unit.show(value));
         match (value, self.bar, &self.peer) {
             (None, ..) => "not measured".to_owned(),
-            (Some(value), Bar::AtMostOfPeer(_), Some(peer)) => {
+            (Some(value), Bar::AtMostOfPeer(_) | Bar::AtLeastOfPeer(_), Some(peer)) => {
                 format!("{:.3}×: {value}", peer.ratio)
             }
             (Some(value), ..) => value,
@@ -160,6 +163,7 @@ impl Row {
             Bar::AtMost(most) => format!("≤ {most} {}", self.unit.name()),
             Bar::AtLeast(least) => format!("≥ {least} {}", self.unit.name()),
             Bar::AtMostOfPeer(most) => format!("≤ {most:.2}×"),
+            Bar::AtLeastOfPeer(least) => format!("≥ {least:.2}×"),
         }
     }
 

@@ -3,7 +3,6 @@
 //!
 //! Owns the cluster and the order of what is done to it. It must not know how Lathe heals.
 
-mod events;
 mod kills;
 mod own_key;
 
@@ -11,6 +10,7 @@ use super::ups::lathe_up;
 use super::{Stage, Taken};
 use crate::args::Figure;
 use crate::failure::Failure;
+use crate::kills::{KILLS, instances};
 use crate::say;
 use crate::up::{BUILD, Up};
 
@@ -42,7 +42,7 @@ async fn within(
     }
     let shares = [(Figure::KillToReadyP50, 50), (Figure::KillToReadyP95, 95)];
     if shares.iter().any(|(figure, _)| wanted.contains(figure)) {
-        let series = kills::instances(up.pid(), &endpoints).await?;
+        let series = instances(up.pid(), &endpoints, KILLS).await?;
         for (figure, share) in shares.into_iter().filter(|(figure, _)| wanted.contains(figure)) {
             let measured = series.latency_at(share, crate::row::Unit::Milliseconds);
             taken.push((figure, measured, serde_json::json!(series)));

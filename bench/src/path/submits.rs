@@ -3,7 +3,6 @@
 //!
 //! Owns the cluster and the order of its rounds. It must not know how the scheduler does its work.
 
-pub(super) mod calls;
 mod executors;
 
 use std::fs;
@@ -15,12 +14,13 @@ use serde_json::json;
 use super::ups::lathe_up;
 use super::{INSTANCES, Stage, Taken};
 use crate::args::Figure;
+use crate::calls::{Scheduler, Submission};
 use crate::failure::Failure;
+use crate::processes;
 use crate::row::{Series, Unit};
 use crate::say;
 use crate::surroundings::program;
 use crate::up::{BUILD, SOON, Up};
-use calls::{Scheduler, Submission};
 
 const ROUNDS: usize = 20;
 /// Between a removal and the next submission: a scheduler asks for offers at most every half second,
@@ -53,7 +53,7 @@ async fn within(
         (wanted.contains(&Figure::ReceiptToReady), wanted.contains(&Figure::SubmitCommand));
     if by_call || by_command {
         let mut scheduler = Scheduler::connect(&up.endpoints()?).await?;
-        let submission = submission(stage)?;
+        let submission = Submission::of_readme(stage.surroundings)?;
         say::talk(&format!("removing and submitting, {ROUNDS} rounds"));
         let (mut calls, mut commands) = (Series::default(), Series::default());
         for round in 0..ROUNDS {
@@ -87,31 +87,9 @@ async fn within(
 
 /// Waits until nothing of a removed topology is left, and a little longer.
 async fn quiet(up: &Up) -> Result<(), Failure> {
-    executors::gone(up.pid()).await?;
+    processes::gone(up.pid()).await?;
     tokio::time::sleep(PAUSE).await;
     Ok(())
-}
-
-/// What the command line would send: the cache has exactly what this run's first `lathe up` built.
-fn submission(stage: &Stage<'_>) -> Result<Submission, Failure> {
-    let file = stage.surroundings.topology();
-    let source = fs::read_to_string(&file);
-    let source = source.map_err(|error| Failure::io("reading the topology", error))?;
-    let folder = stage.surroundings.cache.join("artifacts");
-    let entries = fs::read_dir(&folder);
-    let entries = entries.map_err(|error| Failure::io("listing the artifacts", error))?;
-    let mut artifacts = Vec::new();
-    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let bytes = fs::read(&path);
-            let bytes = bytes.map_err(|error| Failure::io("reading an artifact's facts", error))?;
-            let facts = serde_json::from_slice(&bytes)
-                .map_err(|error| Failure::Unexpected(format!("an artifact's facts: {error}")))?;
-            artifacts.push(facts);
-        }
-    }
-    let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    Ok(Submission { name: name.unwrap_or_default(), source, artifacts })
 }
 
 /// `lathe submit FILE`, from its start to its end.

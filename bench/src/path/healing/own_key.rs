@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use lathe_api::rest::Endpoints;
 use serde_json::{Value, json};
 
-use super::events;
+use crate::calls::Scheduler;
+use crate::events;
 use crate::failure::Failure;
 use crate::http::Connection;
-use crate::path::submits::calls::Scheduler;
 use crate::row::{Measured, Series, Unit};
 use crate::say;
 use crate::up::SOON;

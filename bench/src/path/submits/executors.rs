@@ -1,21 +1,20 @@
-//! The executors below a `lathe up`: whether there are any, and their resident memory.
+//! The resident memory of the executors below a `lathe up`.
 //!
 //! Owns the looks at them. It must not know what an executor does.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lathe_child::{Pid, descendants};
+use lathe_child::Pid;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::INSTANCES;
 use crate::failure::Failure;
 use crate::machine::memory_mib;
+use crate::processes::executors;
 use crate::row::{Measured, Series};
 use crate::say;
-use crate::up::SOON;
 
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const LOOKS: usize = 5;
 /// What an executor needed for its start has been given back by the first look.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -62,26 +61,6 @@ pub(super) async fn memory(up: Pid) -> Result<(Measured, Value), Failure> {
     );
     let value = resident.percentile(100);
     Ok((Measured { value, peer: None, samples: looks.len(), how }, json!(looks)))
-}
-
-/// Waits until none is left: what a removed topology had is free from then on.
-pub(super) async fn gone(up: Pid) -> Result<(), Failure> {
-    let end = Instant::now() + SOON;
-    while !executors(up).is_empty() {
-        if Instant::now() >= end {
-            return Err(Failure::Late { what: "the executors' end".to_owned(), limit: SOON });
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    Ok(())
-}
-
-fn executors(up: Pid) -> Vec<u32> {
-    let is_executor = |pid: &u32| {
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-        name.is_ok_and(|name| name.trim() == "lathe-executor")
-    };
-    descendants(up).into_iter().map(Pid::as_raw).filter(is_executor).collect()
 }
 
 fn look(pid: u32) -> Option<Look> {

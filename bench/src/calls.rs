@@ -3,7 +3,9 @@
 //! Owns the client. It must not know what the calls are compared with.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use lathe_api::rest::Endpoints;
 use lathe_api::v1;
@@ -14,21 +16,66 @@ use tonic::Streaming;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
-use super::INSTANCES;
 use crate::failure::Failure;
-use crate::up::SOON;
+use crate::surroundings::Surroundings;
+
+/// For a loaded machine, and for hundreds of instances.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Instances of the README's topology.
+pub(crate) const README: u32 = 13;
 
 /// What is submitted again and again.
 #[derive(Clone, Debug)]
-pub(in crate::path) struct Submission {
-    pub(in crate::path) name: String,
-    pub(in crate::path) source: String,
-    pub(in crate::path) artifacts: Vec<Artifact>,
+pub(crate) struct Submission {
+    pub(crate) name: String,
+    pub(crate) source: String,
+    pub(crate) artifacts: Vec<Artifact>,
+    /// As many as are to be ready in the end.
+    pub(crate) instances: u32,
+}
+
+impl Submission {
+    /// What the command line would send for the README's topology: the cache has exactly what this
+    /// run built.
+    pub(crate) fn of_readme(surroundings: &Surroundings) -> Result<Self, Failure> {
+        let file = surroundings.topology();
+        let source = fs::read_to_string(&file);
+        let source = source.map_err(|error| Failure::io("reading the topology", error))?;
+        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        Ok(Self { name, source, artifacts: built(&surroundings.cache)?, instances: README })
+    }
+
+    /// Crate, version and task of something that it has.
+    pub(crate) fn some_task(&self) -> Result<(&str, &str, &str), Failure> {
+        let mut all = self.artifacts.iter();
+        let found = all.find_map(|one| {
+            Some((one.crate_name.as_str(), one.version.as_str(), one.tasks.first()?.as_str()))
+        });
+        found.ok_or_else(|| Failure::Unexpected("no crate was built".to_owned()))
+    }
+}
+
+/// The artifacts of a cache.
+fn built(cache: &Path) -> Result<Vec<Artifact>, Failure> {
+    let entries = fs::read_dir(cache.join("artifacts"));
+    let entries = entries.map_err(|error| Failure::io("listing the artifacts", error))?;
+    let mut artifacts = Vec::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let bytes = fs::read(&path);
+            let bytes = bytes.map_err(|error| Failure::io("reading an artifact's facts", error))?;
+            let facts = serde_json::from_slice(&bytes)
+                .map_err(|error| Failure::Unexpected(format!("an artifact's facts: {error}")))?;
+            artifacts.push(facts);
+        }
+    }
+    Ok(artifacts)
 }
 
 /// A built crate as the command line's cache describes it.
 #[derive(Clone, Debug, Deserialize)]
-pub(in crate::path) struct Artifact {
+pub(crate) struct Artifact {
     crate_name: String,
     version: String,
     sha256: String,
@@ -54,14 +101,14 @@ impl Artifact {
 
 /// One connection to the scheduler.
 #[derive(Debug)]
-pub(in crate::path) struct Scheduler {
+pub(crate) struct Scheduler {
     client: SchedulerClient<Channel>,
     token: MetadataValue<Ascii>,
 }
 
 impl Scheduler {
-    pub(in crate::path) async fn connect(endpoints: &Endpoints) -> Result<Self, Failure> {
-        let token = std::fs::read_to_string(&endpoints.token_file);
+    pub(crate) async fn connect(endpoints: &Endpoints) -> Result<Self, Failure> {
+        let token = fs::read_to_string(&endpoints.token_file);
         let token = token.map_err(|error| Failure::io("reading the token", error))?;
         let token = format!("Bearer {}", token.trim()).parse();
         let token = token.map_err(|_| Failure::Unexpected("a token of odd letters".to_owned()))?;
@@ -72,11 +119,7 @@ impl Scheduler {
     }
 
     /// Ends a topology and waits until nothing of it runs.
-    pub(in crate::path) async fn remove(
-        &mut self,
-        name: &str,
-        round: usize,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn remove(&mut self, name: &str, round: usize) -> Result<(), Failure> {
         let submission_id = format!("bench-remove-{round}");
         let message = v1::RemoveRequest { name: name.to_owned(), submission_id };
         let request = self.request(message);
@@ -85,7 +128,7 @@ impl Scheduler {
     }
 
     /// Submits, and says how many seconds later everything was ready, and what came on the way.
-    pub(in crate::path) async fn submit(
+    pub(crate) async fn submit(
         &mut self,
         submission: &Submission,
         round: usize,
@@ -129,14 +172,15 @@ impl Scheduler {
         })
         .await?;
         let took = started.elapsed().as_secs_f64();
-        if done.ready == INSTANCES {
+        let (ready, wanted) = (done.ready, submission.instances);
+        if ready == wanted {
             return Ok((took, parts));
         }
-        Err(Failure::Unexpected(format!("{} instances became ready, not {INSTANCES}", done.ready)))
+        Err(Failure::Unexpected(format!("{ready} instances became ready, not {wanted}")))
     }
 
     /// Another value of an own key, given as JSON.
-    pub(in crate::path) async fn set(
+    pub(crate) async fn set(
         &mut self,
         task: &str,
         key: &str,
@@ -180,6 +224,6 @@ async fn follow(
             }
         }
     };
-    let late = |_| Failure::Late { what: "the end of a call".to_owned(), limit: SOON };
-    tokio::time::timeout(SOON, end).await.map_err(late)?
+    let late = |_| Failure::Late { what: "the end of a call".to_owned(), limit: LIMIT };
+    tokio::time::timeout(LIMIT, end).await.map_err(late)?
 }

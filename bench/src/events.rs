@@ -16,21 +16,21 @@ use crate::up::SOON;
 
 /// An event and when it was heard.
 #[derive(Debug)]
-pub(super) struct Heard {
-    pub(super) at: Instant,
-    pub(super) event: EventView,
+pub(crate) struct Heard {
+    pub(crate) at: Instant,
+    pub(crate) event: EventView,
 }
 
 /// What comes after the connection was made.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     heard: mpsc::UnboundedReceiver<Heard>,
     reading: tokio::task::JoinHandle<()>,
 }
 
 impl Events {
     /// Follows from now on: what was before is passed over.
-    pub(super) async fn follow(endpoints: &Endpoints) -> Result<Self, Failure> {
+    pub(crate) async fn follow(endpoints: &Endpoints) -> Result<Self, Failure> {
         let from_now_on = format!("last-event-id: {}\r\n", u64::MAX >> 1);
         let stream = ask(endpoints, "/v1/events", &from_now_on).await?;
         let (sender, heard) = mpsc::unbounded_channel();
@@ -48,14 +48,14 @@ impl Events {
         Ok(Self { heard, reading })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Heard, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Heard, Failure> {
         let late = |_| Failure::Late { what: "an event".to_owned(), limit: SOON };
         let heard = tokio::time::timeout(SOON, self.heard.recv()).await.map_err(late)?;
         heard.ok_or_else(|| Failure::Unexpected("the events broke off".to_owned()))
     }
 
     /// Forgets what has come meanwhile.
-    pub(super) fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         while self.heard.try_recv().is_ok() {}
     }
 }
@@ -66,15 +66,21 @@ impl Drop for Events {
     }
 }
 
-pub(super) async fn instances(endpoints: &Endpoints) -> Result<Vec<InstanceView>, Failure> {
+pub(crate) async fn instances(endpoints: &Endpoints) -> Result<Vec<InstanceView>, Failure> {
     read(endpoints, "/v1/instances").await
 }
 
-/// Reads a whole answer.
-pub(super) async fn read<T: DeserializeOwned>(
+/// Reads a whole answer as JSON.
+pub(crate) async fn read<T: DeserializeOwned>(
     endpoints: &Endpoints,
     path: &str,
 ) -> Result<T, Failure> {
+    serde_json::from_slice(&body(endpoints, path).await?)
+        .map_err(|error| Failure::Unexpected(format!("the answer of {path}: {error}")))
+}
+
+/// Reads a whole answer, without its head.
+pub(crate) async fn body(endpoints: &Endpoints, path: &str) -> Result<Vec<u8>, Failure> {
     let mut stream = ask(endpoints, path, "").await?;
     let mut bytes = Vec::new();
     let whole = tokio::time::timeout(SOON, stream.read_to_end(&mut bytes)).await;
@@ -82,8 +88,7 @@ pub(super) async fn read<T: DeserializeOwned>(
         .map_err(|_| Failure::Late { what: path.to_owned(), limit: SOON })?
         .map_err(|error| Failure::io(format!("reading {path}"), error))?;
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
-    serde_json::from_slice(&bytes[end..])
-        .map_err(|error| Failure::Unexpected(format!("the answer of {path}: {error}")))
+    Ok(bytes.split_off(end))
 }
 
 async fn ask(endpoints: &Endpoints, path: &str, more: &str) -> Result<TcpStream, Failure> {
