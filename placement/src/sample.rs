@@ -83,6 +83,7 @@ pub(crate) fn task(path: &str, count: u32, tags: &[&str], biases: &[&str]) -> Ta
         restart: Restart::Always,
         health: None,
         update: None,
+        unreachable: None,
         own: Map::new(),
         span: 0..1,
     }

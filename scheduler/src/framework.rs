@@ -19,6 +19,7 @@ mod instances;
 mod jobs;
 mod launches;
 mod offers;
+mod out_of_reach;
 mod overtaken;
 mod persist;
 mod plan_view;
@@ -63,7 +64,8 @@ use watchers::Watcher;
 pub struct Config {
     /// The executor's own share on a host, part of every launch.
     pub overhead: Free,
-    /// How long an unreachable instance is waited for before it is replaced.
+    /// How long an unreachable instance is waited for before it is replaced, unless its task says
+    /// otherwise.
     pub replace_after_ms: u64,
     /// No offer is held longer than this.
     pub hold_ms: u64,

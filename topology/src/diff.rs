@@ -41,7 +41,7 @@ pub enum Change {
         count: Option<(u32, u32)>,
         /// Keys of what runs that differ (crate, version, env, …): running instances are replaced.
         contents: Vec<String>,
-        /// Keys of the rules that differ (tags, biases, grace, restart, update): nothing is replaced for it.
+        /// Keys of the rules that differ (tags, biases, grace, restart, update, unreachable): nothing is replaced for it.
         rules: Vec<String>,
         /// The author's own keys that came, went or differ: running instances are told.
         own: Vec<String>,
@@ -163,6 +163,7 @@ fn changed(old: &TaskSpec, new: &TaskSpec) -> Option<Change> {
         ("grace", old.grace_ms != new.grace_ms),
         ("restart", old.restart != new.restart),
         ("update", old.update != new.update),
+        ("unreachable", old.unreachable != new.unreachable),
     ];
     let count = (old.count != new.count).then_some((old.count, new.count));
     let contents = differing(&contents);

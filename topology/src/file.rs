@@ -14,6 +14,7 @@ mod resources;
 mod rules;
 mod source;
 mod tasks;
+mod unreachable;
 mod update;
 
 use serde::{Deserialize, Serialize};

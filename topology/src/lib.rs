@@ -22,7 +22,8 @@ pub use diagnostic::{Diagnostic, Label, Position, Severity, position, render};
 pub use file::{Checked, is_known_key, parse, place_of};
 pub use model::{
     BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Bias, CrateSource, DEFAULT_GRACE_MS, DEFAULT_WEIGHT, Health,
-    Pace, Port, Probe, Resources, Restart, Share, Target, TaskSpec, Topology, Update, Word,
+    Pace, Port, Probe, ReplaceAfter, Resources, Restart, Share, Target, TaskSpec, Topology, Update,
+    Word,
 };
 pub use names::{NameError, Tag, TaskPath};
 pub use print::print;

@@ -4,6 +4,7 @@
 //! from text and `print` turns them into text again.
 
 mod health;
+mod unreachable;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use crate::names::{Tag, TaskPath};
 
 pub use health::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS, Health, Probe};
 pub(crate) use health::{PROBE_FAILURES, PROBE_GRACE_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS};
+pub(crate) use unreachable::LONGEST_REPLACE_AFTER_MS;
+pub use unreachable::ReplaceAfter;
 pub use update::{Pace, Share, Update};
 
 /// The weight of a soft bias that names none.
@@ -92,6 +95,9 @@ pub struct TaskSpec {
     /// How other contents take its place; `None` is one at a time, the next when the others are
     /// ready.
     pub update: Option<Update>,
+    /// How long it is waited for when its host does not answer; `None` is what the scheduler is
+    /// configured for.
+    pub unreachable: Option<ReplaceAfter>,
     /// The author's own keys, typed as written (dates as text).
     pub own: Map<String, Value>,
     /// The table's header in the file, in bytes.

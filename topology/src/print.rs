@@ -77,6 +77,10 @@ fn print_task(out: &mut String, task: &TaskSpec) {
     if let Some(rule) = &task.update {
         line(out, "update", &update(rule));
     }
+    if let Some(after) = &task.unreachable {
+        let pair = ("replace_after".to_owned(), text(&after.to_string()));
+        line(out, "unreachable", &table(std::iter::once(pair)));
+    }
     for (name, value) in &task.own {
         line(out, &key(name), &own(value));
     }

@@ -114,6 +114,9 @@ impl Framework {
             if before.update != task.update {
                 notes.push(format!("{}: update rule changes, without a restart", task.path));
             }
+            if before.unreachable != task.unreachable {
+                notes.push(format!("{}: another wait for hosts out of reach", task.path));
+            }
             if before.count != task.count {
                 let by_hand = old.record.by_hand.counts.contains_key(&task.path);
                 let hand = if by_hand { " (scaled by hand before)" } else { "" };

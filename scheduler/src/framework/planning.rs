@@ -12,7 +12,7 @@ use super::ids::{HostName, InstanceId, Time};
 use super::jobs::{Holding, Job, JobPhase, Purpose};
 use super::launches::WISHES_MAX;
 use super::plan_view::stops_something;
-use super::records::{Life, MOVING, Phase, Write};
+use super::records::{MOVING, Phase, Write};
 use super::rollout::with_surge;
 use super::submissions::{plain, refuse};
 use super::wanted::Accepted;
@@ -106,11 +106,6 @@ impl Framework {
                 one.topology.push_str("\0surge");
             }
         }
-    }
-
-    pub(super) fn given_up(&self, now: Time, life: &Life) -> bool {
-        life.phase == Phase::Unreachable
-            && now >= life.since_ms.saturating_add(self.config.replace_after_ms)
     }
 
     /// Wanted slots that have no life worth waiting for, whose back-off is over, and whose version

@@ -9,7 +9,7 @@ use lathe_topology::TaskPath;
 use super::Framework;
 use super::converge::KILL_AGAIN_MS;
 use super::ids::{InstanceId, Time};
-use super::records::{InstanceRecord, Life, Phase};
+use super::records::{InstanceRecord, Phase};
 use super::updates::FREE_ENDS;
 use super::watchers::HOPELESS_ENDS;
 
@@ -201,8 +201,10 @@ impl Framework {
         let empty = is_wanted && worth_waiting.is_none() && !finished;
         let ready = worth_waiting.is_some_and(|life| life.phase == Phase::Ready);
         let counted = record.lives.iter().filter(|life| !self.given_up(now, life)).count();
+        // What would run beside the count is not started while its update stands still.
+        let beside = is_wanted && self.is_surge(id);
         let settled = match (worth_waiting, counted) {
-            (None, 0) => !is_wanted || finished,
+            (None, 0) => !is_wanted || finished || (paused && beside),
             (Some(life), 1) => is_wanted && ready && (paused || !self.must_end(record, life)),
             _ => false,
         };
@@ -219,7 +221,7 @@ impl Framework {
             unbaked: bakes_until.is_some_and(|until| now < until),
             stuck: stuck_at.is_some_and(|at| at <= now),
             settled,
-            as_wanted: settled && is_wanted,
+            as_wanted: settled && is_wanted && !beside,
             hopeless: is_wanted && record.early_ends >= HOPELESS_ENDS,
             silent_since_ms: record
                 .lives
@@ -261,11 +263,6 @@ impl Framework {
                 _ => to.to_end = true,
             }
         }
-    }
-
-    fn gives_up_at(&self, life: &Life) -> Option<Time> {
-        (life.phase == Phase::Unreachable)
-            .then(|| life.since_ms.saturating_add(self.config.replace_after_ms))
     }
 }
 

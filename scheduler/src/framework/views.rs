@@ -130,7 +130,7 @@ impl Framework {
             None => "waiting",
         };
         let reason = match life {
-            Some(life) => life.reason.clone(),
+            Some(life) => self.why_out_of_reach(life).or_else(|| life.reason.clone()),
             None => self.why_waiting(record),
         };
         InstanceView {

@@ -94,6 +94,40 @@ fn an_agent_that_stays_away_is_replaced_and_what_comes_back_with_it_ends() {
 }
 
 #[test]
+fn each_task_out_of_reach_is_waited_for_as_it_says_itself() {
+    // Four on one agent; the scheduler says an hour, and three of them say something else.
+    let mut lathe = OnMesos::without_scheduler(&MesosSpec::of_agents(2));
+    let url = lathe.mesos().url();
+    lathe.start_scheduler(&["--master", &url, "--replace-after", "1h"]);
+    lathe.connected();
+    let keys = |more: &str| {
+        format!("tasks = 1\ntags = [\"near\"]\nbiases = [[\"near\", \"prefer\"]]\n{more}")
+    };
+    let run = "exec sleep 100000";
+    let scripts = Scripts::default()
+        .with("soon", run, &keys("unreachable = { replace_after = \"100ms\" }"))
+        .with("late", run, &keys("unreachable = { replace_after = \"1h\" }"))
+        .with("never", run, &keys("unreachable = { replace_after = \"never\" }"))
+        .with("usual", run, &keys(""));
+    lathe.submit(&scripts.write(&lathe.folder().join("a.toml")));
+    let before = lathe.all_ready(4);
+    let host = before.hosts_of("soon");
+    assert!(["late", "never", "usual"].iter().all(|task| before.hosts_of(task) == host));
+    let (_, agent) = some(&lathe, &before);
+    lathe.mesos().agent(agent).pause().unwrap();
+    let after = lathe.status_when("a replacement of the one that does not wait", |now| {
+        let out = now.instances.iter().filter(|one| one.state == "unreachable").count();
+        now.ready() == 1 && out == 3 && now.of_task("soon")[0].state == "ready"
+    });
+    assert_eq!(after.of_task("soon")[0].incarnations, 2);
+    lathe.mesos().agent(agent).resume().unwrap();
+    let back = lathe.all_ready(4).incarnations();
+    for task in ["late#0", "never#0", "usual#0"] {
+        assert_eq!(back[task], before.incarnations()[task]);
+    }
+}
+
+#[test]
 fn an_agent_that_an_operator_gives_up_is_replaced_at_once() {
     let (lathe, before) = cluster(&["--replace-after", "1h"]);
     let (incarnation, agent) = some(&lathe, &before);

@@ -44,6 +44,7 @@ fn example(key: &str) -> Option<&'static str> {
         "user" => "user = \"www-data\"",
         "restart" => "restart = \"on-failure\"",
         "update" => "update = { parallel = 2 }",
+        "unreachable" => "unreachable = { replace_after = \"5m\" }",
         "path" => "path = \"tasks/web\"",
         "git" => "git = \"https://example.com/web.git\"",
         "rev" => "rev = \"4f2a9c1\"",

@@ -11,11 +11,12 @@ use super::check::{UNFIT_HELP, complaint, integer, list, table, text, texts, unf
 use super::findings::Findings;
 use super::health;
 use super::resources::{self, Wanted};
+use super::unreachable;
 use super::update;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::limits::{INSTANCES, LIST, TAGS};
-use crate::model::{Bias, Restart};
+use crate::model::{Bias, ReplaceAfter, Restart};
 use crate::names::Tag;
 use crate::near;
 use crate::tree::{Item, Node, Table};
@@ -52,8 +53,7 @@ pub(super) const KNOWN: [&str; 26] = [
 ];
 
 /// Known, but nothing carries them out yet.
-const NOT_YET: [&str; 7] =
-    ["unreachable", "connections", "state", "cache", "stream", "engine", "drivers"];
+const NOT_YET: [&str; 6] = ["connections", "state", "cache", "stream", "engine", "drivers"];
 
 /// What every task must have, itself or by the defaults.
 pub(super) const REQUIRED: [&str; 4] = ["crate", "version", "task", "tasks"];
@@ -78,6 +78,7 @@ pub(super) struct Keys {
     pub(super) restart: Option<Restart>,
     pub(super) health: Option<health::Written>,
     pub(super) update: Option<update::Written>,
+    pub(super) unreachable: Option<ReplaceAfter>,
     pub(super) path: Option<String>,
     pub(super) git: Option<String>,
     pub(super) rev: Option<String>,
@@ -127,6 +128,7 @@ fn read_key(key: &str, item: &Item, owner: &str, keys: &mut Keys, findings: &mut
         "restart" => keys.restart = restart(item, owner, findings),
         "health" => keys.health = health::read(item, owner, findings),
         "update" => keys.update = update::read(item, owner, findings),
+        "unreachable" => keys.unreachable = unreachable::read(item, owner, findings),
         "path" => keys.path = text(key, owner, item, findings),
         "git" => keys.git = text(key, owner, item, findings),
         "rev" => keys.rev = plain_name(key, item, owner, findings),

@@ -212,6 +212,7 @@ impl Walk<'_> {
             restart: keys.restart.or(from.restart).unwrap_or(Restart::Always),
             health,
             update,
+            unreachable: keys.unreachable.or(from.unreachable),
             own,
             span: span.clone(),
         }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{CrateSource, Target, Word};
+use crate::model::{CrateSource, LONGEST_REPLACE_AFTER_MS, ReplaceAfter, Target, Word};
 use crate::parse;
 
 fn value() -> impl Strategy<Value = Value> {
@@ -102,6 +102,11 @@ fn update() -> impl Strategy<Value = Update> {
     )
 }
 
+fn unreachable() -> impl Strategy<Value = ReplaceAfter> {
+    let ms = 0..=LONGEST_REPLACE_AFTER_MS;
+    prop_oneof![Just(ReplaceAfter::Never), ms.prop_map(ReplaceAfter::Ms)]
+}
+
 /// What a file may say of it for so many instances.
 fn leaves_a_way(update: &Update, count: u32) -> bool {
     let fits = |share: Share| match share {
@@ -132,7 +137,8 @@ prop_compose! {
         features in prop::collection::vec("[a-z]{1,6}", 0..3),
         grace_ms in 0u64..86_400_000,
         restart in prop::sample::select(vec![Restart::Always, Restart::OnFailure, Restart::Never]),
-        (health, update) in (prop::option::of(health()), prop::option::of(update())),
+        (health, update, unreachable) in
+            (prop::option::of(health()), prop::option::of(update()), prop::option::of(unreachable())),
         own in prop::collection::btree_map("own_[a-z \"é.]{0,6}", value(), 0..4),
     ) -> TaskSpec {
         let health = health.filter(|health| asks_only_for_ports_of(health, &resources));
@@ -154,6 +160,7 @@ prop_compose! {
             restart,
             health,
             update,
+            unreachable,
             own: own.into_iter().collect(),
             span: 0..0,
         }
@@ -179,7 +186,8 @@ fn has_known_part(topology: &Topology) -> bool {
         ["cache", "crate", "state", "drivers", "engine", "version"].contains(&part)
             || ["stream", "health", "update", "biases", "registry", "features", "resources", "tags"]
                 .contains(&part)
-            || ["task", "tasks", "args", "user", "path", "grace", "restart"].contains(&part)
+            || ["task", "tasks", "args", "user", "path", "grace", "restart", "unreachable"]
+                .contains(&part)
     })
 }
 

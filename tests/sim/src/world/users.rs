@@ -18,6 +18,8 @@ struct Asked {
     /// The caller's id of a submission.
     id: String,
     name: String,
+    /// Whether it asks what would be done, and no more.
+    plans: bool,
 }
 
 /// All users.
@@ -120,7 +122,8 @@ impl World {
     pub(super) fn put_question(&mut self, life: u64, name: &str, id: &str, question: Question) {
         self.users.asks += 1;
         let ask = self.users.asks;
-        let asked = Asked { life, id: id.to_owned(), name: name.to_owned() };
+        let plans = matches!(question, Question::Plan { .. });
+        let asked = Asked { life, id: id.to_owned(), name: name.to_owned(), plans };
         self.users.open.insert(ask, asked);
         self.tell(life, Told::Event(Event::Asked { ask: AskId(ask), question }));
     }
@@ -162,6 +165,9 @@ impl World {
             Answer::Planned(view) => {
                 if let Some(healing) = &mut self.healing {
                     healing.planned(ask, &asked.name, view);
+                }
+                if asked.plans {
+                    self.users.open.remove(&ask);
                 }
             }
             Answer::Done { .. } => {
