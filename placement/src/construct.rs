@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Model, Says};
-use crate::state::State;
+use crate::random::{Random, mixed};
+use crate::state::{State, Step};
 
 /// How a greedy attempt chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(crate) enum Manner {
     Spread,
     /// Most points, then evenly; equal ones in an order drawn from a seed.
     Shuffled(u64),
-    /// Fullest host that has room, whatever the points.
+    /// Where the least is left, whatever the points.
     Pack,
 }
 
@@ -26,11 +27,19 @@ type Key = (Reverse<i64>, bool, i64, i64, u64);
 
 /// As many members of a large domain are tried for what has to stand beside something.
 const MEMBERS_TRIED: usize = 256;
+/// As many hosts are looked at for what fits nowhere.
+const CROWD_TRIED: usize = 32;
 /// A group that has to stand together is not grown beyond this.
 const BUNDLE_LIMIT: usize = 64;
 
 /// Tries to place everything; `None` when this way leads nowhere.
 pub(crate) fn construct(model: &Model, moves: u32, manner: Manner) -> Option<State<'_>> {
+    let state = attempt(model, moves, manner);
+    (state.is_complete() && state.moves() <= moves).then_some(state)
+}
+
+/// Places what can be placed this way, validly.
+pub(crate) fn attempt(model: &Model, moves: u32, manner: Manner) -> State<'_> {
     let mut state = State::new(model);
     keep_running(&mut state);
     unpin(&mut state, moves);
@@ -50,7 +59,31 @@ pub(crate) fn construct(model: &Model, moves: u32, manner: Manner) -> Option<Sta
     for kind in placing_order(model) {
         place_kind(&mut state, kind, manner);
     }
-    (state.is_complete() && state.moves() <= moves).then_some(state)
+    state
+}
+
+/// Puts what has no place yet where the least is wrong. False when there is no host for something.
+pub(crate) fn crowd(state: &mut State<'_>, seed: u64) -> bool {
+    let model = state.model;
+    let mut random = Random::new(seed);
+    for kind in 0..model.kinds.len() {
+        let facts = &model.kinds[kind];
+        let open: Vec<usize> = (0..model.hosts.len())
+            .filter(|&host| model.hosts[host].known && facts.allowed.at(host))
+            .collect();
+        while state.placed[kind] < facts.least {
+            if open.is_empty() {
+                return false;
+            }
+            let tried = (0..CROWD_TRIED).map(|_| open[random.below(open.len())]);
+            let best = tried.min_by_key(|&host| {
+                let change = state.delta(kind, host, Step::In);
+                (change.wrong, -change.points, host)
+            });
+            state.add(kind, best.unwrap_or(open[0]));
+        }
+    }
+    true
 }
 
 /// Kinds in the order in which they are placed: the most bound and the largest first.
@@ -63,25 +96,56 @@ pub(crate) fn placing_order(model: &Model) -> Vec<usize> {
             *sum += u128::from(more);
         }
     }
-    order.sort_by_key(|&at| {
+    let share = |need: &[u128; 4]| {
+        let known = (0..total.len()).filter(|&at| total[at] > 0);
+        known.map(|at| need[at] * 1_000_000_000 / total[at]).max()
+    };
+    order.sort_by_cached_key(|&at| {
         let kind = &model.kinds[at];
         let bound = model.touching[at]
             .iter()
             .any(|&rule| model.rules[rule].holder == at && model.rules[rule].says == Says::Always);
-        let allowed = kind.allowed.iter().filter(|allowed| **allowed).count();
-        let share = (0..total.len())
-            .filter(|&at| total[at] > 0)
-            .map(|at| u128::from(kind.need[at]) * 1_000_000 / total[at])
-            .max();
-        (!bound, allowed, Reverse(share), at)
+        let allowed = if kind.allowed.is_usual() {
+            model.hosts.len()
+        } else {
+            (0..model.hosts.len()).filter(|&host| kind.allowed.at(host)).count()
+        };
+        (!bound, allowed, Reverse(share(&with_company(model, at))), at)
     });
     order
 }
 
+/// What an instance needs together with one of each kind that has to be there with it.
+fn with_company(model: &Model, kind: usize) -> [u128; 4] {
+    let mut members = vec![kind];
+    let mut looked = 0;
+    while looked < members.len() && members.len() < BUNDLE_LIMIT {
+        let holder = members[looked];
+        looked += 1;
+        for touch in &model.touch[holder] {
+            if touch.says != Says::Always || touch.holds == 0 || touch.domain != 0 {
+                continue;
+            }
+            let carriers = &model.tags[model.rules[touch.rule].tag].profiles;
+            if carriers.iter().any(|carrier| members.contains(carrier)) {
+                continue;
+            }
+            members.extend(carriers.iter().find(|carrier| **carrier < model.kinds.len()));
+        }
+    }
+    let mut sum = [0; 4];
+    for member in members {
+        for (sum, need) in sum.iter_mut().zip(model.kinds[member].need) {
+            *sum += u128::from(need);
+        }
+    }
+    sum
+}
+
 fn keep_running(state: &mut State<'_>) {
     for (kind, facts) in state.model.kinds.iter().enumerate() {
-        for (host, runs) in facts.runs.iter().enumerate() {
-            for _ in 0..*runs {
+        for (host, runs) in facts.running() {
+            for _ in 0..runs {
                 state.add(kind, host);
             }
         }
@@ -93,8 +157,8 @@ fn unpin(state: &mut State<'_>, moves: u32) {
     let model = state.model;
     let mut left = moves;
     for (kind, facts) in model.kinds.iter().enumerate() {
-        for host in 0..model.hosts.len() {
-            while state.count[kind][host] > 0 && (left > 0 || facts.free_to_leave) {
+        for (host, _) in facts.running() {
+            while state.count(kind, host) > 0 && (left > 0 || facts.free_to_leave) {
                 state.remove(kind, host);
                 if state.can_add(kind, host) {
                     state.add(kind, host);
@@ -119,12 +183,13 @@ fn stopping_order(model: &Model) -> Vec<usize> {
 
 fn stop_excess(state: &mut State<'_>, kind: usize) {
     while state.placed[kind] > state.model.kinds[kind].most {
-        let counts = state.count[kind].iter().enumerate();
-        let hosts: Vec<usize> = counts.filter(|(_, n)| **n > 0).map(|(host, _)| host).collect();
+        let running = state.model.kinds[kind].running().map(|(host, _)| host);
+        let hosts: Vec<usize> = running.filter(|&host| state.count(kind, host) > 0).collect();
         let best = hosts.into_iter().min_by_key(|&host| {
-            let count = state.count[kind][host];
+            let count = state.count(kind, host);
             let nth = usize::try_from(count - 1).unwrap_or(usize::MAX);
-            let slot = state.model.kinds[kind].slots[host].get(nth).copied();
+            let slot =
+                state.model.kinds[kind].slots.get(&host).and_then(|all| all.get(nth)).copied();
             let mut trial = Trial { state, kind };
             trial.without(host, |after| {
                 let unmet = after.unmet_around(kind, host).count();
@@ -203,29 +268,21 @@ fn affected(model: &Model, added: &[(usize, usize)]) -> BTreeSet<usize> {
 
 fn key(state: &mut State<'_>, kind: usize, host: usize, manner: Manner) -> Key {
     let before = state.score;
-    let count = i64::from(state.count[kind][host]);
+    let count = i64::from(state.count(kind, host));
     let facts = &state.model.kinds[kind];
-    let new = count - i64::from(facts.runs[host].min(state.count[kind][host]));
-    let returns = new < i64::from(facts.previous[host]);
+    let new = count - i64::from(facts.runs.at(host).min(state.count(kind, host)));
+    let returns = new < i64::from(facts.previous.at(host));
     state.add(kind, host);
     let gain = state.score - before;
-    let load = state.load(host);
+    let load = if manner == Manner::Pack { state.slack(host) } else { state.load(host) };
     state.remove(kind, host);
     match manner {
         Manner::Spread => (Reverse(gain), !returns, count, load, 0),
         Manner::Shuffled(seed) => {
             (Reverse(gain), !returns, count, load, mixed(seed ^ (host as u64) << 20 ^ kind as u64))
         }
-        Manner::Pack => (Reverse(0), false, 0, -load, 0),
+        Manner::Pack => (Reverse(0), false, 0, load, 0),
     }
-}
-
-/// A well mixed number from another (SplitMix64's finishing steps).
-pub(crate) fn mixed(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// Puts one instance there and whatever must stand beside it. `added` has what was put in.

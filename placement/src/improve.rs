@@ -1,4 +1,4 @@
-//! Makes a valid placement better by moving and swapping instances that do not run yet.
+//! Makes a small placement better by moving and swapping instances that do not run yet, up only.
 //!
 //! Owns the order of what is better: points, slots back at their former hosts, evenness. Every step
 //! keeps the placement valid. Must not touch what runs.
@@ -11,12 +11,22 @@ type Worth = (i64, i64, i64, i64);
 
 /// Improves until nothing helps any more or the budget is spent.
 pub(crate) fn improve(state: &mut State<'_>, budget: &mut Budget) {
+    if looks(state) > budget.left {
+        return;
+    }
     let soft = state.model.rules.iter().any(|r| matches!(r.says, Says::Avoid(_) | Says::Prefer(_)));
     while moves(state, budget) || (soft && swaps(state, budget)) {}
 }
 
+/// What looking at every move once takes.
+fn looks(state: &State<'_>) -> u64 {
+    let kinds = state.model.kinds.iter().zip(&state.placed);
+    let new = kinds.map(|(kind, placed)| u64::from(placed.saturating_sub(kind.run_total)));
+    new.sum::<u64>().saturating_mul(u64::try_from(state.model.hosts.len()).unwrap_or(u64::MAX))
+}
+
 fn new_at(state: &State<'_>, kind: usize, host: usize) -> u32 {
-    state.count[kind][host].saturating_sub(state.model.kinds[kind].runs[host])
+    state.count(kind, host).saturating_sub(state.model.kinds[kind].runs.at(host))
 }
 
 /// What the cells of some kinds on some hosts contribute. Only differences mean something.
@@ -25,8 +35,8 @@ fn worth(state: &State<'_>, kinds: &[usize], hosts: &[usize]) -> Worth {
     for &host in hosts {
         for &kind in kinds {
             let facts = &state.model.kinds[kind];
-            sum.1 += i64::from(new_at(state, kind, host).min(facts.previous[host]));
-            sum.2 -= i64::from(state.count[kind][host]).pow(2);
+            sum.1 += i64::from(new_at(state, kind, host).min(facts.previous.at(host)));
+            sum.2 -= i64::from(state.count(kind, host)).pow(2);
         }
         sum.3 -= state.load(host).pow(2);
     }
@@ -42,6 +52,9 @@ fn moves(state: &mut State<'_>, budget: &mut Budget) -> bool {
     let mut any = false;
     for kind in 0..state.model.kinds.len() {
         for from in 0..state.model.hosts.len() {
+            if new_at(state, kind, from) == 0 {
+                continue;
+            }
             for to in 0..state.model.hosts.len() {
                 if to == from || new_at(state, kind, from) == 0 {
                     continue;
@@ -80,6 +93,9 @@ fn swaps(state: &mut State<'_>, budget: &mut Budget) -> bool {
     for one in 0..kinds {
         for other in one + 1..kinds {
             for here in 0..count {
+                if new_at(state, one, here) == 0 {
+                    continue;
+                }
                 for there in 0..count {
                     if budget.spend(1).is_break() {
                         return false;

@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod anneal;
 mod certificate;
 mod cluster;
 mod construct;
@@ -16,6 +17,7 @@ mod improve;
 mod input;
 mod model;
 mod parties;
+mod random;
 mod search;
 mod slots;
 mod solve;
@@ -67,8 +69,9 @@ pub fn place(
     budget.give(&share);
     match outcome {
         Outcome::Found(mut state) => {
-            solve::polish(&mut state, &mut budget);
-            let plan = slots::plan(&input, &state.count, state.score, solve::bound(&model));
+            let bound = solve::bound(&model);
+            solve::polish(&mut state, bound, options, &mut budget);
+            let plan = slots::plan(&input, &state.counts(), state.score, bound);
             debug_assert_eq!(
                 verify(cluster, topologies, running, options, &plan),
                 Ok(()),

@@ -4,7 +4,7 @@
 //! that hold; statements left out are relaxed, which is how reasons are found. Must not know how
 //! plans are searched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use lathe_topology::{Tag, Target};
@@ -13,9 +13,11 @@ use crate::input::Input;
 
 mod build;
 mod domain;
+mod per_host;
 
 pub(crate) use build::port_count;
 pub(crate) use domain::Domain;
+pub(crate) use per_host::PerHost;
 
 /// Millicpus, bytes of memory, bytes of disk, ports.
 pub(crate) type Need = [u64; 4];
@@ -62,7 +64,7 @@ pub(crate) struct HostNode {
     pub(crate) base_ports: BTreeSet<u16>,
 }
 
-/// A given task in numbers. Vectors are by host.
+/// A given task in numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     pub(crate) least: u32,
@@ -70,23 +72,28 @@ pub(crate) struct Kind {
     pub(crate) need: Need,
     pub(crate) ports: Vec<u16>,
     /// How many of it run there and may be kept.
-    pub(crate) runs: Vec<u32>,
+    pub(crate) runs: PerHost<u32>,
     pub(crate) run_total: u32,
-    /// Their slots, ascending.
-    pub(crate) slots: Vec<Vec<u32>>,
+    /// Their slots by host, ascending.
+    pub(crate) slots: BTreeMap<usize, Vec<u32>>,
     /// One that stays there would need more than it uses now.
-    pub(crate) grown: Vec<bool>,
+    pub(crate) grown: PerHost<bool>,
     /// How many slots to be started ran there before.
-    pub(crate) previous: Vec<u32>,
+    pub(crate) previous: PerHost<u32>,
     /// Attributes and port numbers allow it.
-    pub(crate) allowed: Vec<bool>,
+    pub(crate) allowed: PerHost<bool>,
     /// Points of attribute biases.
-    pub(crate) points: Vec<i64>,
+    pub(crate) points: PerHost<i64>,
     /// Leaving costs nothing: pins or the count are left out.
     pub(crate) free_to_leave: bool,
 }
 
 impl Kind {
+    /// Where it runs now, and how many there.
+    pub(crate) fn running(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+        self.slots.keys().map(|&host| (host, self.runs.at(host)))
+    }
+
     /// Running instances that have to stop because fewer are wanted.
     pub(crate) fn excess(&self) -> u32 {
         self.run_total.saturating_sub(self.most)
@@ -117,6 +124,30 @@ pub(crate) struct Rule {
     pub(crate) excused: Vec<bool>,
 }
 
+/// A rule as it looks from a profile that it touches: where its counts stand, and what one instance
+/// of the profile adds to them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch {
+    pub(crate) rule: usize,
+    pub(crate) says: Says,
+    pub(crate) own: bool,
+    pub(crate) domain: usize,
+    pub(crate) holder: usize,
+    pub(crate) live: usize,
+    pub(crate) all: usize,
+    /// 1 where the profile holds the rule.
+    pub(crate) holds: u32,
+    /// 1 where the profile carries the tag.
+    pub(crate) carries: u32,
+}
+
+impl Touch {
+    /// A fixed holder goes without already at that place.
+    pub(crate) fn excused(&self, model: &Model, place: usize) -> bool {
+        model.rules[self.rule].excused.get(place).copied().unwrap_or(false)
+    }
+}
+
 /// Who carries a tag.
 #[derive(Debug, Clone)]
 pub(crate) struct Carriers {
@@ -136,6 +167,8 @@ pub(crate) struct Model {
     pub(crate) rules: Vec<Rule>,
     /// Rules that a profile holds or whose tag it carries.
     pub(crate) touching: Vec<Vec<usize>>,
+    /// The same with what an instance changes.
+    pub(crate) touch: Vec<Vec<Touch>>,
     /// Tags (of rules) that a profile carries.
     pub(crate) carries: Vec<Vec<usize>>,
     /// Port numbers that prove nothing, because they are shared already.

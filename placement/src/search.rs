@@ -69,7 +69,7 @@ fn floor(model: &Model, moves: u32) -> (State<'_>, Vec<Vec<u32>>) {
         if facts.free_to_leave {
             continue;
         }
-        for (host, runs) in facts.runs.iter().enumerate() {
+        for (host, runs) in facts.running() {
             let stays = runs.saturating_sub(facts.excess().saturating_add(moves));
             floor[kind][host] = stays;
             for _ in 0..stays {
@@ -197,8 +197,8 @@ impl<'m, 'b> Search<'m, 'b> {
                 if level == 0 {
                     return self.classes[one] == self.classes[before];
                 }
-                let last = &self.state.count[self.kinds[level - 1]];
-                self.levels[level - 1].equal[at] && last[one] == last[before]
+                let last = |host| self.state.count(self.kinds[level - 1], host);
+                self.levels[level - 1].equal[at] && last(one) == last(before)
             })
             .collect();
         self.levels.push(Level { suffix, equal });
@@ -215,12 +215,12 @@ impl<'m, 'b> Search<'m, 'b> {
         let mut most = self.state.room(kind, host).min(facts.most.saturating_sub(placed));
         if known.equal[at] {
             let before = self.hosts[at - 1];
-            let extra = self.state.count[kind][before] - self.floor[kind][before];
+            let extra = self.state.count(kind, before) - self.floor[kind][before];
             most = most.min(extra);
         }
         let lacking = facts.least.saturating_sub(placed);
         let mut least = u32::try_from(u64::from(lacking).saturating_sub(later)).unwrap_or(u32::MAX);
-        let stay = facts.runs[host].saturating_sub(self.floor[kind][host]);
+        let stay = facts.runs.at(host).saturating_sub(self.floor[kind][host]);
         if !facts.free_to_leave {
             least = least.max(stay.saturating_sub(self.may_leave(kind)));
         }
@@ -251,7 +251,7 @@ impl<'m, 'b> Search<'m, 'b> {
     fn apply(&mut self, frame: &mut Frame, value: u32) -> ControlFlow<(), bool> {
         let (kind, host) = (self.kinds[frame.level], self.hosts[frame.at]);
         let facts = &self.state.model.kinds[kind];
-        let stay = facts.runs[host].saturating_sub(self.floor[kind][host]);
+        let stay = facts.runs.at(host).saturating_sub(self.floor[kind][host]);
         if !facts.free_to_leave {
             frame.leaves = stay.saturating_sub(value);
             self.leaving[kind] += frame.leaves;

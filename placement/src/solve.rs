@@ -1,17 +1,24 @@
-//! The way from a model to an answer: greedy attempts, the complete search, then improvement.
+//! The way from a model to an answer: greedy attempts, the complete search, local search, improvement.
 //!
 //! Owns how the budget is shared out. Must not know why something fails; `explain` asks that.
 
-use crate::construct::{Manner, construct, mixed};
+use crate::Options;
+use crate::anneal::{Aim, anneal};
+use crate::construct::{Manner, attempt, construct, crowd};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
+use crate::random::mixed;
 use crate::search::{Outcome, may_exist, search};
 use crate::state::State;
 
 /// Greedy attempts in an order drawn from the seed.
 const SHUFFLES: u64 = 3;
-/// Improvement ends after so many looks, however large the budget is.
-const IMPROVE_STEPS: u64 = 300_000;
+/// Making a placement even ends after so many looks, however large the budget is.
+const IMPROVE_STEPS: u64 = 100_000;
+/// The complete search gets a first, short turn of so many steps.
+const FIRST_TURN: u64 = 20_000;
+/// Local searches for a valid placement, each with twice the steps of the one before.
+const REPAIRS: u32 = 3;
 
 /// A valid placement, the proof that there is none, or neither. As few moves as could be shown.
 pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Outcome<'m> {
@@ -27,7 +34,7 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
         }
         let part = budget.left / u64::from(most - moves + 1);
         let mut share = budget.take(part);
-        let outcome = search(model, moves, &mut share);
+        let outcome = with_moves(model, seed, moves, &mut share);
         budget.give(&share);
         match outcome {
             Outcome::Found(state) => return Outcome::Found(state),
@@ -43,6 +50,35 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
     if spent { Outcome::Spent } else { Outcome::None }
 }
 
+/// The complete search for a moment, then local search, then the complete one for the rest.
+fn with_moves<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) -> Outcome<'m> {
+    let mut share = budget.take(FIRST_TURN);
+    let outcome = search(model, moves, &mut share);
+    budget.give(&share);
+    if !matches!(outcome, Outcome::Spent) {
+        return outcome;
+    }
+    for turn in 0..REPAIRS {
+        let mut share = budget.take(budget.left / (3 * (1 << (REPAIRS - turn))));
+        let repaired = repair(model, mixed(seed ^ u64::from(turn)), moves, &mut share);
+        budget.give(&share);
+        if let Some(state) = repaired {
+            return Outcome::Found(Box::new(state));
+        }
+    }
+    search(model, moves, budget)
+}
+
+/// Starts from a greedy attempt with the rest put anywhere, and mends what is wrong.
+fn repair<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) -> Option<State<'m>> {
+    let mut state = attempt(model, moves, Manner::Pack);
+    if !crowd(&mut state, seed) {
+        return None;
+    }
+    anneal(&mut state, Aim::Valid, seed, budget);
+    (state.is_complete() && state.moves() <= moves).then_some(state)
+}
+
 fn movable(model: &Model) -> u32 {
     let pinned = model.kinds.iter().filter(|kind| !kind.free_to_leave);
     pinned.map(|kind| kind.run_total).sum()
@@ -54,11 +90,35 @@ fn greedy(model: &Model, seed: u64, moves: u32) -> Option<State<'_>> {
     manners.into_iter().find_map(|manner| construct(model, moves, manner))
 }
 
-/// Makes what was found as good as the budget allows.
-pub(crate) fn polish(state: &mut State<'_>, budget: &mut Budget) {
+/// Makes what was found as good as the budget allows. So many points are enough.
+pub(crate) fn polish(state: &mut State<'_>, enough: i64, options: &Options, budget: &mut Budget) {
+    level(state, budget);
+    if state.score >= enough {
+        return;
+    }
+    let mut share = budget.take(effort(state, options));
+    let mut better = state.clone();
+    anneal(&mut better, Aim::Points(enough), options.seed, &mut share);
+    budget.give(&share);
+    // Among equals the plain way is kept, so that small changes of a file change little.
+    if better.score > state.score && better.is_complete() {
+        *state = better;
+        level(state, budget);
+    }
+}
+
+/// Steps up and towards evenness, where the looks that this takes are few enough.
+fn level(state: &mut State<'_>, budget: &mut Budget) {
     let mut share = budget.take(IMPROVE_STEPS);
     improve(state, &mut share);
     budget.give(&share);
+}
+
+/// Steps in proportion to what may be moved: with the usual budget a thousand for each instance.
+fn effort(state: &State<'_>, options: &Options) -> u64 {
+    let kinds = state.model.kinds.iter().enumerate();
+    let new: u32 = kinds.map(|(at, kind)| state.placed[at].saturating_sub(kind.run_total)).sum();
+    (options.budget_steps / 2_000).saturating_mul(u64::from(new))
 }
 
 /// No plan has more points than this: every `prefer` met that has a carrier beside its holder at all,
@@ -91,9 +151,9 @@ pub(crate) fn bound(model: &Model) -> i64 {
         .kinds
         .iter()
         .map(|kind| {
-            let places = kind.points.iter().zip(kind.allowed.iter().zip(&kind.runs));
-            let open = places.filter(|(_, (allowed, runs))| **allowed || **runs > 0);
-            open.map(|(points, _)| *points).max().unwrap_or(0) * i64::from(kind.most)
+            let open = (0..model.hosts.len())
+                .filter(|&host| kind.allowed.at(host) || kind.runs.at(host) > 0);
+            open.map(|host| kind.points.at(host)).max().unwrap_or(0) * i64::from(kind.most)
         })
         .sum();
     rules + points + model.base_score

@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::model::{Model, Rule, Says};
 
+mod delta;
+mod whole;
+
+pub(crate) use delta::{BROKEN, Delta, Step};
+
 /// Users of a fixed port number on a host, and how many of them are new there.
 #[derive(Debug, Clone, Copy, Default)]
 struct PortUse {
@@ -14,47 +19,55 @@ struct PortUse {
     new: u32,
 }
 
+/// Counts at the places of one sort of domain. Those of a place stand together: how many there are of
+/// each profile, live carriers of each tag, then all carriers of each tag.
+#[derive(Debug, Clone)]
+struct Cells {
+    stride: usize,
+    counts: Vec<u32>,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct State<'m> {
     pub(crate) model: &'m Model,
-    /// Given tasks by host.
-    pub(crate) count: Vec<Vec<u32>>,
     /// Instances of each given task that have a place.
     pub(crate) placed: Vec<u32>,
     /// Points so far.
     pub(crate) score: i64,
+    /// How much is wrong so far, in thousandths of a broken rule; what is fixed has its part in it.
+    pub(crate) wrong: i64,
     /// Wider than the capacities, so that what is added can always be taken away again.
     used: Vec<[u128; 4]>,
     ports: Vec<BTreeMap<u16, PortUse>>,
     newcomers: Vec<u32>,
-    /// By sort of domain: profile × domain.
-    held: Vec<Vec<u32>>,
-    /// By sort of domain: tag × domain; live carriers, then ending ones, then fixed ones of both.
-    live: Vec<Vec<u32>>,
-    ending: Vec<Vec<u32>>,
-    fixed: Vec<Vec<u32>>,
+    /// By sort of domain.
+    cells: Vec<Cells>,
+    profiles: usize,
+    /// What counts as one unit of too much, by resource.
+    unit: [u64; 4],
 }
 
 impl<'m> State<'m> {
     /// Only what is fixed is there.
     pub(crate) fn new(model: &'m Model) -> Self {
         let profiles = model.kinds.len() + model.fixed.len();
-        let tags = model.tags.len();
-        let by_tag = |_| -> Vec<Vec<u32>> {
-            model.domains.iter().map(|domain| vec![0; tags * domain.len()]).collect()
-        };
+        let stride = profiles + 2 * model.tags.len();
+        let cells = model
+            .domains
+            .iter()
+            .map(|domain| Cells { stride, counts: vec![0; stride * domain.len()] })
+            .collect();
         let mut state = Self {
             model,
-            count: vec![vec![0; model.hosts.len()]; model.kinds.len()],
             placed: vec![0; model.kinds.len()],
             score: model.base_score,
+            wrong: 0,
             used: model.hosts.iter().map(|host| host.base.map(u128::from)).collect(),
             ports: vec![BTreeMap::new(); model.hosts.len()],
             newcomers: vec![0; model.hosts.len()],
-            held: model.domains.iter().map(|domain| vec![0; profiles * domain.len()]).collect(),
-            live: by_tag(0),
-            ending: by_tag(0),
-            fixed: by_tag(0),
+            cells,
+            profiles,
+            unit: delta::units(model),
         };
         for (host, node) in model.hosts.iter().enumerate() {
             for port in &node.base_ports {
@@ -64,69 +77,92 @@ impl<'m> State<'m> {
         for (at, group) in model.fixed.iter().enumerate() {
             let profile = model.kinds.len() + at;
             for (host, count) in &group.at {
-                state.add_fixed(profile, *host, *count);
+                state.count_in(profile, *host, |cell| *cell += count, group.ending);
             }
         }
-        for rule in &model.rules {
-            for domain in 0..model.domains[rule.domain].len() {
-                state.score += state.points_of(rule, domain);
+        if !model.fixed.is_empty() {
+            for rule in &model.rules {
+                for domain in 0..model.domains[rule.domain].len() {
+                    state.score += state.points_of(rule, domain);
+                }
             }
         }
         state
     }
 
-    fn add_fixed(&mut self, profile: usize, host: usize, count: u32) {
-        let ending = self.model.fixed[profile - self.model.kinds.len()].ending;
-        for (sort, domain) in self.model.domains.iter().enumerate() {
-            let (at, len) = (domain.of[host], domain.len());
-            self.held[sort][profile * len + at] += count;
+    /// Changes what is counted of a profile around a host.
+    fn count_in(
+        &mut self,
+        profile: usize,
+        host: usize,
+        mut change: impl FnMut(&mut u32),
+        ending: bool,
+    ) {
+        let (profiles, tags) = (self.profiles, self.model.tags.len());
+        for (cells, domain) in self.cells.iter_mut().zip(&self.model.domains) {
+            let at = domain.of[host] * cells.stride;
+            let there = &mut cells.counts[at..at + cells.stride];
+            change(&mut there[profile]);
             for tag in &self.model.carries[profile] {
-                let cell = tag * len + at;
-                self.fixed[sort][cell] += count;
-                let counts = if ending { &mut self.ending } else { &mut self.live };
-                counts[sort][cell] += count;
+                if !ending {
+                    change(&mut there[profiles + tag]);
+                }
+                change(&mut there[profiles + tags + tag]);
             }
         }
     }
 
-    fn held(&self, rule: &Rule, domain: usize) -> u32 {
-        self.held[rule.domain][rule.holder * self.model.domains[rule.domain].len() + domain]
+    /// How many of a given task are on a host.
+    #[inline]
+    pub(crate) fn count(&self, kind: usize, host: usize) -> u32 {
+        let cells = &self.cells[0];
+        cells.counts[host * cells.stride + kind]
     }
 
-    fn cell(&self, rule: &Rule, domain: usize) -> usize {
-        rule.tag * self.model.domains[rule.domain].len() + domain
+    /// How many of each given task are on each host.
+    pub(crate) fn counts(&self) -> Vec<Vec<u32>> {
+        let hosts = 0..self.model.hosts.len();
+        let of = |kind| hosts.clone().map(|host| self.count(kind, host)).collect();
+        (0..self.model.kinds.len()).map(of).collect()
+    }
+
+    fn cell(&self, rule: &Rule, domain: usize, at: usize) -> u32 {
+        let cells = &self.cells[rule.domain];
+        cells.counts[domain * cells.stride + at]
+    }
+
+    fn held(&self, rule: &Rule, domain: usize) -> u32 {
+        self.cell(rule, domain, rule.holder)
+    }
+
+    fn live(&self, rule: &Rule, domain: usize) -> u32 {
+        self.cell(rule, domain, self.profiles + rule.tag)
+    }
+
+    /// Live and ending carriers.
+    fn all(&self, rule: &Rule, domain: usize) -> u32 {
+        self.cell(rule, domain, self.profiles + self.model.tags.len() + rule.tag)
     }
 
     fn points_of(&self, rule: &Rule, domain: usize) -> i64 {
-        let held = i64::from(self.held(rule, domain));
-        if held == 0 {
-            return 0;
-        }
-        let live = self.live[rule.domain][self.cell(rule, domain)];
-        let others = i64::from(live) - i64::from(rule.own);
-        match rule.says {
-            Says::Avoid(weight) => -weight * held * others,
-            Says::Prefer(weight) if others >= 1 => weight * held,
-            _ => 0,
-        }
-    }
-
-    fn points_around(&self, kind: usize, host: usize) -> i64 {
-        let rules = self.model.touching[kind].iter().map(|&at| &self.model.rules[at]);
-        rules.map(|rule| self.points_of(rule, self.model.domains[rule.domain].of[host])).sum()
+        delta::worth(rule.says, rule.own, self.held(rule, domain), self.live(rule, domain), 0)
+            .points
     }
 
     /// Whether the next instance of the kind there would be new, or need more than it uses now.
     fn is_new(&self, kind: usize, host: usize, nth: u32) -> bool {
         let kind = &self.model.kinds[kind];
-        nth >= kind.runs[host] || kind.grown[host]
+        nth >= kind.runs.at(host) || kind.grown.at(host)
     }
 
     /// Puts one instance there, whether it may be there or not.
     pub(crate) fn add(&mut self, kind: usize, host: usize) {
-        let before = self.points_around(kind, host);
-        let new = u32::from(self.is_new(kind, host, self.count[kind][host]));
-        self.count[kind][host] += 1;
+        self.enter(kind, host, self.delta(kind, host, Step::In));
+    }
+
+    /// The same where the change is known already.
+    pub(crate) fn enter(&mut self, kind: usize, host: usize, delta: Delta) {
+        let new = u32::from(self.is_new(kind, host, self.count(kind, host)));
         self.placed[kind] += 1;
         self.newcomers[host] += new;
         for (sum, more) in self.used[host].iter_mut().zip(self.model.kinds[kind].need) {
@@ -137,22 +173,19 @@ impl<'m> State<'m> {
             usage.users += 1;
             usage.new += new;
         }
-        for (sort, domain) in self.model.domains.iter().enumerate() {
-            let (at, len) = (domain.of[host], domain.len());
-            self.held[sort][kind * len + at] += 1;
-            for tag in &self.model.carries[kind] {
-                self.live[sort][tag * len + at] += 1;
-            }
-        }
-        let after = self.points_around(kind, host);
-        self.score += after - before + self.model.kinds[kind].points[host];
+        self.count_in(kind, host, |cell| *cell += 1, false);
+        self.score += delta.points;
+        self.wrong += delta.wrong;
     }
 
     /// Takes the last one away that `add` put there.
     pub(crate) fn remove(&mut self, kind: usize, host: usize) {
-        let before = self.points_around(kind, host);
-        self.count[kind][host] -= 1;
-        let new = u32::from(self.is_new(kind, host, self.count[kind][host]));
+        self.leave(kind, host, self.delta(kind, host, Step::Out));
+    }
+
+    /// The same where the change is known already.
+    pub(crate) fn leave(&mut self, kind: usize, host: usize, delta: Delta) {
+        let new = u32::from(self.is_new(kind, host, self.count(kind, host) - 1));
         self.placed[kind] -= 1;
         self.newcomers[host] -= new;
         for (sum, less) in self.used[host].iter_mut().zip(self.model.kinds[kind].need) {
@@ -163,26 +196,20 @@ impl<'m> State<'m> {
             usage.users -= 1;
             usage.new -= new;
         }
-        for (sort, domain) in self.model.domains.iter().enumerate() {
-            let (at, len) = (domain.of[host], domain.len());
-            self.held[sort][kind * len + at] -= 1;
-            for tag in &self.model.carries[kind] {
-                self.live[sort][tag * len + at] -= 1;
-            }
-        }
-        let after = self.points_around(kind, host);
-        self.score += after - before - self.model.kinds[kind].points[host];
+        self.count_in(kind, host, |cell| *cell -= 1, false);
+        self.score += delta.points;
+        self.wrong += delta.wrong;
     }
 
     /// Whether one more may be there: room, ports, attributes and every `never`.
     pub(crate) fn can_add(&self, kind: usize, host: usize) -> bool {
         let facts = &self.model.kinds[kind];
-        let new = self.is_new(kind, host, self.count[kind][host]);
+        let new = self.is_new(kind, host, self.count(kind, host));
         let node = &self.model.hosts[host];
-        if node.known && !facts.allowed[host] {
+        if node.known && !facts.allowed.at(host) {
             return false;
         }
-        if !node.known && self.count[kind][host] >= facts.runs[host] {
+        if !node.known && self.count(kind, host) >= facts.runs.at(host) {
             return false;
         }
         // What runs beyond the capacity may stay, as long as nothing new comes.
@@ -213,12 +240,8 @@ impl<'m> State<'m> {
             return true;
         }
         let domain = self.model.domains[rule.domain].of[host];
-        let cell = self.cell(rule, domain);
-        if rule.holder == kind {
-            let there = self.live[rule.domain][cell] + self.ending[rule.domain][cell];
-            if there > 0 {
-                return false;
-            }
+        if rule.holder == kind && self.all(rule, domain) > 0 {
+            return false;
         }
         // A kind's rule touches it as a holder or as a carrier; as a carrier it must find no holder.
         let carrier = rule.holder != kind || rule.own;
@@ -231,12 +254,12 @@ impl<'m> State<'m> {
             return 0;
         }
         let facts = &self.model.kinds[kind];
-        let count = self.count[kind][host];
+        let count = self.count(kind, host);
         let left = facts.most.saturating_sub(self.placed[kind]);
-        let stays = if facts.grown[host] || self.newcomers[host] > 0 {
+        let stays = if facts.grown.at(host) || self.newcomers[host] > 0 {
             0
         } else {
-            facts.runs[host].saturating_sub(count)
+            facts.runs.at(host).saturating_sub(count)
         };
         let mut room = u64::from(left);
         if self.model.hosts[host].known {
@@ -249,7 +272,7 @@ impl<'m> State<'m> {
                 room = room.min(1);
             }
         } else {
-            room = room.min(u64::from(facts.runs[host].saturating_sub(count)));
+            room = room.min(u64::from(facts.runs.at(host).saturating_sub(count)));
         }
         let mut room = u32::try_from(room).unwrap_or(u32::MAX).max(stays).min(left);
         let alone = |at: &usize| {
@@ -272,13 +295,12 @@ impl<'m> State<'m> {
         if places.unknown[domain] || rule.excused.get(domain).copied().unwrap_or(false) {
             return false;
         }
-        let live = self.live[rule.domain][self.cell(rule, domain)];
-        places.lacks[domain] || live < 1 + u32::from(rule.own)
+        places.lacks[domain] || self.live(rule, domain) < 1 + u32::from(rule.own)
     }
 
     /// Whether a live instance carries a rule's tag in a domain.
     pub(crate) fn is_carried(&self, rule: &Rule, domain: usize) -> bool {
-        self.live[rule.domain][self.cell(rule, domain)] > 0
+        self.live(rule, domain) > 0
     }
 
     /// The rules touching a kind that are unmet around a host.
@@ -287,103 +309,5 @@ impl<'m> State<'m> {
         rules.filter(move |&at| {
             self.is_unmet(at, self.model.domains[self.model.rules[at].domain].of[host])
         })
-    }
-
-    /// Every unmet `always` as rule and domain.
-    pub(crate) fn unmet(&self) -> Vec<(usize, usize)> {
-        let rules = self.model.rules.iter().enumerate();
-        rules
-            .filter(|(_, rule)| rule.says == Says::Always)
-            .flat_map(|(at, rule)| (0..self.model.domains[rule.domain].len()).map(move |d| (at, d)))
-            .filter(|&(at, domain)| self.is_unmet(at, domain))
-            .collect()
-    }
-
-    /// Every broken `never` in which a given instance takes part, as rule and domain.
-    pub(crate) fn broken(&self) -> Vec<(usize, usize)> {
-        let mut found = Vec::new();
-        for (at, rule) in self.model.rules.iter().enumerate() {
-            if rule.says != Says::Never {
-                continue;
-            }
-            for domain in 0..self.model.domains[rule.domain].len() {
-                let held = self.held(rule, domain);
-                let cell = self.cell(rule, domain);
-                let all = self.live[rule.domain][cell] + self.ending[rule.domain][cell];
-                let counted = if rule.fixed {
-                    all - self.fixed[rule.domain][cell]
-                } else {
-                    all.saturating_sub(u32::from(rule.own))
-                };
-                if held > 0 && counted > 0 {
-                    found.push((at, domain));
-                }
-            }
-        }
-        found
-    }
-
-    /// Whether every kind has as many as it wants and every rule holds.
-    pub(crate) fn is_complete(&self) -> bool {
-        let kinds = self.model.kinds.iter().zip(&self.placed);
-        kinds.into_iter().all(|(kind, placed)| (kind.least..=kind.most).contains(placed))
-            && self.unmet().is_empty()
-            && self.broken().is_empty()
-            && self.ports_and_attributes_hold()
-    }
-
-    fn ports_and_attributes_hold(&self) -> bool {
-        let ports = self.ports.iter().flat_map(BTreeMap::values);
-        let shared = ports.into_iter().any(|usage| usage.users > 1 && usage.new > 0);
-        let outside = self.model.kinds.iter().zip(&self.count).any(|(kind, count)| {
-            let hosts = count.iter().enumerate().filter(|(_, count)| **count > 0);
-            hosts.into_iter().any(|(host, count)| {
-                let known = self.model.hosts[host].known;
-                (known && !kind.allowed[host]) || (!known && *count > kind.runs[host])
-            })
-        });
-        !shared && !outside && (0..self.used.len()).all(|host| self.holds_its_load(host))
-    }
-
-    fn holds_its_load(&self, host: usize) -> bool {
-        let node = &self.model.hosts[host];
-        !node.known
-            || self.newcomers[host] == 0
-            || self.used[host].iter().zip(node.capacity).all(|(used, all)| *used <= u128::from(all))
-    }
-
-    /// What is free of a resource on a host.
-    pub(crate) fn free(&self, host: usize, resource: usize) -> u128 {
-        let capacity = u128::from(self.model.hosts[host].capacity[resource]);
-        capacity.saturating_sub(self.used[host][resource])
-    }
-
-    /// How full the host is, in thousandths of its fullest resource.
-    pub(crate) fn load(&self, host: usize) -> i64 {
-        let capacity = self.model.hosts[host].capacity;
-        let fullest = (0..capacity.len())
-            .map(|at| match (self.used[host][at], capacity[at]) {
-                (0, _) => 0,
-                (_, 0) => 1000,
-                (used, all) => (used * 1000 / u128::from(all)).min(1_000_000),
-            })
-            .max()
-            .unwrap_or(0);
-        i64::try_from(fullest).unwrap_or(i64::MAX)
-    }
-
-    /// Running instances of the kind that would leave their hosts.
-    pub(crate) fn leaving(&self, kind: usize) -> u32 {
-        let runs = self.model.kinds[kind].runs.iter();
-        runs.zip(&self.count[kind]).map(|(runs, count)| runs.saturating_sub(*count)).sum()
-    }
-
-    /// Running instances that would move, leaving out those that may leave at no cost.
-    pub(crate) fn moves(&self) -> u32 {
-        let kinds = self.model.kinds.iter().enumerate();
-        kinds
-            .filter(|(_, kind)| !kind.free_to_leave)
-            .map(|(at, kind)| self.leaving(at).saturating_sub(kind.excess()))
-            .sum()
     }
 }

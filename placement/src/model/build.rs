@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use lathe_topology::{Bias, Resources, Tag, Target, Word};
 
 use super::domain::Domain;
-use super::{Carriers, FixedGroup, Holding, HostNode, Kind, Model, Need, Rule, Says, Statement};
+use super::{
+    Carriers, FixedGroup, Holding, HostNode, Kind, Model, Need, PerHost, Rule, Says, Statement,
+    Touch,
+};
 use crate::RunningInstance;
 use crate::input::{HostRow, Input};
 
@@ -35,6 +38,7 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
         tags: Vec::new(),
         rules: Vec::new(),
         touching: vec![Vec::new(); profiles.len()],
+        touch: Vec::new(),
         carries: vec![Vec::new(); profiles.len()],
         shared_ports: shared_ports(input),
         base_score: 0,
@@ -228,47 +232,69 @@ fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
         most: spec.count,
         need: if sized { full } else { [0; 4] },
         ports: if sized { numbers.clone() } else { Vec::new() },
-        runs: vec![0; count],
+        runs: PerHost::new(0),
         run_total: 0,
-        slots: vec![Vec::new(); count],
-        grown: vec![false; count],
-        previous: vec![0; count],
-        allowed: vec![true; count],
-        points: vec![0; count],
+        slots: BTreeMap::new(),
+        grown: PerHost::new(false),
+        previous: PerHost::new(0),
+        allowed: PerHost::new(true),
+        points: PerHost::new(0),
         free_to_leave: !counted || !holding.has(&Statement::Pins(at)),
     };
     for (slot, host, one) in &wanted.runs {
-        kind.slots[*host].push(*slot);
-        kind.runs[*host] += 1;
+        kind.slots.entry(*host).or_default().push(*slot);
+        kind.runs.set(*host, count, kind.runs.at(*host) + 1);
         kind.run_total += 1;
         let used = need(&one.resources, overhead);
         let old = port_numbers(&one.resources, overhead);
         let larger = full.iter().zip(used).any(|(new, old)| *new > old);
         let other_ports = numbers.iter().any(|number| !old.contains(number));
-        kind.grown[*host] |= sized && (larger || other_ports);
+        let grown = kind.grown.at(*host) || (sized && (larger || other_ports));
+        kind.grown.set(*host, count, grown);
     }
-    for slot in crate::slots::free_slots(wanted) {
-        let before = input.options.previous.get(&(spec.path.clone(), slot));
-        if let Some(host) = before.and_then(|name| host_index(&input.hosts, name)) {
-            kind.previous[host] += 1;
+    if !input.options.previous.is_empty() {
+        for slot in crate::slots::free_slots(wanted) {
+            let before = input.options.previous.get(&(spec.path.clone(), slot));
+            if let Some(host) = before.and_then(|name| host_index(&input.hosts, name)) {
+                kind.previous.set(host, count, kind.previous.at(host) + 1);
+            }
         }
     }
+    attributes(input, at, holding, &mut kind);
+    kind
+}
+
+/// What a task's attribute rules and port numbers say of each host.
+fn attributes(input: &Input<'_>, at: usize, holding: Holding<'_>, kind: &mut Kind) {
+    let spec = input.wanted[at].spec;
+    let rules: Vec<(usize, &Bias)> = spec
+        .biases
+        .iter()
+        .enumerate()
+        .filter(|(_, bias)| matches!(bias.target, Target::Attribute { .. }))
+        .collect();
+    if rules.is_empty() && kind.ports.is_empty() {
+        return;
+    }
+    let count = input.hosts.len();
     for (host, row) in input.hosts.iter().enumerate() {
         let Some(known) = row.known else { continue };
         let ranges = &known.capacity.ports;
         let in_range = |port: &u16| ranges.iter().any(|(a, b)| a <= port && port <= b);
-        kind.allowed[host] = kind.ports.iter().all(in_range);
-        for (index, bias) in spec.biases.iter().enumerate() {
+        let mut allowed = kind.ports.iter().all(in_range);
+        let mut points = 0;
+        for (index, bias) in &rules {
             let Some(has) = has_attribute(row, bias) else { continue };
-            let holds = !bias.word.is_hard() || holding.has(&Statement::Bias(at, index));
+            let holds = !bias.word.is_hard() || holding.has(&Statement::Bias(at, *index));
             match bias.word {
-                Word::Always if holds => kind.allowed[host] &= has,
-                Word::Never if holds => kind.allowed[host] &= !has,
-                _ => kind.points[host] += attribute_points(bias, has),
+                Word::Always if holds => allowed &= has,
+                Word::Never if holds => allowed &= !has,
+                _ => points += attribute_points(bias, has),
             }
         }
+        kind.allowed.set(host, count, allowed);
+        kind.points.set(host, count, points);
     }
-    kind
 }
 
 /// Port numbers that two given instances use on one host already, whatever went wrong there.
@@ -378,6 +404,26 @@ fn index(model: &mut Model) {
             model.touching[profile].push(at);
         }
     }
+    model.touch = (0..model.touching.len()).map(|profile| touches(model, profile)).collect();
+}
+
+fn touches(model: &Model, profile: usize) -> Vec<Touch> {
+    let (profiles, tags) = (model.touching.len(), model.tags.len());
+    let touch = |&at: &usize| {
+        let rule = &model.rules[at];
+        Touch {
+            rule: at,
+            says: rule.says,
+            own: rule.own,
+            domain: rule.domain,
+            holder: rule.holder,
+            live: profiles + rule.tag,
+            all: profiles + tags + rule.tag,
+            holds: u32::from(rule.holder == profile),
+            carries: u32::from(model.carries[profile].contains(&rule.tag)),
+        }
+    };
+    model.touching[profile].iter().map(touch).collect()
 }
 
 /// Tasks whose count is left out and that nobody needs beside it are left out wholly.

@@ -42,9 +42,9 @@ fn likeness(model: &Model, host: usize) -> Likeness<'_> {
         capacity: &node.capacity,
         base: &node.base,
         base_ports: node.base_ports.iter().copied().collect(),
-        allowed: model.kinds.iter().map(|kind| kind.allowed[host]).collect(),
-        runs: model.kinds.iter().map(|kind| kind.runs[host]).collect(),
-        grown: model.kinds.iter().map(|kind| kind.grown[host]).collect(),
+        allowed: model.kinds.iter().map(|kind| kind.allowed.at(host)).collect(),
+        runs: model.kinds.iter().map(|kind| kind.runs.at(host)).collect(),
+        grown: model.kinds.iter().map(|kind| kind.grown.at(host)).collect(),
         domains: (1..model.domains.len()).map(alone).collect(),
         excused: excused
             .map(|rule| {
@@ -146,10 +146,8 @@ fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {
             let facts = &model.kinds[kind];
             let still = facts.least.saturating_sub(state.placed[kind]);
             let running: u32 = facts
-                .runs
-                .iter()
-                .zip(&state.count[kind])
-                .map(|(runs, count)| runs.saturating_sub(*count))
+                .running()
+                .map(|(host, runs)| runs.saturating_sub(state.count(kind, host)))
                 .sum();
             u128::from(still.saturating_sub(running)) * u128::from(facts.need[resource])
         })

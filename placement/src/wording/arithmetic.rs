@@ -34,7 +34,7 @@ pub(super) fn too_large(input: &Input<'_>, set: &Set, model: &Model) -> Option<F
     let facts = &model.kinds[kind];
     let name = path(input, kind);
     let hosts =
-        || model.hosts.iter().enumerate().filter(|(at, host)| host.known && facts.allowed[*at]);
+        || model.hosts.iter().enumerate().filter(|(at, host)| host.known && facts.allowed.at(*at));
     let largest =
         |resource: usize| hosts().map(|(_, host)| host.capacity[resource]).max().unwrap_or(0);
     let fits = |capacity: &Need| -> u64 {
@@ -156,9 +156,9 @@ pub(super) fn missing_room(input: &Input<'_>, set: &Set) -> Option<String> {
     let facts = &model.kinds[kind];
     let mut used: Vec<Need> = model.hosts.iter().map(|host| host.base).collect();
     for other in &model.kinds {
-        for (host, runs) in other.runs.iter().enumerate() {
+        for (host, runs) in other.running() {
             for (sum, need) in used[host].iter_mut().zip(other.need) {
-                *sum = sum.saturating_add(need.saturating_mul(u64::from(*runs)));
+                *sum = sum.saturating_add(need.saturating_mul(u64::from(runs)));
             }
         }
     }
@@ -189,7 +189,7 @@ fn too_few(input: &Input<'_>, kind: usize, model: &Model, used: &[Need]) -> Opti
             model.hosts[host].capacity.iter().zip(used).map(|(all, used)| all - used.min(all));
         let times =
             left.zip(facts.need).filter(|(_, need)| *need > 0).map(|(left, need)| left / need);
-        if facts.allowed[host] { times.min().unwrap_or(u64::MAX) } else { 0 }
+        if facts.allowed.at(host) { times.min().unwrap_or(u64::MAX) } else { 0 }
     };
     let room = used.iter().enumerate().map(fits).fold(0, u64::saturating_add);
     let wanted = u64::from(facts.least.saturating_sub(facts.run_total));
