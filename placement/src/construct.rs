@@ -4,12 +4,16 @@
 //! Owns the order of tasks and the preference among hosts. It may fail where a placement exists;
 //! the search decides then. Must not know statements or verdicts.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::model::{Model, Says};
 use crate::random::{Random, mixed};
 use crate::state::{State, Step};
+use std::cmp::Reverse;
+
+mod groups;
+mod placing;
+
+use groups::Groups;
+use placing::place_kind;
 
 /// How a greedy attempt chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +60,12 @@ pub(crate) fn attempt(model: &Model, moves: u32, manner: Manner) -> State<'_> {
             undo(&mut state, &added);
         }
     }
+    let mut groups = match manner {
+        Manner::Shuffled(_) => Groups::single(model),
+        Manner::Spread | Manner::Pack => Groups::new(&state),
+    };
     for kind in placing_order(model) {
-        place_kind(&mut state, kind, manner);
+        place_kind(&mut state, &mut groups, kind, manner);
     }
     state
 }
@@ -216,72 +224,22 @@ impl<'m> Trial<'_, 'm> {
     }
 }
 
-fn place_kind(state: &mut State<'_>, kind: usize, manner: Manner) {
-    let model = state.model;
-    let mut keys: BTreeMap<usize, Key> = BTreeMap::new();
-    let mut order: BTreeSet<(Key, usize)> = BTreeSet::new();
-    let refresh = |state: &mut State<'_>,
-                   keys: &mut BTreeMap<usize, Key>,
-                   order: &mut BTreeSet<(Key, usize)>,
-                   host: usize| {
-        if let Some(old) = keys.remove(&host) {
-            order.remove(&(old, host));
-        }
-        if state.can_add(kind, host) {
-            let key = key(state, kind, host, manner);
-            keys.insert(host, key);
-            order.insert((key, host));
-        }
-    };
-    if state.placed[kind] >= model.kinds[kind].least {
-        return;
-    }
-    for host in 0..model.hosts.len() {
-        refresh(state, &mut keys, &mut order, host);
-    }
-    while state.placed[kind] < model.kinds[kind].least {
-        let Some((_, host)) = order.pop_first() else { return };
-        keys.remove(&host);
-        let mut added = Vec::new();
-        if !bundle(state, kind, host, &mut added) {
-            undo(state, &added);
-            continue;
-        }
-        for around in affected(model, &added) {
-            refresh(state, &mut keys, &mut order, around);
-        }
-    }
-}
-
-/// Hosts whose key may have changed.
-fn affected(model: &Model, added: &[(usize, usize)]) -> BTreeSet<usize> {
-    let mut hosts = BTreeSet::new();
-    for (kind, host) in added {
-        hosts.insert(*host);
-        for &rule in &model.touching[*kind] {
-            let domain = &model.domains[model.rules[rule].domain];
-            hosts.extend(domain.members[domain.of[*host]].iter().copied());
-        }
-    }
-    hosts
-}
-
-fn key(state: &mut State<'_>, kind: usize, host: usize, manner: Manner) -> Key {
-    let before = state.score;
-    let count = i64::from(state.count(kind, host));
+fn key(state: &State<'_>, kind: usize, host: usize, manner: Manner) -> Key {
+    let count = state.count(kind, host);
     let facts = &state.model.kinds[kind];
-    let new = count - i64::from(facts.runs.at(host).min(state.count(kind, host)));
+    let new = i64::from(count - facts.runs.at(host).min(count));
     let returns = new < i64::from(facts.previous.at(host));
-    state.add(kind, host);
-    let gain = state.score - before;
-    let load = if manner == Manner::Pack { state.slack(host) } else { state.load(host) };
-    state.remove(kind, host);
+    let count = i64::from(count);
+    if manner == Manner::Pack {
+        return (Reverse(0), false, 0, state.slack_with(kind, host), 0);
+    }
+    let gain = state.delta(kind, host, Step::In).points;
+    let load = state.load_with(kind, host);
     match manner {
-        Manner::Spread => (Reverse(gain), !returns, count, load, 0),
+        Manner::Spread | Manner::Pack => (Reverse(gain), !returns, count, load, 0),
         Manner::Shuffled(seed) => {
             (Reverse(gain), !returns, count, load, mixed(seed ^ (host as u64) << 20 ^ kind as u64))
         }
-        Manner::Pack => (Reverse(0), false, 0, load, 0),
     }
 }
 

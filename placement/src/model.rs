@@ -13,10 +13,12 @@ use crate::input::Input;
 
 mod build;
 mod domain;
+mod likeness;
 mod per_host;
 
 pub(crate) use build::port_count;
 pub(crate) use domain::Domain;
+pub(crate) use likeness::classes;
 pub(crate) use per_host::PerHost;
 
 /// Millicpus, bytes of memory, bytes of disk, ports.

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
 use crate::construct::placing_order;
-use crate::model::{Budget, Model, Says};
+use crate::model::{Budget, Model, Says, classes};
 use crate::state::State;
 
 mod prune;
@@ -96,7 +96,7 @@ pub(crate) fn search<'m>(model: &'m Model, moves: u32, budget: &mut Budget) -> O
 impl<'m, 'b> Search<'m, 'b> {
     fn new(model: &'m Model, moves: u32, budget: &'b mut Budget) -> Self {
         let (state, floor) = floor(model, moves);
-        let classes = prune::classes(model);
+        let classes = classes(model);
         let mut hosts: Vec<usize> = (0..model.hosts.len()).collect();
         hosts.sort_by_key(|host| (classes[*host], *host));
         Self {

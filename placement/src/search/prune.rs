@@ -1,71 +1,12 @@
 //! What shows early that a branch leads nowhere: too little room in all, and too few places for
-//! those that exclude each other. Also which hosts are alike.
+//! those that exclude each other.
 //!
 //! Owns sound bounds only: what is cut off here has no placement. Must not change the state.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use crate::model::{Model, Says};
 use crate::state::State;
-
-/// Hosts with equal likeness can be exchanged in every placement.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Likeness<'m> {
-    known: bool,
-    capacity: &'m [u64; 4],
-    base: &'m [u64; 4],
-    base_ports: Vec<u16>,
-    allowed: Vec<bool>,
-    runs: Vec<u32>,
-    grown: Vec<bool>,
-    domains: Vec<Option<usize>>,
-    excused: Vec<bool>,
-    fixed: Vec<u32>,
-}
-
-fn likeness(model: &Model, host: usize) -> Likeness<'_> {
-    let node = &model.hosts[host];
-    let alone = |at: usize| {
-        let domain = &model.domains[at];
-        let place = domain.of[host];
-        // A host that lacks the attribute is a domain of its own, like any other such host.
-        (!domain.lacks[place] && !domain.unknown[place]).then_some(place)
-    };
-    let fixed = model
-        .fixed
-        .iter()
-        .map(|group| group.at.iter().find(|(at, _)| *at == host).map_or(0, |(_, count)| *count));
-    let excused = model.rules.iter().filter(|rule| rule.fixed);
-    Likeness {
-        known: node.known,
-        capacity: &node.capacity,
-        base: &node.base,
-        base_ports: node.base_ports.iter().copied().collect(),
-        allowed: model.kinds.iter().map(|kind| kind.allowed.at(host)).collect(),
-        runs: model.kinds.iter().map(|kind| kind.runs.at(host)).collect(),
-        grown: model.kinds.iter().map(|kind| kind.grown.at(host)).collect(),
-        domains: (1..model.domains.len()).map(alone).collect(),
-        excused: excused
-            .map(|rule| {
-                let place = model.domains[rule.domain].of[host];
-                rule.excused.get(place).copied().unwrap_or(false)
-            })
-            .collect(),
-        fixed: fixed.collect(),
-    }
-}
-
-/// The class of each host.
-pub(super) fn classes(model: &Model) -> Vec<usize> {
-    let mut ids = BTreeMap::new();
-    (0..model.hosts.len())
-        .map(|host| {
-            let next = ids.len();
-            *ids.entry(likeness(model, host)).or_insert(next)
-        })
-        .collect()
-}
 
 /// Whether the kinds that are still to come may all find room. False is certain.
 pub(super) fn can_still_fit(

@@ -89,21 +89,40 @@ impl State<'_> {
 
     /// How full the host is, in thousandths of its fullest resource.
     pub(crate) fn load(&self, host: usize) -> i64 {
+        self.fullest(host, [0; 4])
+    }
+
+    /// The same with one more of a kind.
+    pub(crate) fn load_with(&self, kind: usize, host: usize) -> i64 {
+        self.fullest(host, self.model.kinds[kind].need)
+    }
+
+    fn fullest(&self, host: usize, more: [u64; 4]) -> i64 {
         let capacity = self.model.hosts[host].capacity;
-        let fullest = (0..capacity.len())
-            .map(|at| match (self.used[host][at], capacity[at]) {
+        let share = |at: usize| {
+            let used = self.used[host][at] + u128::from(more[at]);
+            match (used, capacity[at]) {
                 (0, _) => 0,
                 (_, 0) => 1000,
-                (used, all) => (used * 1000 / u128::from(all)).min(1_000_000),
-            })
-            .max()
-            .unwrap_or(0);
+                (used, all) => match u64::try_from(used * 1000) {
+                    Ok(parts) => (parts / all).min(1_000_000),
+                    Err(_) => u64::try_from(used * 1000 / u128::from(all))
+                        .map_or(1_000_000, |share| share.min(1_000_000)),
+                },
+            }
+        };
+        let fullest = (0..capacity.len()).map(share).max().unwrap_or(0);
         i64::try_from(fullest).unwrap_or(i64::MAX)
     }
 
-    /// How much is left on a host of what is shortest there, in sixteenths of what instances need.
-    pub(crate) fn slack(&self, host: usize) -> i64 {
-        let left = (0..4).map(|at| self.free(host, at) / u128::from((self.unit[at] / 16).max(1)));
+    /// How much is left on a host, with one more of a kind, of what is shortest there; in sixteenths of
+    /// what instances need.
+    pub(crate) fn slack_with(&self, kind: usize, host: usize) -> i64 {
+        let need = self.model.kinds[kind].need;
+        let left = (0..4).map(|at| {
+            let left = self.free(host, at).saturating_sub(u128::from(need[at]));
+            u64::try_from(left).unwrap_or(u64::MAX) / (self.unit[at] / 16).max(1)
+        });
         left.min().map_or(0, |left| i64::try_from(left).unwrap_or(i64::MAX))
     }
 

@@ -1,0 +1,135 @@
+//! Hosts in groups that are alike and have got the same so far, so that one look serves all of them.
+//!
+//! Owns who is in which group, and how groups part when hosts get something. Must not know what is
+//! better.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::model::{Model, classes};
+use crate::state::State;
+
+#[derive(Debug)]
+pub(super) struct Groups {
+    of: Vec<usize>,
+    members: Vec<BinaryHeap<Reverse<usize>>>,
+    sizes: Vec<usize>,
+    /// Where a group's hosts go when they get one of a kind.
+    next: BTreeMap<(usize, usize), usize>,
+    /// By sort of domain but the first, and place: the groups there.
+    at: Vec<Vec<Vec<usize>>>,
+    /// Every host is a group of its own for good.
+    single: bool,
+}
+
+impl Groups {
+    /// Hosts that are alike and carry the same.
+    pub(super) fn new(state: &State<'_>) -> Self {
+        let model = state.model;
+        let mut carried: Vec<Vec<(usize, u32)>> = vec![Vec::new(); model.hosts.len()];
+        for (kind, placed) in state.placed.iter().enumerate().filter(|(_, placed)| **placed > 0) {
+            let mut left = *placed;
+            for (host, carried) in carried.iter_mut().enumerate() {
+                let count = state.count(kind, host);
+                if count > 0 {
+                    carried.push((kind, count));
+                    left -= count;
+                    if left == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        let mut ids = BTreeMap::new();
+        let classes = classes(model);
+        let keys = classes.into_iter().zip(carried);
+        let of = keys
+            .map(|key| {
+                let next = ids.len();
+                *ids.entry(key).or_insert(next)
+            })
+            .collect();
+        Self::with(model, of, false)
+    }
+
+    /// Every host by itself.
+    pub(super) fn single(model: &Model) -> Self {
+        Self::with(model, (0..model.hosts.len()).collect(), true)
+    }
+
+    fn with(model: &Model, of: Vec<usize>, single: bool) -> Self {
+        let domains = &model.domains[1..];
+        let mut groups = Self {
+            members: Vec::new(),
+            sizes: Vec::new(),
+            next: BTreeMap::new(),
+            at: domains.iter().map(|domain| vec![Vec::new(); domain.len()]).collect(),
+            of: Vec::new(),
+            single,
+        };
+        for (host, &group) in of.iter().enumerate() {
+            if group == groups.members.len() {
+                groups.open(model, host);
+            }
+            groups.members[group].push(Reverse(host));
+            groups.sizes[group] += 1;
+        }
+        groups.of = of;
+        groups
+    }
+
+    fn open(&mut self, model: &Model, host: usize) -> usize {
+        let group = self.members.len();
+        self.members.push(BinaryHeap::new());
+        self.sizes.push(0);
+        for (domain, at) in model.domains[1..].iter().zip(&mut self.at) {
+            at[domain.of[host]].push(group);
+        }
+        group
+    }
+
+    /// Every group that has a host.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.sizes.len()).filter(|&group| self.sizes[group] > 0)
+    }
+
+    /// Groups in the same domain of that sort as a host; the first sort has none.
+    pub(super) fn around(&self, model: &Model, domain: usize, host: usize) -> &[usize] {
+        match domain.checked_sub(1) {
+            Some(sort) => &self.at[sort][model.domains[domain].of[host]],
+            None => &[],
+        }
+    }
+
+    /// The first host of a group.
+    pub(super) fn first(&mut self, group: usize) -> Option<usize> {
+        while let Some(Reverse(host)) = self.members[group].peek().copied() {
+            if self.of[host] == group {
+                return Some(host);
+            }
+            self.members[group].pop();
+        }
+        None
+    }
+
+    /// A host got one of a kind and goes to another group, which is returned with the one it left.
+    pub(super) fn got(&mut self, model: &Model, kind: usize, host: usize) -> [usize; 2] {
+        let from = self.of[host];
+        if self.single {
+            return [from, from];
+        }
+        let to = match self.next.get(&(from, kind)) {
+            Some(&to) => to,
+            None => {
+                let to = self.open(model, host);
+                self.next.insert((from, kind), to);
+                to
+            }
+        };
+        self.sizes[from] -= 1;
+        self.sizes[to] += 1;
+        self.of[host] = to;
+        self.members[to].push(Reverse(host));
+        [from, to]
+    }
+}
