@@ -11,22 +11,26 @@ type Worth = (i64, i64, i64, i64);
 
 /// Improves until nothing helps any more or the budget is spent.
 pub(crate) fn improve(state: &mut State<'_>, budget: &mut Budget) {
-    if looks(state) > budget.left {
+    let fresh = fresh(state);
+    let hosts = u64::try_from(state.model.hosts.len()).unwrap_or(u64::MAX);
+    let cells = u64::try_from(fresh.len()).unwrap_or(u64::MAX);
+    if cells.saturating_mul(hosts) > budget.left {
         return;
     }
     let soft = state.model.rules.iter().any(|r| matches!(r.says, Says::Avoid(_) | Says::Prefer(_)));
     while moves(state, budget) || (soft && swaps(state, budget)) {}
 }
 
-/// What looking at every move once takes.
-fn looks(state: &State<'_>) -> u64 {
-    let kinds = state.model.kinds.iter().zip(&state.placed);
-    let new = kinds.map(|(kind, placed)| u64::from(placed.saturating_sub(kind.run_total)));
-    new.sum::<u64>().saturating_mul(u64::try_from(state.model.hosts.len()).unwrap_or(u64::MAX))
-}
-
 fn new_at(state: &State<'_>, kind: usize, host: usize) -> u32 {
     state.count(kind, host).saturating_sub(state.model.kinds[kind].runs.at(host))
+}
+
+/// Kinds and hosts with instances that do not run yet, in order.
+fn fresh(state: &State<'_>) -> Vec<(usize, usize)> {
+    let kinds = state.model.kinds.iter().enumerate();
+    let some = kinds.filter(|(at, kind)| state.placed[*at] > kind.run_total || state.leaving(*at) > 0);
+    let moved = |kind: usize| (0..state.model.hosts.len()).map(move |host| (kind, host));
+    some.flat_map(|(kind, _)| moved(kind)).filter(|&(k, host)| new_at(state, k, host) > 0).collect()
 }
 
 /// What the cells of some kinds on some hosts contribute. Only differences mean something.
@@ -50,20 +54,15 @@ fn stands(state: &State<'_>, places: &[(usize, usize)]) -> bool {
 
 fn moves(state: &mut State<'_>, budget: &mut Budget) -> bool {
     let mut any = false;
-    for kind in 0..state.model.kinds.len() {
-        for from in 0..state.model.hosts.len() {
-            if new_at(state, kind, from) == 0 {
+    for (kind, from) in fresh(state) {
+        for to in 0..state.model.hosts.len() {
+            if to == from || new_at(state, kind, from) == 0 {
                 continue;
             }
-            for to in 0..state.model.hosts.len() {
-                if to == from || new_at(state, kind, from) == 0 {
-                    continue;
-                }
-                if budget.spend(1).is_break() {
-                    return false;
-                }
-                any |= try_move(state, kind, from, to);
+            if budget.spend(1).is_break() {
+                return false;
             }
+            any |= try_move(state, kind, from, to);
         }
     }
     any
@@ -88,24 +87,17 @@ fn try_move(state: &mut State<'_>, kind: usize, from: usize, to: usize) -> bool 
 
 fn swaps(state: &mut State<'_>, budget: &mut Budget) -> bool {
     let mut any = false;
-    let count = state.model.hosts.len();
-    let kinds = state.model.kinds.len();
-    for one in 0..kinds {
-        for other in one + 1..kinds {
-            for here in 0..count {
-                if new_at(state, one, here) == 0 {
-                    continue;
-                }
-                for there in 0..count {
-                    if budget.spend(1).is_break() {
-                        return false;
-                    }
-                    let movable = here != there
-                        && new_at(state, one, here) > 0
-                        && new_at(state, other, there) > 0;
-                    any |= movable && try_swap(state, (one, here), (other, there));
-                }
+    let cells = fresh(state);
+    for (at, &one) in cells.iter().enumerate() {
+        for &other in &cells[at + 1..] {
+            if one.0 == other.0 || one.1 == other.1 {
+                continue;
             }
+            if budget.spend(1).is_break() {
+                return false;
+            }
+            let movable = new_at(state, one.0, one.1) > 0 && new_at(state, other.0, other.1) > 0;
+            any |= movable && try_swap(state, one, other);
         }
     }
     any

@@ -65,9 +65,15 @@ impl<'a> Input<'a> {
             before: Vec::new(),
             options,
         };
-        let mut slots = BTreeSet::new();
+        // Instances of a task stand in a row, so each task is looked up once.
+        let mut last: Option<(&RunningInstance, Option<usize>)> = None;
         for one in instances(running) {
             let host = index[one.host.as_str()];
+            let row = match last {
+                Some((before, row)) if same_task(before, one) => row,
+                _ => by_task.get(&(one.topology.as_str(), &one.task)).copied(),
+            };
+            last = Some((one, row));
             let removed = options.removing.contains(&one.topology);
             if one.keep && !removed {
                 input.before.push((host, one));
@@ -79,12 +85,10 @@ impl<'a> Input<'a> {
             } else if !given.contains(one.topology.as_str()) {
                 input.fixed.push((host, one));
             } else {
-                let row = by_task.get(&(one.topology.as_str(), &one.task));
-                match row {
-                    Some(&at) if slots.insert((at, one.slot)) => {
-                        wanted[at].runs.push((one.slot, host, one));
-                    }
-                    _ => input.unwanted.push(one),
+                let known = |at: usize| wanted[at].runs.last().map(|(slot, _, _)| *slot);
+                match row.filter(|&at| known(at) != Some(one.slot)) {
+                    Some(at) => wanted[at].runs.push((one.slot, host, one)),
+                    None => input.unwanted.push(one),
                 }
             }
         }
@@ -133,12 +137,24 @@ fn wanted_rows<'a>(topologies: &'a [Topology], options: &Options) -> Vec<Wanted<
         .collect()
 }
 
-/// Running instances sorted; of two with the same topology, task, slot, host and state one is taken.
+fn same_task(one: &RunningInstance, other: &RunningInstance) -> bool {
+    one.task == other.task && one.topology == other.topology
+}
+
+/// Running instances sorted; of two with the same topology, task, slot, host and state the first is
+/// taken.
 fn instances(running: &Running) -> Vec<&RunningInstance> {
-    let mut sorted: BTreeMap<_, &RunningInstance> = BTreeMap::new();
-    for one in &running.instances {
-        let key = (&one.topology, &one.task, one.slot, &one.host, one.keep);
-        sorted.entry(key).or_insert(one);
-    }
-    sorted.into_values().collect()
+    let key = |one: &RunningInstance| (one.slot, one.keep);
+    let mut sorted: Vec<&RunningInstance> = running.instances.iter().collect();
+    sorted.sort_by(|one, other| {
+        (one.topology.cmp(&other.topology))
+            .then_with(|| one.task.cmp(&other.task))
+            .then_with(|| one.slot.cmp(&other.slot))
+            .then_with(|| one.host.cmp(&other.host))
+            .then_with(|| one.keep.cmp(&other.keep))
+    });
+    sorted.dedup_by(|one, before| {
+        key(one) == key(before) && one.host == before.host && same_task(one, before)
+    });
+    sorted
 }

@@ -2,18 +2,20 @@
 //!
 //! Instances of one task are interchangeable until here. Must not change how many are where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::input::{Input, Wanted};
 use crate::verdict::{Assignment, Change, Plan, Stop};
 
 /// The lowest numbers for the slots that do not run yet.
 pub(crate) fn free_slots(wanted: &Wanted<'_>) -> Vec<u32> {
-    let taken: BTreeSet<u32> = wanted.runs.iter().map(|(slot, _, _)| *slot).collect();
     let running = u32::try_from(wanted.runs.len()).unwrap_or(u32::MAX);
     let missing = wanted.spec.count.saturating_sub(running);
     let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-    (0..=u32::MAX).filter(|slot| !taken.contains(slot)).take(missing).collect()
+    // They are in order, so the numbers between them are free.
+    let mut taken = wanted.runs.iter().map(|(slot, _, _)| *slot).peekable();
+    let free = (0..=u32::MAX).filter(|slot| taken.next_if_eq(slot).is_none());
+    free.take(missing).collect()
 }
 
 /// The plan that puts so many of each task on each host.
@@ -30,12 +32,12 @@ pub(crate) fn plan(input: &Input<'_>, counts: &[Vec<u32>], score: i64, bound: i6
     for (wanted, count) in input.wanted.iter().zip(counts) {
         of_task(input, wanted, count, &mut plan);
     }
-    plan.assignments.sort();
     plan.stops.sort();
     plan
 }
 
 fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Plan) {
+    let begin = plan.assignments.len();
     let mut open: BTreeMap<usize, u32> =
         count.iter().enumerate().filter(|(_, n)| **n > 0).map(|(host, n)| (host, *n)).collect();
     let mut add = |slot: u32, host: usize, change: Change| {
@@ -91,6 +93,8 @@ fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Pla
         };
         add(slot, host, change);
     }
+    // Tasks come in order, and each slot stands once.
+    plan.assignments[begin..].sort_unstable_by_key(|one| one.slot);
 }
 
 fn take(open: &mut BTreeMap<usize, u32>, host: usize) -> bool {

@@ -19,8 +19,12 @@ pub(super) fn can_still_fit(
     let lacking =
         |kind: usize| u64::from(model.kinds[kind].least.saturating_sub(state.placed[kind]));
     let each = rest.iter().all(|&kind| {
-        let room: u64 = hosts.clone().map(|host| u64::from(state.room(kind, host))).sum();
-        room >= lacking(kind)
+        let mut left = lacking(kind);
+        left == 0
+            || hosts.clone().any(|host| {
+                left = left.saturating_sub(u64::from(state.room(kind, host)));
+                left == 0
+            })
     });
     each && (0..4).all(|resource| total_fits(state, rest, resource))
         && rest.iter().all(|&kind| lacking(kind) == 0 || finds_company(state, kind, lacking(kind)))
