@@ -28,7 +28,8 @@ fn new_at(state: &State<'_>, kind: usize, host: usize) -> u32 {
 /// Kinds and hosts with instances that do not run yet, in order.
 fn fresh(state: &State<'_>) -> Vec<(usize, usize)> {
     let kinds = state.model.kinds.iter().enumerate();
-    let some = kinds.filter(|(at, kind)| state.placed[*at] > kind.run_total || state.leaving(*at) > 0);
+    let some =
+        kinds.filter(|(at, kind)| state.placed[*at] > kind.run_total || state.leaving(*at) > 0);
     let moved = |kind: usize| (0..state.model.hosts.len()).map(move |host| (kind, host));
     some.flat_map(|(kind, _)| moved(kind)).filter(|&(k, host)| new_at(state, k, host) > 0).collect()
 }
