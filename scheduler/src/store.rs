@@ -1,6 +1,8 @@
 //! The store as the scheduler uses it: reading everything back for a new leader, and one ordered
 //! pipeline of writes, each under the term.
 
+mod staged;
+
 use std::time::{Duration, Instant};
 
 use lathe_catalog::{TaskRecord, paths};
@@ -18,6 +20,7 @@ use crate::framework::records::{
     TopologyRecord, Write,
 };
 use crate::metrics::Metrics;
+pub use staged::StagedError;
 
 /// Operations of one durable write; more batches wait for the next.
 const OPS_MAX: usize = 2_000;
@@ -32,6 +35,10 @@ pub enum TakeOverError {
     Read { path: String, source: StoreError },
     #[error("the record at {path} cannot be read by this version")]
     Record { path: String, source: serde_json::Error },
+    #[error("a write that a scheduler before has begun cannot be brought to its end")]
+    Staged(#[from] StagedError),
+    #[error("a write that a scheduler before has begun is not brought to its end")]
+    Unfinished(#[source] StoreError),
 }
 
 impl TakeOverError {
@@ -42,7 +49,10 @@ impl TakeOverError {
             Self::Connect { source, .. } | Self::Read { source, .. } => {
                 source.is_retryable() || matches!(source, StoreError::Expired)
             }
-            Self::Record { .. } => false,
+            // Another one leads by now, and does it.
+            Self::Unfinished(StoreError::Conflict { .. } | StoreError::Expired) => true,
+            Self::Unfinished(source) => source.is_retryable(),
+            Self::Record { .. } | Self::Staged(_) => false,
         }
     }
 }
@@ -54,7 +64,7 @@ pub struct Batch {
     pub writes: Vec<Write>,
 }
 
-/// Reads every record, for one who leads.
+/// Brings to its end what a leader before has begun, then reads every record, for one who leads.
 ///
 /// # Errors
 /// Where the store is away, another leader has taken over, or a record is not ours.
@@ -63,6 +73,11 @@ pub async fn recover(store: &Store, lead: &Lead) -> Result<Recovered, TakeOverEr
         let path = path.to_owned();
         move |source| TakeOverError::Read { path, source }
     };
+    let staged = store.list(staged::STAGED).await.map_err(read(staged::STAGED))?;
+    let staged = staged.records.into_iter().collect();
+    for step in staged::rest(&staged, &store.limits())? {
+        commit(store, lead, step, || ()).await.map_err(TakeOverError::Unfinished)?;
+    }
     let framework: Option<FrameworkRecord> = store
         .get(FRAMEWORK)
         .await
@@ -114,6 +129,8 @@ pub struct Pipeline {
     pub store: Store,
     /// Carried by every write, so that it fails once another one has led.
     pub lead: Lead,
+    /// What one multi may be.
+    pub limits: Limits,
     pub metrics: Metrics,
 }
 
@@ -125,7 +142,7 @@ impl Pipeline {
         mut batches: mpsc::UnboundedReceiver<Batch>,
         events: mpsc::UnboundedSender<Message>,
     ) {
-        let limits = self.store.limits();
+        let limits = self.limits;
         let mut waiting: Option<Encoded> = None;
         loop {
             let first = match waiting.take() {
@@ -151,47 +168,64 @@ impl Pipeline {
             }
         }
     }
-    /// Retries what may be retried: a write is the same whether it takes place once or twice, since
-    /// every record is put whole and the term guards against another writer in between.
+
+    /// Writes a group, whole or not at all, in several multis where it is more than one takes.
     async fn write(&self, group: &[Encoded], events: &mpsc::UnboundedSender<Message>) -> bool {
         let start = Instant::now();
-        let mut ops = vec![self.lead.check()];
-        ops.extend(last_of_each_path(group));
-        loop {
-            let event = match self.store.multi(ops.clone()).await {
-                Ok(_) => {
-                    self.metrics.persisted(group.len(), start.elapsed());
-                    for batch in group {
-                        if events.send(Message::Event(Event::Persisted(batch.id))).is_err() {
-                            return false;
-                        }
-                    }
-                    return true;
-                }
-                Err(StoreError::NotFound { path }) => {
-                    // A record to be deleted was never there: leave that out.
-                    ops.retain(|op| !(matches!(op, Op::Delete { .. }) && op.path() == path));
-                    continue;
-                }
-                Err(error) if error.is_retryable() => {
-                    self.metrics.persist_retried();
-                    tracing::warn!(%error, "the store does not answer; trying again");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-                Err(StoreError::Conflict { path, .. }) if path == self.lead.path() => {
-                    Event::TermLost { reason: "another scheduler has taken over".to_owned() }
-                }
-                Err(StoreError::Expired) => {
-                    Event::TermLost { reason: "the session with the store is over".to_owned() }
-                }
-                Err(error) => {
-                    let batch = group.first().map_or(BatchId(0), |batch| batch.id);
-                    Event::PersistRefused { batch, reason: error.to_string() }
-                }
-            };
-            let _ = events.send(Message::Event(event));
-            return false;
+        let ops = last_of_each_path(group);
+        let steps = match staged::is_needed(&ops, &self.lead.check(), &self.limits) {
+            false => vec![ops],
+            true => staged::steps(&ops, &self.limits),
+        };
+        for step in steps {
+            let retried = || self.metrics.persist_retried();
+            if let Err(error) = commit(&self.store, &self.lead, step, retried).await {
+                let batch = group.first().map_or(BatchId(0), |batch| batch.id);
+                let _ = events.send(Message::Event(self.refused(batch, &error)));
+                return false;
+            }
+        }
+        self.metrics.persisted(group.len(), start.elapsed());
+        let done =
+            |batch: &Encoded| events.send(Message::Event(Event::Persisted(batch.id))).is_ok();
+        group.iter().all(done)
+    }
+
+    fn refused(&self, batch: BatchId, error: &StoreError) -> Event {
+        match error {
+            StoreError::Conflict { path, .. } if path == self.lead.path() => {
+                Event::TermLost { reason: "another scheduler has taken over".to_owned() }
+            }
+            StoreError::Expired => {
+                Event::TermLost { reason: "the session with the store is over".to_owned() }
+            }
+            error => Event::PersistRefused { batch, reason: error.to_string() },
+        }
+    }
+}
+
+/// One multi under the term. Retries what may be retried: it is the same whether it takes place once
+/// or twice, since every record is put whole and the term guards against another writer in between.
+async fn commit(
+    store: &Store,
+    lead: &Lead,
+    ops: Vec<Op>,
+    retried: impl Fn(),
+) -> Result<(), StoreError> {
+    let mut ops: Vec<Op> = std::iter::once(lead.check()).chain(ops).collect();
+    loop {
+        match store.multi(ops.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::NotFound { path }) => {
+                // A record to be deleted was never there: leave that out.
+                ops.retain(|op| !(matches!(op, Op::Delete { .. }) && op.path() == path));
+            }
+            Err(error) if error.is_retryable() => {
+                retried();
+                tracing::warn!(%error, "the store does not answer; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
         }
     }
 }
