@@ -7,6 +7,7 @@
 mod binaries;
 mod chaos;
 mod child;
+mod cluster;
 mod files;
 mod http;
 mod journal;
@@ -26,6 +27,7 @@ mod waiting;
 pub use binaries::{Binaries, binaries};
 pub use chaos::{Account, Chaos};
 pub use child::{Outcome, Running};
+pub use cluster::{Cluster, Seen, Told};
 pub use files::{Scripts, example, examples, fixture, moved_example, write};
 pub use http::{Answer, Request};
 pub use journal::{Journal, Lived};

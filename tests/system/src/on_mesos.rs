@@ -262,6 +262,22 @@ impl OnMesos {
         all[0].clone()
     }
 
+    /// The states that the leading master has of a task's instances, those included that have ended
+    /// and are not acknowledged.
+    ///
+    /// # Panics
+    /// When it does not list exactly one framework.
+    #[must_use]
+    pub fn states_of(&self, task: &str) -> Vec<String> {
+        let page = self.master_page("/master/state");
+        let tasks = page["frameworks"][0]["tasks"].as_array().expect("one framework with tasks");
+        let prefix = format!("{task}#");
+        let ours =
+            |one: &&Value| one["name"].as_str().is_some_and(|name| name.starts_with(&prefix));
+        let states = tasks.iter().filter(ours).filter_map(|one| one["state"].as_str());
+        states.map(str::to_owned).collect()
+    }
+
     /// The id that the master knows an agent by.
     ///
     /// # Panics
