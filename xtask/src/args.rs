@@ -37,9 +37,15 @@ pub(crate) enum Task {
     },
     /// Do for as long as one likes what the tests do for seconds, and print what came of it
     Soak {
-        /// What: `healing`; then --seconds N, --seed S and --rate N
+        /// What: `healing`, then --seconds N, --seed S and --rate N; or `several`, then --still N and
+        /// --down N
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
+    },
+    /// Build the daemons of an older commit, and run them and those of this one in one cluster
+    Versions {
+        /// The older commit; without it the last tag, or the commit before this one
+        commit: Option<String>,
     },
     /// Real ZooKeeper, Mesos and Kafka on this machine, to try things out
     Engines {

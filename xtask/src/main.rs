@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Task::Sim(sim) => runs::sim(&root, sim),
         Task::Fuzz { words } => runs::fuzz(&root, words),
         Task::Soak { words } => runs::soak(&root, words),
+        Task::Versions { commit } => runs::versions(&root, commit.as_deref()),
         Task::Engines { words } => runs::engines(&root, words),
         Task::Bench { name, json } => runs::bench(&root, name, *json),
     });

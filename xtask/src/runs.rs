@@ -1,4 +1,4 @@
-//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz`, `soak`, `engines` and `bench`.
+//! Tasks that are one or two calls of cargo: `fix`, `sim`, `fuzz`, `soak`, `versions`, `engines` and `bench`.
 //!
 //! Owns their command lines. It must not know what the called programs do.
 
@@ -51,6 +51,12 @@ pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
 pub(crate) fn soak(root: &Root, words: &[String]) -> Result<bool, Failure> {
     let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-system", "--bin", "soak", "--"]);
     Ok(command.args(words).status()?.success())
+}
+
+/// Runs two builds together.
+pub(crate) fn versions(root: &Root, commit: Option<&str>) -> Result<bool, Failure> {
+    let words = ["run", "--quiet", "-p", "lathe-system", "--bin", "versions", "--"];
+    Ok(root.cargo(&words).args(commit).status()?.success())
 }
 
 /// Installs, starts, shows or ends real engines.

@@ -1,6 +1,8 @@
 //! Everything real: ZooKeeper, Mesos masters that meet there, several schedulers and a registry, each
 //! a process, and faults for each. Knows Lathe from outside only.
 
+mod builds;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +10,7 @@ use lathe_engines::{AgentSpec, Mesos, MesosSpec, Proxy, ZooKeeper, ZooKeeperSpec
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binaries::{binaries, root};
+use crate::binaries::binaries;
 use crate::child::{Outcome, Running};
 use crate::http::Request;
 use crate::journal::Journal;
@@ -20,6 +22,15 @@ use crate::waiting::{BUILD, SOON, until};
 
 /// The schedulers' sessions with the store.
 const SESSION: &str = "2s";
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub zookeepers: usize,
+    pub masters: usize,
+    pub agents: usize,
+    pub schedulers: usize,
+}
 
 /// A scheduler, and the way that it has to the store and to the master.
 #[derive(Debug)]
@@ -37,10 +48,15 @@ pub struct Several {
     // In the order in which they end.
     schedulers: Vec<Scheduler>,
     registry: Option<Running>,
+    registry_url: String,
     mesos: Mesos,
     zookeeper: ZooKeeper,
     folder: TempDir,
     artifacts_shared: bool,
+    /// The folder of what is started from now on.
+    build: PathBuf,
+    /// Of the first build, as files of configuration outlive an upgrade.
+    deployed: PathBuf,
     _turn: Turn,
 }
 
@@ -51,15 +67,32 @@ impl Several {
     /// When something does not start.
     #[must_use]
     pub fn start(masters: usize, agents: usize, schedulers: usize) -> Self {
-        binaries();
+        Self::of(&Shape { zookeepers: 1, masters, agents, schedulers })
+    }
+
+    /// The same with as many of everything as one likes.
+    ///
+    /// # Panics
+    /// When something does not start.
+    #[must_use]
+    pub fn of(shape: &Shape) -> Self {
+        Self::of_build(shape, &binaries().installed.with_file_name(""))
+    }
+
+    /// The same with the programs of a folder.
+    ///
+    /// # Panics
+    /// When something does not start.
+    #[must_use]
+    pub fn of_build(shape: &Shape, build: &Path) -> Self {
         let turn = Turn::take();
         let folder = tempfile::Builder::new().prefix("lathe-system-").tempdir();
         let folder = folder.expect("a folder of its own");
-        let zookeeper = block_on(ZooKeeper::start(&ZooKeeperSpec::default()));
+        let zookeeper = block_on(ZooKeeper::start(&ZooKeeperSpec::ensemble_of(shape.zookeepers)));
         let zookeeper = zookeeper.unwrap_or_else(|failure| panic!("{failure}"));
-        let agents = (1..=agents).map(|number| AgentSpec::with(&format!("rack:r{number}")));
+        let agents = (1..=shape.agents).map(|number| AgentSpec::with(&format!("rack:r{number}")));
         let spec = MesosSpec {
-            masters,
+            masters: shape.masters,
             agents: agents.collect(),
             zookeeper: Some(zookeeper.url("/mesos")),
             dir: Some(folder.path().join("mesos")),
@@ -69,13 +102,16 @@ impl Several {
         let mut new = Self {
             schedulers: Vec::new(),
             registry: None,
+            registry_url: String::new(),
             mesos,
             zookeeper,
             folder,
             artifacts_shared: true,
+            build: build.to_owned(),
+            deployed: builds::deployed(build),
             _turn: turn,
         };
-        for _ in 0..schedulers {
+        for _ in 0..shape.schedulers {
             new.add_scheduler(&[]);
         }
         new
@@ -108,7 +144,8 @@ impl Several {
     }
 
     fn new_scheduler(&mut self, flags: &[&str]) -> usize {
-        let store = block_on(Proxy::start(self.zookeeper.address(0)));
+        let server = self.schedulers.len() % self.zookeeper.servers().len();
+        let store = block_on(Proxy::start(self.zookeeper.address(server)));
         let store = store.unwrap_or_else(|failure| panic!("{failure}"));
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         self.schedulers.push(Scheduler { running: None, url: String::new(), store, flags });
@@ -124,13 +161,11 @@ impl Several {
         let scheduler = &mut self.schedulers[number];
         assert!(scheduler.running.is_none(), "it runs already");
         let running = Running::start(command);
-        let line = running.wait_for_line("listening", SOON);
-        let said: Value = serde_json::from_str(&line).expect("it says where as JSON");
-        said["listening"].as_str().expect("a URL").clone_into(&mut scheduler.url);
+        scheduler.url = address(&running.wait_for_line("listening", SOON));
         scheduler.running = Some(running);
         // The first one makes the key that both have.
         if self.registry.is_none() {
-            self.registry = Some(self.start_registry());
+            self.start_registry();
         }
     }
 
@@ -160,7 +195,7 @@ impl Several {
                 ("log_format", "text".into()),
             ],
         );
-        let mut command = Command::new(binaries().installed.with_file_name("lathe-scheduler"));
+        let mut command = Command::new(self.build.join("lathe-scheduler"));
         clean(&mut command);
         command.arg("--config").arg(config).args(&scheduler.flags).env("LATHE_LOG", "info");
         command
@@ -168,8 +203,8 @@ impl Several {
 
     /// A file of `deploy/` with other values for keys that it has.
     fn configuration(&self, name: &str, folder: &Path, values: &[(&str, Value)]) -> PathBuf {
-        let deployed = root().join("deploy").join(name);
-        let mut text = std::fs::read_to_string(deployed).expect("the file is there");
+        let mut text =
+            std::fs::read_to_string(self.deployed.join(name)).expect("the file is there");
         for (key, value) in values {
             let start = format!("{key} = ");
             let line = text.lines().find(|line| line.starts_with(&start)).map(str::to_owned);
@@ -179,7 +214,7 @@ impl Several {
         crate::files::write(&folder.join(name), &text)
     }
 
-    fn start_registry(&self) -> Running {
+    fn start_registry(&mut self) {
         let config = self.configuration(
             "lathe-registry.toml",
             self.folder.path(),
@@ -190,12 +225,12 @@ impl Several {
                 ("log_format", "text".into()),
             ],
         );
-        let mut command = Command::new(binaries().installed.with_file_name("lathe-registry"));
+        let mut command = Command::new(self.build.join("lathe-registry"));
         clean(&mut command);
         command.arg("--config").arg(config).env("LATHE_LOG", "info");
         let registry = Running::start(command);
-        registry.wait_for_line("listening", SOON);
-        registry
+        self.registry_url = address(&registry.wait_for_line("listening", SOON));
+        self.registry = Some(registry);
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -260,6 +295,15 @@ impl Several {
         Request::get(url).try_send().ok().map(|answer| answer.text())
     }
 
+    /// A figure of a scheduler, by its whole name; none when it does not answer or has no such figure.
+    #[must_use]
+    pub fn figure(&self, number: usize, name: &str) -> Option<f64> {
+        let url = format!("{}/metrics", self.schedulers[number].url);
+        let page = Request::get(url).try_send().ok()?.text();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        line.trim().parse().ok()
+    }
+
     /// Waits until another scheduler than `but` leads and is connected to a master; its number.
     ///
     /// # Panics
@@ -278,7 +322,7 @@ impl Several {
     /// A command by way of a scheduler, whether it leads or not.
     #[must_use]
     pub fn lathe(&self, scheduler: usize, arguments: &[&str]) -> Outcome {
-        let mut command = Command::new(&binaries().installed);
+        let mut command = Command::new(self.build.join("lathe"));
         clean(&mut command);
         command.env("LATHE_HOME", self.file("home"));
         command.env("LATHE_CACHE", binaries().cache.join("lathe"));
@@ -312,4 +356,10 @@ impl Several {
     pub fn journal(&self) -> Journal {
         Journal::read(&self.folder.path().join("mesos"))
     }
+}
+
+/// Where a daemon listens, of the line that says so.
+fn address(line: &str) -> String {
+    let said: Value = serde_json::from_str(line).expect("it says where as JSON");
+    said["listening"].as_str().expect("a URL").to_owned()
 }

@@ -6,16 +6,30 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lathe_system::{Chaos, Lathe, example};
+use lathe_system::{Chaos, Lathe, Ordeal, example};
 
-const USAGE: &str = "soak healing [--seconds N] [--seed S] [--rate N]";
+const USAGE: &str =
+    "soak healing [--seconds N] [--seed S] [--rate N], or soak several [--still N] [--down N]";
+
+/// What is asked for.
+enum Asked {
+    Healing(Chaos),
+    Several(Ordeal),
+}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let Some(chaos) = read(&words) else {
-        talk(&format!("usage: {USAGE}"));
-        return ExitCode::from(2);
-    };
+    match read(&words) {
+        Some(Asked::Healing(chaos)) => healing(&chaos),
+        Some(Asked::Several(ordeal)) => several(&ordeal),
+        None => {
+            talk(&format!("usage: {USAGE}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn healing(chaos: &Chaos) -> ExitCode {
     talk(&format!(
         "faults for {} s, {} requests a second, seed {}",
         chaos.time.as_secs(),
@@ -29,20 +43,52 @@ fn main() -> ExitCode {
     if printed.is_ok() && account.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn read(words: &[String]) -> Option<Chaos> {
-    let (what, mut flags) = words.split_first()?;
+/// What does not hold ends it, with the reason.
+fn several(ordeal: &Ordeal) -> ExitCode {
+    let course = ordeal.run(talk);
+    let printed = write!(std::io::stdout(), "{course}");
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn read(words: &[String]) -> Option<Asked> {
+    let (what, flags) = words.split_first()?;
+    match what.as_str() {
+        "healing" => read_healing(flags).map(Asked::Healing),
+        "several" => read_several(flags).map(Asked::Several),
+        _ => None,
+    }
+}
+
+fn read_healing(mut flags: &[String]) -> Option<Chaos> {
     let mut chaos =
         Chaos { time: Duration::from_secs(600), seed: 1, rate: 200, pause: Duration::from_secs(2) };
     while let [flag, value, rest @ ..] = flags {
         match flag.as_str() {
-            "--seconds" => chaos.time = Duration::from_secs(value.parse().ok()?),
+            "--seconds" => chaos.time = seconds(value)?,
             "--seed" => chaos.seed = value.parse().ok()?,
             "--rate" => chaos.rate = value.parse().ok().filter(|rate| *rate > 0)?,
             _ => return None,
         }
         flags = rest;
     }
-    (what == "healing" && flags.is_empty()).then_some(chaos)
+    flags.is_empty().then_some(chaos)
+}
+
+fn read_several(mut flags: &[String]) -> Option<Ordeal> {
+    let mut ordeal = Ordeal { still: Duration::from_secs(60), down: Duration::from_secs(120) };
+    while let [flag, value, rest @ ..] = flags {
+        match flag.as_str() {
+            "--still" => ordeal.still = seconds(value)?,
+            "--down" => ordeal.down = seconds(value)?,
+            _ => return None,
+        }
+        flags = rest;
+    }
+    flags.is_empty().then_some(ordeal)
+}
+
+fn seconds(value: &str) -> Option<Duration> {
+    value.parse().ok().map(Duration::from_secs)
 }
 
 fn talk(line: &str) {
