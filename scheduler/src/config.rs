@@ -108,6 +108,7 @@ pub struct Config {
     pub key_file: PathBuf,
     pub executor: PathBuf,
     pub replace_after_ms: u64,
+    pub hold_losses_ms: u64,
     pub served_by: bool,
     pub log_format: LogFormat,
 }
@@ -165,6 +166,7 @@ impl Config {
                 file.optional_string("executor"),
                 &beside("lathe-executor"),
             ),
+            hold_losses_ms: file.duration_ms("hold_losses", 30 * 60_000),
             served_by: file.bool("served_by", false) || flags.served_by,
             log_format: flags.log_format.unwrap_or(log_format(&mut file)),
             artifacts_shared: file.bool("artifacts_shared", false),
@@ -227,6 +229,7 @@ impl Config {
         put("key_file", text(&self.key_file));
         put("executor", text(&self.executor));
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
+        put("hold_losses", format!("{}ms", self.hold_losses_ms).into());
         put("served_by", self.served_by.into());
         put("log_format", self.log_format.word().into());
         self.mesos.print(&mut table);

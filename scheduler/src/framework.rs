@@ -18,6 +18,7 @@ pub mod ids;
 mod instances;
 mod jobs;
 mod launches;
+mod losses;
 mod offers;
 mod out_of_reach;
 mod overtaken;
@@ -50,6 +51,7 @@ use history::History;
 use ids::{AgentId, AskId, FrameworkId, HostName, Incarnation, JobId, Time};
 use instances::Instances;
 use jobs::Job;
+use losses::Losses;
 use offers::Offers;
 use persist::Batches;
 use queued::Queued;
@@ -67,6 +69,8 @@ pub struct Config {
     /// How long an unreachable instance is waited for before it is replaced, unless its task says
     /// otherwise.
     pub replace_after_ms: u64,
+    /// How long nothing is replaced of many hosts that are lost at once; 0 is not at all.
+    pub hold_losses_ms: u64,
     /// No offer is held longer than this.
     pub hold_ms: u64,
     /// How long a submission waits for hosts unless it says otherwise.
@@ -89,6 +93,7 @@ impl Default for Config {
                 ports: Vec::new(),
             },
             replace_after_ms: 300_000,
+            hold_losses_ms: 30 * 60_000,
             hold_ms: 5_000,
             wait_ms: 30_000,
             budget_steps: 2_000_000,
@@ -147,6 +152,7 @@ pub struct Framework {
     queued: Vec<Queued>,
     batches: Batches,
     reconciling: Reconciling,
+    losses: Losses,
     /// When each ending incarnation was last told to end.
     kills: BTreeMap<Incarnation, Time>,
     /// A life that plans did not count any more is back.
@@ -191,6 +197,7 @@ impl Framework {
             queued: Vec::new(),
             batches: Batches::default(),
             reconciling: Reconciling::default(),
+            losses: Losses::default(),
             kills: BTreeMap::new(),
             came_back: false,
             repair_not_before_ms: 0,
@@ -263,6 +270,7 @@ impl Framework {
         }
         self.history = history::history_of(recovered.revisions);
         for record in recovered.instances {
+            record.lives.iter().for_each(|life| self.losses.lost(life));
             self.instances.insert(record);
         }
         // An instance that was accepted and never launched has no record yet.

@@ -69,6 +69,7 @@ pub struct Metrics {
     offers_held: Gauge,
     questions_waiting: Gauge,
     unanswered: Gauge,
+    losses_held: Gauge,
     callers: Gauge,
     inputs_waiting: Gauge,
     calls: Family<OfCall, Counter>,
@@ -101,6 +102,7 @@ impl Default for Metrics {
             offers_held: Gauge::default(),
             questions_waiting: Gauge::default(),
             unanswered: Gauge::default(),
+            losses_held: Gauge::default(),
             callers: Gauge::default(),
             inputs_waiting: Gauge::default(),
             calls: Family::default(),
@@ -161,6 +163,7 @@ impl Metrics {
             ("offers_held", "Offers that are held for a plan", &self.offers_held),
             ("questions_waiting", "Questions that wait for their turn", &self.questions_waiting),
             ("unreconciled", "Incarnations that the master was asked about", &self.unanswered),
+            ("losses_held", "Hosts that went at once and are waited for", &self.losses_held),
             ("callers", "Callers that wait for answers", &self.callers),
             ("inputs_waiting", "Inputs that wait for the loop", &self.inputs_waiting),
         ] {
@@ -200,6 +203,7 @@ impl Metrics {
             (&self.offers_held, counts.offers_held),
             (&self.questions_waiting, counts.questions_waiting),
             (&self.unanswered, counts.unreconciled),
+            (&self.losses_held, counts.losses_held),
         ] {
             gauge.set(signed(number));
         }

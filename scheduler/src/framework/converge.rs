@@ -18,6 +18,7 @@ impl Framework {
         if self.connected() && self.hosts_due().is_some_and(|at| now >= at) {
             self.list_hosts(now, out);
         }
+        self.tend_losses(now, out);
         self.judge(now);
         self.tend_rollouts(now, out);
         self.end_unwanted(now, out);
@@ -159,6 +160,7 @@ impl Framework {
             self.offers.first_expiry(self.config.hold_ms),
             self.next_revive(),
             self.reconciling.next(),
+            self.losses.next(),
             self.job_deadline(),
             self.hosts_due().filter(|_| self.connected()),
             self.repair_deadline(),

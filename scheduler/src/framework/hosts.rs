@@ -40,6 +40,7 @@ impl Framework {
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
         let known = std::mem::take(&mut self.agents);
         self.agents = hosts.iter().map(|host| host.agent.clone()).collect();
+        hosts.iter().for_each(|host| self.losses.listed(&host.name, &host.agent));
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
         if self.agents == known {
             self.hosts_good_for_ms = (self.hosts_good_for_ms * 2).clamp(FIRST_PERIOD_MS, PERIOD_MS);

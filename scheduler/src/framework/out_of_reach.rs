@@ -18,10 +18,9 @@ impl Framework {
         if life.phase != Phase::Unreachable {
             return None;
         }
-        match self.replace_after(life) {
-            ReplaceAfter::Ms(ms) => Some(life.since_ms.saturating_add(ms)),
-            ReplaceAfter::Never => None,
-        }
+        let ReplaceAfter::Ms(ms) = self.replace_after(life) else { return None };
+        let own = life.since_ms.saturating_add(ms);
+        Some(self.losses.held_until(life).map_or(own, |held| own.max(held)))
     }
 
     /// What the task says today, also of what was started when it said something else.
@@ -38,6 +37,9 @@ impl Framework {
             return None;
         }
         let reason = life.reason.as_deref().unwrap_or("its host does not answer");
+        if self.losses.held_until(life).is_some() {
+            return Some(format!("{reason}; waited for, since many hosts went at once"));
+        }
         Some(match self.replace_after(life) {
             ReplaceAfter::Ms(0) => reason.to_owned(),
             ReplaceAfter::Ms(ms) => format!("{reason}; replaced when away for {}", span(ms)),

@@ -120,6 +120,11 @@ impl Framework {
             life.ready_ms = now;
         }
         let life = life.clone();
+        if status.state == TaskState::Unreachable {
+            self.losses.lost(&life);
+        } else if returned {
+            self.losses.answers(&life.host);
+        }
         if returned || phase == Phase::Unreachable {
             self.hosts_have_changed();
         }
@@ -144,6 +149,7 @@ impl Framework {
         };
         let newest = at + 1 == record.lives.len();
         let life = record.lives.remove(at);
+        self.losses.answers(&life.host);
         record.last_end = Some(end_text(status));
         if newest {
             // Its next host is known already where it moves.

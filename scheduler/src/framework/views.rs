@@ -18,6 +18,8 @@ pub struct Counts {
     pub questions_waiting: usize,
     /// Incarnations that the master was asked about and has not answered.
     pub unreconciled: usize,
+    /// Hosts of which nothing is replaced, since they went at once.
+    pub losses_held: usize,
 }
 
 impl Framework {
@@ -51,6 +53,7 @@ impl Framework {
             offers_held: self.offers.len(),
             questions_waiting: self.questions.len(),
             unreconciled: self.reconciling.unanswered(),
+            losses_held: self.losses.waited_for(),
         }
     }
 
@@ -70,7 +73,10 @@ impl Framework {
         let (master, waiting_for) = match &self.connection {
             Connection::Up { master } => {
                 let place = |why: &String| format!("a place for what is missing ({why})");
-                (Some(master.clone()), self.repair_trouble.as_ref().map(place))
+                (
+                    Some(master.clone()),
+                    self.losses_text().or(self.repair_trouble.as_ref().map(place)),
+                )
             }
             Connection::Down { reason } => (None, Some(format!("a master: {reason}"))),
         };

@@ -98,6 +98,8 @@ pub(crate) struct Weather {
     /// Longest pause between two decisions.
     pub(crate) pause_ms: u64,
     pub(crate) replace_after_ms: u64,
+    /// How long nothing is replaced of many hosts that are lost at once.
+    pub(crate) hold_losses_ms: u64,
     /// How often a process that was started goes wrong, in a thousand.
     pub(crate) trouble: u64,
     /// What may go wrong at all.
@@ -116,6 +118,7 @@ impl Weather {
             offer_ms: one_of(&[0, 0, 200, 1_500]),
             pause_ms: one_of(&[1_500, 4_000, 4_000, 12_000]),
             replace_after_ms: one_of(&[0, 8_000, 60_000]),
+            hold_losses_ms: 0,
             trouble: one_of(&[0, 100, 250]),
             hosts: usize::try_from(hosts).unwrap_or(3),
             registries: usize::try_from(registries).unwrap_or(0),
@@ -123,6 +126,8 @@ impl Weather {
         };
         // Faults hide one another: each seed has about half of the kinds, a few all of them.
         let all = draw.permille(150);
+        let held = Draw::new(seed, "losses").pick(&[0, 20_000, 1_800_000]).copied();
+        weather.hold_losses_ms = held.unwrap_or_default();
         weather.kinds = KINDS.into_iter().filter(|_| draw.permille(500) || all).collect();
         weather
     }

@@ -68,6 +68,7 @@ impl World {
         }
         let config = Config {
             replace_after_ms: self.weather.replace_after_ms,
+            hold_losses_ms: self.weather.hold_losses_ms,
             url: "http://127.0.0.1:2".to_owned(),
             budget_steps: 200_000,
             ..Config::default()

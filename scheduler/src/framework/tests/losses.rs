@@ -1,0 +1,115 @@
+//! Many hosts that fall out of reach at once.
+
+use super::super::event::{Event, TaskState};
+use super::rig::{Rig, page};
+
+/// One on each of so many hosts, replaced after a minute out of reach.
+fn one_on_each(hosts: u32) -> Rig {
+    let mut rig = Rig::connected(usize::try_from(hosts).unwrap());
+    let keys = "tags = [\"apart\"]\nbiases = [[\"apart\", \"avoid\"]]\n\
+                unreachable = { replace_after = \"1m\" }\n";
+    rig.submit(&format!("{}{keys}", page(hosts)));
+    rig.settle();
+    assert!(rig.instances().iter().all(|one| one.state == "ready"));
+    rig.seen.clear();
+    rig
+}
+
+fn lose(rig: &mut Rig, slots: std::ops::Range<u32>) {
+    for slot in slots {
+        let status = rig.status(&format!("page#{slot}.1"), TaskState::Unreachable, None);
+        rig.step(Event::StatusArrived(status));
+        rig.write_all();
+    }
+}
+
+fn pass(rig: &mut Rig, ms: u64) {
+    rig.now += ms;
+    rig.step(Event::TimePassed);
+    rig.settle();
+}
+
+fn held(rig: &Rig) -> usize {
+    rig.framework.counts().losses_held
+}
+
+#[test]
+fn what_many_hosts_had_is_not_replaced_while_they_are_away_at_once() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..3);
+    assert_eq!(held(&rig), 3);
+    pass(&mut rig, 600_000);
+    assert_eq!(rig.accepted(), 0);
+    let status = rig.framework.status();
+    let waits = status.scheduler.waiting_for.unwrap();
+    assert_eq!(waits, "3 of 6 hosts, which went at once");
+    let reason = status.instances[0].reason.clone().unwrap();
+    assert!(reason.ends_with("waited for, since many hosts went at once"), "{reason}");
+    // What ends on a host that answers is started again all the while.
+    rig.end("page#5.1", TaskState::Failed);
+    rig.settle();
+    assert_eq!(rig.accepted(), 1);
+}
+
+#[test]
+fn fewer_than_three_hosts_hold_nothing_up() {
+    let mut rig = one_on_each(3);
+    lose(&mut rig, 0..2);
+    assert_eq!(held(&rig), 0);
+    pass(&mut rig, 60_000);
+    assert_eq!(rig.accepted(), 2);
+}
+
+#[test]
+fn three_of_many_hold_nothing_up() {
+    let mut rig = one_on_each(11);
+    lose(&mut rig, 0..3);
+    assert_eq!(held(&rig), 0);
+    lose(&mut rig, 3..4);
+    assert_eq!(held(&rig), 4, "of eleven");
+}
+
+#[test]
+fn hosts_that_are_lost_one_after_another_hold_nothing_up() {
+    let mut rig = one_on_each(6);
+    for slot in 0..3 {
+        lose(&mut rig, slot..slot + 1);
+        pass(&mut rig, 200_000);
+    }
+    assert_eq!(held(&rig), 0);
+    assert_eq!(rig.accepted(), 3);
+}
+
+#[test]
+fn when_enough_are_back_the_others_are_replaced_by_themselves() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..3);
+    pass(&mut rig, 600_000);
+    let back = rig.status("page#1.1", TaskState::Running, None);
+    rig.step(Event::StatusArrived(back));
+    rig.settle();
+    assert_eq!(held(&rig), 0);
+    assert_eq!(rig.accepted(), 2);
+}
+
+#[test]
+fn what_an_operator_gives_up_is_replaced_at_once() {
+    let mut rig = one_on_each(8);
+    lose(&mut rig, 0..4);
+    rig.end("page#0.1", TaskState::GoneByOperator);
+    rig.settle();
+    assert_eq!((held(&rig), rig.accepted()), (3, 1));
+}
+
+#[test]
+fn after_a_bounded_time_all_is_replaced() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..3);
+    assert_eq!(rig.accepted(), 0);
+    pass(&mut rig, 30 * 60_000);
+    assert_eq!((held(&rig), rig.accepted()), (0, 3));
+    // The same three are not held against a fourth that goes later.
+    pass(&mut rig, 600_000);
+    lose(&mut rig, 3..4);
+    assert_eq!(held(&rig), 0);
+}
