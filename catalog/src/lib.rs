@@ -8,6 +8,7 @@
 
 mod change;
 mod entry;
+pub mod format;
 mod index;
 mod liveness;
 pub mod paths;

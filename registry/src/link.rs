@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use lathe_catalog::format::{self, FORMAT, FormatError};
 use lathe_catalog::paths;
 use lathe_coordination::{
     Listing, Op, Options, Record, SessionState, Store, StoreError, Watch, WatchEvent,
@@ -46,6 +47,14 @@ pub(crate) struct Link {
 enum Over {
     Ending,
     Lost(StoreError),
+    /// It is not ours to read, until a version that may comes in our place.
+    Foreign(FormatError),
+}
+
+impl From<FormatError> for Over {
+    fn from(error: FormatError) -> Self {
+        Self::Foreign(error)
+    }
 }
 
 impl From<StoreError> for Over {
@@ -65,6 +74,9 @@ impl Link {
                 Over::Ending => return,
                 Over::Lost(error) => {
                     tracing::warn!(store = without_password(&self.address), %error, "waiting for the store");
+                }
+                Over::Foreign(error) => {
+                    tracing::error!(store = without_password(&self.address), %error, "cannot read the store");
                 }
             }
             if self.metrics.sessions.get() > opened {
@@ -88,7 +100,7 @@ impl Link {
         };
         let mut session = match opened {
             Ok(session) => session,
-            Err(error) => return Over::Lost(error),
+            Err(over) => return over,
         };
         self.metrics.sessions.inc();
         tracing::info!(store = without_password(&self.address), history = %session.history, "follows the store");
@@ -110,9 +122,11 @@ impl Link {
         over
     }
 
-    async fn open(&self) -> Result<Session, StoreError> {
+    async fn open(&self) -> Result<Session, Over> {
         let options = Options { session_timeout: self.session_timeout, ..Options::default() };
         let store = Store::connect(&self.address, options).await?;
+        let form = store.get(FORMAT).await?;
+        format::check(form.as_ref().map(|record| &*record.data))?;
         let session = Session {
             history: store.history().await?,
             catalog: store.watch(paths::CATALOG).await?,

@@ -5,6 +5,7 @@ mod staged;
 
 use std::time::{Duration, Instant};
 
+use lathe_catalog::format::{self, FORMAT, FORMAT_NOW, FormatError};
 use lathe_catalog::{TaskRecord, paths};
 use lathe_coordination::election::Lead;
 use lathe_coordination::limits::Limits;
@@ -35,6 +36,8 @@ pub enum TakeOverError {
     Read { path: String, source: StoreError },
     #[error("the record at {path} cannot be read by this version")]
     Record { path: String, source: serde_json::Error },
+    #[error("the store is not of this version")]
+    Format(#[from] FormatError),
     #[error("a write that a scheduler before has begun cannot be brought to its end")]
     Staged(#[from] StagedError),
     #[error("a write that a scheduler before has begun is not brought to its end")]
@@ -52,7 +55,7 @@ impl TakeOverError {
             // Another one leads by now, and does it.
             Self::Unfinished(StoreError::Conflict { .. } | StoreError::Expired) => true,
             Self::Unfinished(source) => source.is_retryable(),
-            Self::Record { .. } | Self::Staged(_) => false,
+            Self::Record { .. } | Self::Format(_) | Self::Staged(_) => false,
         }
     }
 }
@@ -67,12 +70,18 @@ pub struct Batch {
 /// Brings to its end what a leader before has begun, then reads every record, for one who leads.
 ///
 /// # Errors
-/// Where the store is away, another leader has taken over, or a record is not ours.
+/// Where a newer version wrote it, where the store is away, another leader has taken over, or a record is not ours.
 pub async fn recover(store: &Store, lead: &Lead) -> Result<Recovered, TakeOverError> {
     let read = |path: &str| {
         let path = path.to_owned();
         move |source| TakeOverError::Read { path, source }
     };
+    let form = store.get(FORMAT).await.map_err(read(FORMAT))?;
+    format::check(form.as_ref().map(|record| &*record.data))?;
+    if form.is_none() {
+        let say = vec![Op::put(FORMAT, FORMAT_NOW.to_string())];
+        commit(store, lead, say, || ()).await.map_err(TakeOverError::Unfinished)?;
+    }
     let staged = store.list(staged::STAGED).await.map_err(read(staged::STAGED))?;
     let staged = staged.records.into_iter().collect();
     for step in staged::rest(&staged, &store.limits())? {

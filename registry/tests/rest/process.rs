@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use hyper::StatusCode;
+use lathe_catalog::format::FORMAT;
+use lathe_coordination::Op;
 use serde_json::Value;
 
 use crate::rig::{Rig, until, within};
@@ -63,6 +65,28 @@ async fn it_says_where_it_listens_and_ends_cleanly_on_term() {
     assert_eq!(rest, "", "one line on stdout and no more");
     let listing = within(rig.store.list("/lathe/registries")).await.unwrap();
     assert_eq!(listing.records.len(), 1, "it took its node away");
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_form_is_not_read_until_it_is_ours_again() {
+    let rig = Rig::start().await;
+    rig.store.multi(vec![Op::put(FORMAT, "7")]).await.unwrap();
+    let (store, key) = (rig.store_address(), rig.key_file());
+    let mut command = registry(&["--store", &store, "--key-file", key.to_str().unwrap()]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut process = Process(child);
+    let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let refused = tokio::task::spawn_blocking(move || {
+        (lines.find(|line| line.contains("says form 7, and this version reads up to 1")), lines)
+    });
+    let (refused, mut lines) = within(refused).await.unwrap();
+    assert!(refused.is_some());
+    let registries = || async { within(rig.store.list("/lathe/registries")).await.unwrap() };
+    assert_eq!(registries().await.records.len(), 1, "it is none of the registries");
+    rig.store.multi(vec![Op::put(FORMAT, "1")]).await.unwrap();
+    until(|| async { registries().await.records.len() == 2 }).await;
+    let follows = move || lines.any(|line| line.contains("follows the store"));
+    assert!(within(tokio::task::spawn_blocking(follows)).await.unwrap());
 }
 
 #[test]

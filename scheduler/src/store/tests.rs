@@ -10,7 +10,7 @@ use super::*;
 use crate::framework::records::{SCHEDULERS, TERM};
 
 #[tokio::test]
-async fn a_damaged_record_is_refused_by_its_path_and_nothing_is_guessed() {
+async fn a_damaged_record_or_a_newer_form_is_refused_by_its_path_and_nothing_is_guessed() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("sock");
     let server = Server::open(folder.path().join("store")).unwrap().bind(&socket).unwrap();
@@ -46,5 +46,12 @@ async fn a_damaged_record_is_refused_by_its_path_and_nothing_is_guessed() {
     }
     let recovered = recover(&store, &lead).await.unwrap();
     assert!(recovered.topologies.is_empty());
+    let form = store.get(FORMAT).await.unwrap().unwrap();
+    assert_eq!(form.data, FORMAT_NOW.to_string());
+    store.multi(vec![Op::put(FORMAT, "7"), Op::put(FRAMEWORK, "{}")]).await.unwrap();
+    let refused = recover(&store, &lead).await.unwrap_err();
+    assert!(matches!(refused, TakeOverError::Format(FormatError::Newer(7))), "{refused}");
+    assert!(!refused.may_pass());
+    assert_eq!(store.get(FORMAT).await.unwrap().unwrap().data, "7", "nothing is changed");
     serving.abort();
 }

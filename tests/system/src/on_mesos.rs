@@ -54,8 +54,11 @@ impl OnMesos {
         let folder = folder.expect("a folder of its own");
         let mut command =
             std::process::Command::new(built.with_file_name("lathe-store-test-server"));
-        command.args([folder.path().join("store"), folder.path().join("store.sock")]);
+        let socket = folder.path().join("store.sock");
+        command.args([folder.path().join("store"), socket.clone()]);
         let store = Running::start(command);
+        // A scheduler waits for it no longer than it has to where the disk is not busy.
+        until("the socket of the store", SOON, || socket.exists().then_some(()));
         let mesos = block_on(Mesos::start(spec)).unwrap_or_else(|failure| panic!("{failure}"));
         let (url, flags) = (String::new(), Vec::new());
         Self { scheduler: None, url, mesos, store, folder, flags, _turn: turn }
