@@ -5,6 +5,7 @@
 pub mod backup;
 pub mod convert;
 pub mod door;
+pub mod inventory;
 pub mod openapi;
 pub mod rest;
 

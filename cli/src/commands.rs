@@ -12,6 +12,7 @@ mod hosts;
 mod logs;
 mod manual;
 mod new;
+mod offline;
 mod pause;
 mod plan;
 mod planned;

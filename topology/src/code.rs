@@ -78,6 +78,8 @@ codes! {
     LOOKS_LIKE_TASK = 126, "a table looks like a task but has no crate";
     /// An update rule by which nothing could be replaced.
     STUCK_UPDATE = 127, "an update rule leaves no way to update";
+    /// A file of hosts, of what runs, or a certificate that is not JSON.
+    NOT_JSON = 128, "the file is not valid JSON";
 
     /// No placement exists.
     IMPOSSIBLE = 201, "no placement exists";

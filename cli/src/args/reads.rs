@@ -6,8 +6,24 @@ use clap::{Args as Group, Subcommand};
 
 #[derive(Debug, Group)]
 pub(crate) struct Plan {
-    /// The topology file.
-    pub file: PathBuf,
+    /// The topology file; with --hosts there may be several.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Ask no scheduler: plan for the hosts of this JSON file, without looking crates up.
+    #[arg(long, value_name = "FILE")]
+    pub hosts: Option<PathBuf>,
+    /// What runs on those hosts, as a JSON file.
+    #[arg(long, value_name = "FILE", requires = "hosts")]
+    pub running: Option<PathBuf>,
+    /// How much may be searched; the same budget gives the same answer anywhere.
+    #[arg(long, value_name = "STEPS", requires = "hosts")]
+    pub budget: Option<u64>,
+    /// Varies the order in which equal choices are tried.
+    #[arg(long, value_name = "NUMBER", requires = "hosts")]
+    pub seed: Option<u64>,
+    /// Count what each executor needs beside its instance, as a scheduler does.
+    #[arg(long, requires = "hosts")]
+    pub overhead: bool,
     /// How many running instances may be moved.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub max_moves: u32,

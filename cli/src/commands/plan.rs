@@ -1,8 +1,11 @@
-//! `lathe plan FILE`: what a submission would change.
+//! `lathe plan FILE`: what a submission would change, as the scheduler says.
+//!
+//! With `--hosts` no scheduler is asked; that is `offline`'s.
 
 use lathe_api::v1;
 use lathe_api::v1::change::Kind;
 use lathe_api::v1::edit::What;
+use lathe_topology::Code;
 use serde_json::json;
 
 use super::change::Change;
@@ -14,7 +17,15 @@ use crate::failure::{Failure, OK};
 use crate::printer::Printer;
 
 pub(crate) async fn run(find: &Find, asked: &Asked, printer: &Printer) -> Result<u8, Failure> {
-    let source = Source::read(&asked.file, printer)?;
+    if let Some(hosts) = &asked.hosts {
+        return super::offline::run(asked, hosts, printer);
+    }
+    let [file] = asked.files.as_slice() else {
+        let text = "a scheduler plans for one file at a time";
+        let failure = Failure::coded(Code::WRONG_ARGUMENT, text);
+        return Err(failure.with_hint("with --hosts there may be several"));
+    };
+    let source = Source::read(file, printer)?;
     let client = Client::find(find)?;
     let built = source.build(printer).await?;
     let name = source.topology.name.clone();

@@ -33,8 +33,10 @@ impl Source {
     /// Reads and checks; problems are printed, warnings too.
     pub(crate) fn read(path: &Path, printer: &Printer) -> Result<Self, Failure> {
         let shown = path.display().to_string();
-        let text = String::from_utf8(bytes_of(path).map_err(|failure| failure.of_file(&shown))?)
-            .map_err(|error| not_utf8(&shown, &error, printer))?;
+        let text = String::from_utf8(
+            bytes_of(path, SOURCE_BYTES).map_err(|failure| failure.of_file(&shown))?,
+        )
+        .map_err(|error| not_utf8(&shown, &error, printer))?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("topology");
         let problems = |found: &[lathe_topology::Diagnostic]| -> Vec<Problem> {
             found.iter().map(|one| Problem::of(&shown, &text, one)).collect()
@@ -131,8 +133,8 @@ fn invalid(file: &str, text: &str, problems: Vec<Problem>, printer: &Printer) ->
     Failure::new(text).with_code(BAD_INPUT).with_shown(problems)
 }
 
-/// A plain file's bytes, no more than a topology may have.
-fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A plain file's bytes, no more than it may have.
+pub(crate) fn bytes_of(path: &Path, at_most: usize) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let io = |error: std::io::Error| unreadable(path, &error);
     // Asked before it is opened: opening a pipe waits for its writer.
@@ -149,13 +151,20 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
         let hint = "write what a pipe or a device gives into a file first";
         return Err(Failure::coded(Code::UNREADABLE_FILE, text).with_hint(hint));
     }
-    let most = SOURCE_BYTES as u64;
+    let most = at_most as u64;
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(io)?;
-    if bytes.len() > SOURCE_BYTES {
+    if bytes.len() > at_most {
         let size = meta.len().max(most + 1);
-        let text = format!("`{shown}` has {size} bytes; at most {SOURCE_BYTES} (512 KiB) are read");
-        let hint = "split the file into several topologies";
+        let (number, unit) = match most >> 20 {
+            0 => (most >> 10, "KiB"),
+            mebibytes => (mebibytes, "MiB"),
+        };
+        let text = format!("`{shown}` has {size} bytes; at most {most} ({number} {unit}) are read");
+        let hint = match at_most {
+            SOURCE_BYTES => "split the file into several topologies",
+            _ => "plan for fewer at a time",
+        };
         return Err(Failure::coded(Code::LIMIT, text).with_hint(hint));
     }
     Ok(bytes)

@@ -5,6 +5,7 @@
 mod cluster;
 mod framework;
 mod http;
+mod inventory;
 mod mesos;
 mod records;
 mod tasks;
@@ -29,6 +30,8 @@ pub fn all() -> Vec<Target> {
         target("topology", topology::file as fn(&[u8])),
         target("tokens", topology::tokens),
         target("configuration", topology::configuration),
+        target("hosts", inventory::hosts),
+        target("running", inventory::running),
         target("recordio", mesos::recordio),
         target("executor-events", mesos::executor_events),
         target("framework-events", framework::events),

@@ -1,0 +1,196 @@
+//! `lathe plan FILE --hosts hosts.json` from outside: verdicts, exit codes, JSON, wrong files.
+
+#![expect(clippy::unwrap_used, reason = "a test: what is not there fails it")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const DOCUMENT: &str = include_str!("../../docs/json.md");
+const KEYS: &str = "crate = \"web\"\nversion = \"1.0.0\"\ntask = \"my::Web\"\n";
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {} {}", self.out, self.err))
+    }
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("lathe-offline-").tempdir().unwrap())
+    }
+
+    fn with(self, name: &str, text: &str) -> Self {
+        fs::write(self.0.path().join(name), text).unwrap();
+        self
+    }
+
+    fn plan(&self, words: &str) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lathe"));
+        command.current_dir(self.0.path()).arg("plan").args(words.split(' '));
+        command.env_remove("LATHE_SCHEDULER").env_remove("NO_COLOR");
+        let output = command.output().unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn task(name: &str, rest: &str) -> String {
+    format!("[task.{name}]\n{KEYS}{rest}\n")
+}
+
+fn hosts(names: &[&str]) -> String {
+    let host = |name| json!({"name": name, "resources": {"cpus": 4.0, "mem": "8GiB"}});
+    Value::from(names.iter().map(host).collect::<Vec<_>>()).to_string()
+}
+
+/// The fields of an object, and of the first object of each list in it.
+fn fields(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (key, value) in value.as_object().unwrap() {
+        names.insert(key.clone());
+        let rows = value.as_array().into_iter().flatten().filter_map(Value::as_object);
+        names.extend(rows.flat_map(|row| row.keys().map(|name| format!("{key}.{name}"))));
+    }
+    names
+}
+
+/// The fields that the examples of the document have together.
+fn documented() -> BTreeSet<String> {
+    let blocks = DOCUMENT.split("```json offline\n").skip(1);
+    let examples = blocks.map(|block| block.split_once("```").unwrap().0);
+    examples.flat_map(|text| fields(&serde_json::from_str(text).unwrap())).collect()
+}
+
+#[test]
+fn a_plan_for_hosts_of_a_file_is_told_for_people_and_for_programs() {
+    let folder = Folder::new()
+        .with("shop.toml", &task("web", "tasks = 2\nbiases = [[\"web\", \"never\"]]"))
+        .with("hosts.json", &hosts(&["h1", "h2"]));
+    let said = folder.plan("shop.toml --hosts hosts.json");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "shop: 2 changes, 0 instances stay",
+            "  + start web#0 on h1",
+            "  + start web#1 on h2",
+            "score 0, and no plan has more",
+        ]
+    );
+    let answer = folder.plan("shop.toml --hosts hosts.json --json").json();
+    assert_eq!(answer["verdict"], "placed");
+    assert_eq!(answer["assignments"][1]["host"], "h2");
+    assert_eq!((&answer["score"], &answer["bound"]), (&json!(0), &json!(0)));
+    assert!(fields(&answer).is_subset(&documented()), "{answer}");
+}
+
+#[test]
+fn what_runs_is_kept_moved_as_far_as_allowed_and_stopped() {
+    let folder = Folder::new()
+        .with("shop.toml", &task("web", "tasks = 2\nbiases = [[\"web\", \"never\"]]"))
+        .with("hosts.json", &hosts(&["h1", "h2"]))
+        .with(
+            "running.json",
+            r#"[{"task": "web", "slot": 0, "host": "h1"}, {"task": "web", "slot": 1, "host": "h1"}]"#,
+        );
+    let blocked = folder.plan("shop.toml --hosts hosts.json --running running.json --json");
+    assert_eq!(blocked.code, Some(3), "{}", blocked.err);
+    assert_eq!(blocked.json()["verdict"], "blocked");
+    let words = "shop.toml --hosts hosts.json --running running.json --max-moves 1";
+    let moved = folder.plan(&format!("{words} --json")).json();
+    assert_eq!((&moved["verdict"], &moved["moves"]), (&json!("placed"), &json!(1)));
+    let said = folder.plan(&format!("{words} --all"));
+    assert!(said.out.contains("> move  web#") && said.out.contains("(from h1)"), "{}", said.out);
+    assert!(said.out.contains("  keep  web#"), "{}", said.out);
+    let folder = folder.with("shop.toml", &task("db", "tasks = 0"));
+    let stopped = folder.plan("shop.toml --hosts hosts.json --running running.json --json").json();
+    assert_eq!(stopped["stops"].as_array().unwrap().len(), 2);
+    assert!(fields(&stopped).is_subset(&documented()), "{stopped}");
+}
+
+#[test]
+fn what_is_impossible_is_told_at_its_lines_with_the_verdicts_exit_code() {
+    let folder = Folder::new()
+        .with("shop.toml", &task("web", "tasks = 3\nbiases = [[\"web\", \"never\"]]"))
+        .with("hosts.json", &hosts(&["h1", "h2"]));
+    let said = folder.plan("shop.toml --hosts hosts.json");
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
+    assert!(said.err.contains("error[LT0201]: impossible: "), "{}", said.err);
+    assert!(said.err.contains("shop.toml:5:1"), "{}", said.err);
+    let answer = folder.plan("shop.toml --hosts hosts.json --json");
+    assert_eq!(answer.code, Some(3));
+    let answer = answer.json();
+    let lines: Vec<_> =
+        answer["reasons"].as_array().unwrap().iter().map(|one| one["line"].clone()).collect();
+    assert_eq!(lines, [json!(5), json!(6)], "{answer}");
+    assert_eq!(answer["reasons"][0]["file"], "shop.toml");
+    assert!(fields(&answer).is_subset(&documented()), "{answer}");
+    let spent = folder.plan("shop.toml --hosts hosts.json --json --budget 0").json();
+    assert!(spent["verdict"] != "placed", "{spent}");
+}
+
+#[test]
+fn several_files_are_planned_together_and_share_no_name_and_no_task() {
+    let folder = Folder::new()
+        .with("a.toml", &task("web", "tasks = 1\nbiases = [[\"db\", \"never\"]]"))
+        .with("b.toml", &task("db", "tasks = 1"))
+        .with("c.toml", &format!("[topology]\nname = \"a\"\n{}", task("x", "tasks = 1")))
+        .with("d.toml", &task("db", "tasks = 1"))
+        .with("hosts.json", &hosts(&["h1", "h2"]));
+    let answer = folder.plan("a.toml b.toml --hosts hosts.json --json").json();
+    let rows = answer["assignments"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0]["host"] != rows[1]["host"], "{answer}");
+    let problem = |words: &str, exit: i32| {
+        let said = folder.plan(words);
+        assert_eq!(said.code, Some(exit), "{}", said.err);
+        said.json()["problems"][0]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(problem("a.toml c.toml --hosts hosts.json --json", 2), "LT0123");
+    assert_eq!(problem("b.toml d.toml --hosts hosts.json --json", 2), "LT0401");
+    assert_eq!(problem("a.toml b.toml --json", 2), "LT0701");
+}
+
+#[test]
+fn wrong_files_of_hosts_are_refused_with_codes_and_nothing_else_on_stdout() {
+    let folder = Folder::new()
+        .with("shop.toml", &task("web", "tasks = 1"))
+        .with("good.json", &hosts(&["h1"]))
+        .with("nan.json", "[{\"name\": \"h1\", \"resources\": {\"cpus\": NaN}}]")
+        .with("minus.json", "[{\"name\": \"h1\", \"resources\": {\"cpus\": -1}}]")
+        .with("twice.json", &hosts(&["h1", "h1"]))
+        .with("object.json", "{}");
+    for (words, code) in [
+        ("--hosts nan.json", "LT0128"),
+        ("--hosts minus.json", "LT0107"),
+        ("--hosts twice.json", "LT0123"),
+        ("--hosts object.json", "LT0106"),
+        ("--hosts none.json", "LT0702"),
+        ("--hosts good.json --running object.json", "LT0106"),
+    ] {
+        let said = folder.plan(&format!("shop.toml {words} --json"));
+        assert_eq!(said.code, Some(2), "{words}: {}", said.err);
+        let answer = said.json();
+        assert_eq!(answer["problems"][0]["code"], code, "{words}");
+        assert!(answer["problems"][0]["hint"].is_string(), "{answer}");
+        let people = folder.plan(&format!("shop.toml {words}"));
+        assert_eq!((people.code, people.out.as_str()), (Some(2), ""));
+        assert!(people.err.contains(&format!("error[{code}]: ")), "{}", people.err);
+    }
+}
