@@ -1,0 +1,105 @@
+//! Hosts out of their file (`docs/json.md`), the short way: what is wrong is an error with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_topology::parse_bytes;
+use serde_json::Value;
+
+/// A host: what it has, which ports, its attributes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Host {
+    /// Millicpus, bytes of memory and of disk.
+    pub(crate) sizes: [u64; 3],
+    /// Inclusive ranges, apart from each other and sorted.
+    pub(crate) ports: Vec<(u16, u16)>,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+impl Host {
+    pub(crate) fn offers(&self, port: u16) -> bool {
+        self.ports.iter().any(|(from, to)| (*from..=*to).contains(&port))
+    }
+
+    /// The sizes and the number of ports.
+    pub(crate) fn capacity(&self) -> [u64; 4] {
+        let ports = self.ports.iter().map(|(from, to)| u64::from(to - from) + 1).sum();
+        let [cpus, mem, disk] = self.sizes;
+        [cpus, mem, disk, ports]
+    }
+}
+
+pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Host>, String> {
+    let list: Vec<Value> =
+        serde_json::from_str(text).map_err(|error| format!("the hosts: {error}"))?;
+    let mut hosts = BTreeMap::new();
+    for (at, value) in list.iter().enumerate() {
+        let name = value["name"].as_str().ok_or_else(|| format!("host {at} has no name"))?;
+        let host = host(value).map_err(|what| format!("host {name}: {what}"))?;
+        if hosts.insert(name.to_owned(), host).is_some() {
+            return Err(format!("two hosts are called {name}"));
+        }
+    }
+    Ok(hosts)
+}
+
+fn host(value: &Value) -> Result<Host, String> {
+    let resources = &value["resources"];
+    let cpus = match resources.get("cpus") {
+        None => 4_000,
+        Some(value) => milli(value).ok_or("its cpus are no number of thousandths")?,
+    };
+    let size = |key: &str, usual: u64| match resources.get(key) {
+        None => Ok(usual),
+        Some(Value::String(text)) => parse_bytes(text).map_err(|error| error.to_string()),
+        Some(value) => value.as_u64().ok_or_else(|| format!("its {key} is no number of bytes")),
+    };
+    let ports = match resources.get("ports") {
+        None => vec![(31_000, 31_999)],
+        Some(value) => ports(value).ok_or("its ports are no ranges")?,
+    };
+    let mut attributes = BTreeMap::new();
+    for (key, value) in value["attributes"].as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        attributes.insert(key.clone(), text);
+    }
+    let sizes = [cpus, size("mem", 8 << 30)?, size("disk", 16 << 30)?];
+    Ok(Host { sizes, ports: apart(ports), attributes })
+}
+
+/// Whole thousandths, by the decimal digits; what is less than one is not there.
+fn milli(value: &Value) -> Option<u64> {
+    let number = value.as_f64().filter(|number| (0.0..=10_000.0).contains(number))?;
+    let (whole, rest) = format!("{number:.9}").split_once('.').map(|(whole, rest)| {
+        (whole.parse::<u64>().ok(), rest.get(..3).and_then(|rest| rest.parse::<u64>().ok()))
+    })?;
+    Some(whole? * 1_000 + rest?)
+}
+
+fn ports(value: &Value) -> Option<Vec<(u16, u16)>> {
+    if let Some(list) = value.as_array() {
+        let parts: Option<Vec<_>> = list.iter().map(ports).collect();
+        return parts.map(|parts| parts.concat());
+    }
+    if let Some(number) = value.as_u64() {
+        return u16::try_from(number).ok().map(|port| vec![(port, port)]);
+    }
+    let text = value.as_str()?.trim().trim_matches(['[', ']']);
+    let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
+    let range = |text: &str| {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        Some((from.trim().parse().ok()?, to.trim().parse().ok()?))
+    };
+    ranges.map(range).collect()
+}
+
+fn apart(ranges: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+    let sorted: BTreeSet<(u16, u16)> = ranges.into_iter().collect();
+    let mut joined: Vec<(u16, u16)> = Vec::new();
+    for (from, to) in sorted {
+        match joined.last_mut() {
+            Some((_, end)) if u32::from(from) <= u32::from(*end) + 1 => *end = to.max(*end),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}

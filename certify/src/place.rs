@@ -1,0 +1,293 @@
+//! A place of a certificate as a problem of its best pattern.
+//!
+//! Owns which tasks may be there, which rules count there, and what an instance is worth: the words of
+//! `docs/certificate.md`. It must not know how a best pattern is found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lathe_topology::{Bias, Tag, Target, TaskSpec, Word};
+
+use crate::hosts::Host;
+use crate::pattern::{Fixed, Kind, Problem, Rule, Says};
+use crate::runs::Run;
+use crate::scene::Scene;
+
+/// A task with its weight.
+pub(crate) struct Weighed<'s> {
+    pub(crate) topology: &'s str,
+    pub(crate) spec: &'s TaskSpec,
+    pub(crate) weight: i128,
+}
+
+/// What a certificate is about, indexed.
+pub(crate) struct Terms<'s> {
+    pub(crate) scene: &'s Scene,
+    pub(crate) tasks: Vec<Weighed<'s>>,
+    /// None: the claim is that there is no placement.
+    pub(crate) scale: Option<i128>,
+    numbers: BTreeMap<Tag, usize>,
+    /// Fixed ports that two given instances share somewhere already.
+    shared: BTreeSet<u16>,
+    /// Tags of everything that runs and is not given.
+    outside: BTreeSet<&'s Tag>,
+}
+
+/// What a place is, as far as it can be compared with the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) capacity: [u64; 4],
+    pub(crate) base: [u64; 4],
+    /// Tasks that may be there; the second leaves out `always` with a domain that is not there.
+    pub(crate) tasks: [Vec<usize>; 2],
+}
+
+impl<'s> Terms<'s> {
+    pub(crate) fn new(scene: &'s Scene, tasks: Vec<Weighed<'s>>, scale: Option<i128>) -> Self {
+        let mut numbers = BTreeMap::new();
+        let carried = tasks.iter().flat_map(|one| one.spec.carried_tags());
+        let carried = carried.chain(scene.runs.iter().flat_map(|run| run.tags.clone()));
+        let biases = tasks.iter().flat_map(|one| &one.spec.biases);
+        let biases = biases.chain(scene.runs.iter().flat_map(|run| &run.biases));
+        let named = biases.filter_map(|bias| match &bias.target {
+            Target::Tag(tag) => Some(tag.clone()),
+            Target::Attribute { .. } => None,
+        });
+        for tag in carried.chain(named) {
+            let next = numbers.len();
+            numbers.entry(tag).or_insert(next);
+        }
+        let fixed = scene.runs.iter().filter(|run| !scene.is_given(run));
+        let outside = fixed.flat_map(|run| &run.tags).collect();
+        Self { shared: shared(scene), scene, tasks, scale, numbers, outside }
+    }
+
+    fn runs_on(&self, host: &str) -> impl Iterator<Item = &'s Run> {
+        self.scene.runs.iter().filter(move |run| run.host == host)
+    }
+
+    fn is_bound(&self) -> bool {
+        self.scale.is_some()
+    }
+
+    /// A host alone.
+    pub(crate) fn host(&self, name: &str) -> Option<(Facts, Problem)> {
+        let host = self.scene.hosts.get(name);
+        let runs: Vec<&Run> = self.runs_on(name).filter(|_| self.is_bound()).collect();
+        if host.is_none() && runs.is_empty() {
+            return None;
+        }
+        let (given, fixed): (Vec<&Run>, Vec<&Run>) =
+            runs.into_iter().partition(|run| self.scene.is_given(run));
+        let need = |runs: &[&Run]| {
+            let needs = runs.iter().map(|run| self.scene.need(&run.resources));
+            needs.fold([0_u64; 4], |sum, need| {
+                std::array::from_fn(|at| sum[at].saturating_add(need[at]))
+            })
+        };
+        let (base, used) = (need(&fixed), need(&given));
+        let capacity = host.map_or([0; 4], Host::capacity);
+        let room = std::array::from_fn(|at| used[at].max(capacity[at].saturating_sub(base[at])));
+        let mut problem = Problem {
+            room: host.map(|_| room),
+            tags: self.numbers.len(),
+            fixed: fixed.iter().map(|run| self.fixed(run)).collect(),
+            kinds: Vec::new(),
+        };
+        let mut allowed = [Vec::new(), Vec::new()];
+        for (at, task) in self.tasks.iter().enumerate() {
+            let there = given.iter().filter(|run| is_of(run, task)).count() as u64;
+            let Some(host) = host else {
+                if there > 0 {
+                    allowed.iter_mut().for_each(|list| list.push(at));
+                    problem.kinds.push(self.kind(task, None, there));
+                }
+                continue;
+            };
+            if !self.may_be(task.spec, host, there > 0) {
+                continue;
+            }
+            allowed[0].push(at);
+            if has_domains(task.spec, host) {
+                allowed[1].push(at);
+                let taken = task
+                    .spec
+                    .resources
+                    .ports
+                    .iter()
+                    .filter_map(|port| port.fixed)
+                    .any(|port| uses(&fixed, port) && !uses(&given, port));
+                let most = if taken { 0 } else { u64::from(task.spec.count) };
+                problem.kinds.push(self.kind(task, Some(host), most));
+            }
+        }
+        Some((Facts { capacity, base, tasks: allowed }, problem))
+    }
+
+    /// Hosts with one value of an attribute, or one without it.
+    pub(crate) fn scoped(&self, names: &[String], scope: &str) -> Option<(Facts, Problem)> {
+        let hosts: Option<Vec<&Host>> =
+            names.iter().map(|name| self.scene.hosts.get(name)).collect();
+        let hosts = hosts.filter(|hosts| !hosts.is_empty())?;
+        let is_domain = hosts[0].attributes.contains_key(scope);
+        let capacity = hosts.iter().fold([0_u64; 4], |sum, host| {
+            let more = host.capacity();
+            std::array::from_fn(|at| sum[at].saturating_add(more[at]))
+        });
+        let mut problem =
+            Problem { room: Some(capacity), tags: self.numbers.len(), ..Problem::default() };
+        let mut allowed = [Vec::new(), Vec::new()];
+        for (at, task) in self.tasks.iter().enumerate() {
+            let spec = task.spec;
+            if !hosts.iter().any(|host| self.may_be(spec, host, false)) {
+                continue;
+            }
+            allowed[0].push(at);
+            let of_scope = |bias: &&Bias| bias.domain.as_deref() == Some(scope);
+            let stands = |bias: &Bias| bias.word == Word::Always && tag(bias).is_some();
+            if !is_domain && spec.biases.iter().filter(of_scope).any(stands) {
+                continue;
+            }
+            allowed[1].push(at);
+            let rules = spec.biases.iter().filter(of_scope);
+            let rules = rules.filter_map(|bias| self.rule(bias)).collect();
+            let mut kind = self.bare(task, u64::from(spec.count));
+            kind.rules = rules;
+            kind.ports = Vec::new();
+            problem.kinds.push(kind);
+        }
+        Some((Facts { capacity, base: [0; 4], tasks: allowed }, problem))
+    }
+
+    /// Whether the hard attribute rules hold there, and its ports are offered.
+    fn may_be(&self, spec: &TaskSpec, host: &Host, runs_there: bool) -> bool {
+        let holds = |bias: &Bias| match (has(bias, host), bias.word) {
+            (Some(has), Word::Always) => has,
+            (Some(has), Word::Never) => !has,
+            _ => true,
+        };
+        let mut ports = spec.resources.ports.iter().filter_map(|port| port.fixed);
+        spec.biases.iter().all(holds) && (runs_there || ports.all(|port| host.offers(port)))
+    }
+
+    fn bare(&self, task: &Weighed<'_>, most: u64) -> Kind {
+        let tags = task.spec.carried_tags();
+        Kind {
+            most,
+            need: self.scene.need(&task.spec.resources),
+            worth: if self.is_bound() { -task.weight } else { task.weight },
+            tags: tags.iter().map(|tag| self.numbers[tag]).collect(),
+            rules: Vec::new(),
+            ports: Vec::new(),
+        }
+    }
+
+    fn kind(&self, task: &Weighed<'_>, host: Option<&Host>, most: u64) -> Kind {
+        let mut kind = self.bare(task, most);
+        let biases = &task.spec.biases;
+        kind.rules = biases
+            .iter()
+            .filter(|bias| bias.domain.is_none())
+            .filter_map(|b| self.rule(b))
+            .collect();
+        if let Some(scale) = self.scale {
+            kind.worth += scale * biases.iter().map(|bias| apart(bias, host)).sum::<i128>();
+        }
+        if host.is_some() {
+            let ports = task.spec.resources.ports.iter().filter_map(|port| port.fixed);
+            kind.ports = ports.filter(|port| !self.shared.contains(port)).collect();
+        }
+        kind
+    }
+
+    fn fixed(&self, run: &Run) -> Fixed {
+        let rules = run.biases.iter().filter(|bias| bias.domain.is_none());
+        Fixed {
+            tags: run.tags.iter().map(|tag| self.numbers[tag]).collect(),
+            rules: rules.filter_map(|bias| self.rule(bias)).collect(),
+        }
+    }
+
+    /// A rule toward a tag. In a proof of impossibility a wish is no rule, and an `always` toward
+    /// what runs beside the given ones is taken as met.
+    fn rule(&self, bias: &Bias) -> Option<Rule> {
+        let name = tag(bias)?;
+        let weight = i128::from(bias.weight);
+        let says = match (bias.word, self.scale) {
+            (Word::Never, _) => Says::Never,
+            (Word::Always, None) if self.outside.contains(name) => return None,
+            (Word::Always, _) => Says::Always,
+            (Word::Prefer, Some(scale)) => Says::Prefer(scale * weight),
+            (Word::Avoid, Some(scale)) => Says::Avoid(scale * weight),
+            _ => return None,
+        };
+        Some(Rule { tag: self.numbers[name], says })
+    }
+
+    /// Points of what is fixed that no plan changes.
+    pub(crate) fn constant(&self) -> i128 {
+        let fixed = self.scene.runs.iter().filter(|run| !self.scene.is_given(run));
+        fixed
+            .flat_map(|run| {
+                let host = self.scene.hosts.get(&run.host);
+                run.biases.iter().map(move |bias| apart(bias, host))
+            })
+            .sum()
+    }
+}
+
+fn is_of(run: &Run, task: &Weighed<'_>) -> bool {
+    run.topology == task.topology && run.task == task.spec.path.as_str()
+}
+
+fn uses(runs: &[&Run], port: u16) -> bool {
+    runs.iter().any(|run| run.resources.ports.iter().any(|one| one.fixed == Some(port)))
+}
+
+fn tag(bias: &Bias) -> Option<&Tag> {
+    match &bias.target {
+        Target::Tag(tag) => Some(tag),
+        Target::Attribute { .. } => None,
+    }
+}
+
+/// Whether a host has what an attribute rule names; none of a rule toward a tag.
+fn has(bias: &Bias, host: &Host) -> Option<bool> {
+    let Target::Attribute { name, value } = &bias.target else { return None };
+    let found = host.attributes.get(name);
+    Some(match value {
+        None => found.is_some(),
+        Some(value) => found == Some(value),
+    })
+}
+
+/// Points that do not depend on what else stands on the host: attributes, and a wish with a domain as
+/// fully met.
+fn apart(bias: &Bias, host: Option<&Host>) -> i128 {
+    let weight = i128::from(bias.weight);
+    let there = host.is_some_and(|host| has(bias, host) == Some(true));
+    match (bias.word, tag(bias)) {
+        (Word::Prefer, None) if there => weight,
+        (Word::Avoid, None) if there => -weight,
+        (Word::Prefer, Some(_)) if bias.domain.is_some() => weight,
+        _ => 0,
+    }
+}
+
+/// Whether the host has the domains that its `always` rules name.
+fn has_domains(spec: &TaskSpec, host: &Host) -> bool {
+    spec.biases.iter().all(|bias| match &bias.domain {
+        Some(domain) if bias.word == Word::Always && tag(bias).is_some() => {
+            host.attributes.contains_key(domain)
+        }
+        _ => true,
+    })
+}
+
+fn shared(scene: &Scene) -> BTreeSet<u16> {
+    let mut seen = BTreeSet::new();
+    let given = scene.runs.iter().filter(|run| scene.is_given(run));
+    let ports = given.flat_map(|run| {
+        run.resources.ports.iter().filter_map(move |port| Some((&run.host, port.fixed?)))
+    });
+    ports.filter(|(host, port)| !seen.insert((*host, *port))).map(|(_, port)| port).collect()
+}
