@@ -74,7 +74,7 @@ pub(crate) fn anneal(state: &mut State<'_>, aim: Aim, seed: u64, budget: &mut Bu
     let stage = budget.left / STAGES + 1;
     let warm = match aim {
         Aim::Valid => typical * PARTS,
-        Aim::Points(_) => typical * PARTS / 2,
+        Aim::Points(_) => typical * PARTS * 3 / 4,
     };
     let cold = (typical * PARTS / 100).max(1);
     for at in 0..STAGES {

@@ -9,6 +9,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod anneal;
+mod bound;
 mod certificate;
 mod cluster;
 mod construct;
@@ -17,6 +18,7 @@ mod improve;
 mod input;
 mod model;
 mod parties;
+mod prove;
 mod random;
 mod search;
 mod slots;
@@ -60,6 +62,28 @@ pub fn place(
     running: &Running,
     options: &Options,
 ) -> Verdict {
+    prove(cluster, topologies, running, options, false).0
+}
+
+/// The same with a proof of what is claimed, where there is one: of a plan's bound, or that it is
+/// impossible.
+#[must_use]
+pub fn place_proved(
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    options: &Options,
+) -> (Verdict, Option<Certificate>) {
+    prove(cluster, topologies, running, options, true)
+}
+
+fn prove(
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    options: &Options,
+    certified: bool,
+) -> (Verdict, Option<Certificate>) {
     let input = Input::new(cluster, topologies, running, options);
     let model = Model::new(&input, Holding::All);
     let mut budget = Budget { left: options.budget_steps };
@@ -67,19 +91,28 @@ pub fn place(
     let mut share = budget.take(options.budget_steps.div_ceil(2));
     let outcome = solve::solve(&model, options.seed, &mut share);
     budget.give(&share);
-    match outcome {
+    let proved = match outcome {
         Outcome::Found(mut state) => {
             let bound = solve::bound(&model);
             solve::polish(&mut state, bound, options, &mut budget);
-            let plan = slots::plan(&input, &state.counts(), state.score, bound);
+            let proof = solve::prove(&state, bound, certified, options, &mut budget);
+            let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(&model, proof));
+            let plan = slots::plan(&input, &state.counts(), state.score, bound.min(proved));
             debug_assert_eq!(
                 verify(cluster, topologies, running, options, &plan),
                 Ok(()),
                 "every plan passes the independent check"
             );
-            Verdict::Placed(plan)
+            let proof = proof.filter(|_| certified);
+            let certificate = proof.map(|proof| prove::of_points(&input, &model, &proof));
+            return (Verdict::Placed(plan), certificate);
         }
-        Outcome::None => explain::refuse(&input, true, &mut budget),
-        Outcome::Spent => explain::refuse(&input, false, &mut budget),
-    }
+        Outcome::None => true,
+        Outcome::Spent => false,
+    };
+    let verdict = explain::refuse(&input, proved, &mut budget);
+    let impossible = certified && matches!(verdict, Verdict::Impossible(_));
+    let mut share = Budget { left: options.budget_steps };
+    let certificate = impossible.then(|| prove::of_impossible(&input, &mut share)).flatten();
+    (verdict, certificate)
 }

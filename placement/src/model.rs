@@ -18,7 +18,7 @@ mod per_host;
 
 pub(crate) use build::port_count;
 pub(crate) use domain::Domain;
-pub(crate) use likeness::classes;
+pub(crate) use likeness::{bare_classes, classes};
 pub(crate) use per_host::PerHost;
 
 /// Millicpus, bytes of memory, bytes of disk, ports.
@@ -288,6 +288,12 @@ impl Budget {
         }
         self.left -= steps;
         ControlFlow::Continue(())
+    }
+
+    /// Spends so many, or all that is left.
+    pub(crate) fn spend_all(&mut self, steps: u64) -> ControlFlow<()> {
+        self.left = self.left.saturating_sub(steps);
+        if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Takes a part of it to be spent on its own; what is left of that comes back by `give`.

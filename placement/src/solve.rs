@@ -4,6 +4,7 @@
 
 use crate::Options;
 use crate::anneal::{Aim, anneal};
+use crate::bound::{Proof, constant, points, refutation};
 use crate::construct::{Manner, attempt, construct, crowd};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
@@ -50,13 +51,20 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
     if spent { Outcome::Spent } else { Outcome::None }
 }
 
-/// The complete search for a moment, then local search, then the complete one for the rest.
+/// The complete search for a moment, then weights that refute every placement, then local search, then
+/// the complete search for the rest.
 fn with_moves<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) -> Outcome<'m> {
     let mut share = budget.take(FIRST_TURN);
     let outcome = search(model, moves, &mut share);
     budget.give(&share);
     if !matches!(outcome, Outcome::Spent) {
         return outcome;
+    }
+    let mut share = budget.take(budget.left / 4);
+    let refuted = refutation(model, &mut share).is_some();
+    budget.give(&share);
+    if refuted {
+        return Outcome::None;
     }
     for turn in 0..REPAIRS {
         let mut share = budget.take(budget.left / (3 * (1 << (REPAIRS - turn))));
@@ -112,6 +120,24 @@ fn level(state: &mut State<'_>, budget: &mut Budget) {
     let mut share = budget.take(IMPROVE_STEPS);
     improve(state, &mut share);
     budget.give(&share);
+}
+
+/// A bound below the plain one, if the budget allows, and where it may show that nothing is better.
+pub(crate) fn prove(
+    state: &State<'_>,
+    plain: i64,
+    certified: bool,
+    options: &Options,
+    budget: &mut Budget,
+) -> Option<Proof> {
+    if state.score >= plain && !certified {
+        return None;
+    }
+    let most = if certified { budget.left } else { effort(state, options) };
+    let mut share = budget.take(most.min(budget.left));
+    let proof = points(state, state.score - constant(state.model), &mut share);
+    budget.give(&share);
+    proof
 }
 
 /// Steps in proportion to what may be moved: with the usual budget a thousand for each instance.

@@ -144,6 +144,11 @@ impl<'m> State<'m> {
         self.cell(rule, domain, self.profiles + self.model.tags.len() + rule.tag)
     }
 
+    /// Holders, live carriers and all carriers of a rule about hosts, on a host.
+    pub(crate) fn around(&self, rule: &Rule, host: usize) -> (u32, u32, u32) {
+        (self.held(rule, host), self.live(rule, host), self.all(rule, host))
+    }
+
     fn points_of(&self, rule: &Rule, domain: usize) -> i64 {
         delta::worth(rule.says, rule.own, self.held(rule, domain), self.live(rule, domain), 0)
             .points

@@ -70,3 +70,48 @@ pub(crate) fn classes(model: &Model) -> Vec<usize> {
     }
     classes.of
 }
+
+/// Hosts that are alike as far as what may stand there is concerned, whatever runs there now and
+/// wherever they are.
+pub(crate) fn bare_classes(model: &Model) -> Vec<usize> {
+    let mut classes = Classes { of: vec![0; model.hosts.len()], count: 1 };
+    let hosts = &model.hosts;
+    classes.split(|host| (hosts[host].known, hosts[host].capacity, hosts[host].base));
+    if hosts.iter().any(|host| !host.base_ports.is_empty()) {
+        classes.split(|host| hosts[host].base_ports.clone());
+    }
+    let mut use_now: Vec<[u64; 4]> = hosts.iter().map(|host| host.base).collect();
+    for kind in &model.kinds {
+        classes.split_where(&kind.allowed);
+        classes.split_where(&kind.points);
+        for (host, runs) in kind.running() {
+            for (sum, need) in use_now[host].iter_mut().zip(kind.need) {
+                *sum = sum.saturating_add(need.saturating_mul(u64::from(runs)));
+            }
+        }
+        if !kind.ports.is_empty() {
+            classes.part(kind.running());
+        }
+    }
+    // What runs matters where it alone may be, or where it is more than there is room for.
+    let full = |host: &usize| {
+        let over = use_now[*host].iter().zip(hosts[*host].capacity).any(|(used, all)| *used > all);
+        !hosts[*host].known || over
+    };
+    let odd: Vec<usize> = (0..hosts.len()).filter(full).collect();
+    for kind in model.kinds.iter().filter(|kind| kind.run_total > 0) {
+        classes.part(odd.iter().map(|&host| (host, kind.runs.at(host))));
+    }
+    for (at, group) in model.fixed.iter().enumerate() {
+        if !model.touching[model.kinds.len() + at].is_empty() {
+            classes.part(group.at.iter().copied());
+        }
+    }
+    let mut ids = BTreeMap::new();
+    let of = classes.of.into_iter();
+    of.map(|class| {
+        let next = ids.len();
+        *ids.entry(class).or_insert(next)
+    })
+    .collect()
+}

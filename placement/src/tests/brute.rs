@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::input::Input;
 use crate::sample::{Case, carried_out, host, runs, sized, task, topology};
-use crate::{Cluster, Plan, Reason, Running, Verdict, slots};
+use crate::{Certificate, Claim, Cluster, Plan, Reason, Running, Verdict, place_proved, slots};
 
 /// Names of tags, tasks and an attribute domain that rules may be about.
 const TAGS: [&str; 5] = ["x", "y", "a", "b", "c"];
@@ -91,27 +91,61 @@ fn sums(count: u32, hosts: usize) -> Vec<Vec<u32>> {
 
 /// A valid plan, if there is any: every distribution of counts is tried.
 fn any_plan(case: &Case) -> Option<Plan> {
+    let mut found = None;
+    each_plan(case, |plan| {
+        found = Some(plan);
+        false
+    });
+    found
+}
+
+/// Every valid plan with its score, until somebody has seen enough.
+fn each_plan(case: &Case, mut look: impl FnMut(Plan) -> bool) {
     let input = Input::new(&case.cluster, &case.topologies, &case.running, &case.options);
     let ways: Vec<Vec<Vec<u32>>> =
         input.wanted.iter().map(|row| sums(row.spec.count, input.hosts.len())).collect();
     let mut at = vec![0; ways.len()];
     if ways.iter().any(Vec::is_empty) {
-        return None;
+        return;
     }
     loop {
         let counts: Vec<Vec<u32>> =
             at.iter().zip(&ways).map(|(at, ways)| ways[*at].clone()).collect();
-        let plan = slots::plan(&input, &counts, 0, i64::MAX);
-        let scores = |text: &String| text.starts_with("the score is");
-        if case.check(&plan).iter().all(scores) {
-            return Some(plan);
+        let mut plan = slots::plan(&input, &counts, 0, i64::MAX);
+        let start = "the score is ";
+        let said = case.check(&plan);
+        if said.iter().all(|text| text.starts_with(start)) {
+            if let Some(text) = said.first() {
+                let number = text[start.len()..].split(',').next().unwrap();
+                plan.score = number.parse().unwrap();
+            }
+            if !look(plan) {
+                return;
+            }
         }
         let turned = (0..at.len()).find(|&digit| {
             at[digit] = (at[digit] + 1) % ways[digit].len();
             at[digit] != 0
         });
-        turned?;
+        if turned.is_none() {
+            return;
+        }
     }
+}
+
+/// Whether the sums of a certificate show what it claims.
+fn adds_up(certificate: &Certificate) -> Result<(), String> {
+    let weights = certificate.weights.iter();
+    let wanted: i64 = weights.map(|one| i64::from(one.count) * one.weight).sum();
+    let places = |class: &crate::PlaceClass| i64::try_from(class.places.len()).unwrap();
+    let most: i64 = certificate.classes.iter().map(|class| places(class) * class.most).sum();
+    let holds = match certificate.claim {
+        Claim::Impossible => wanted > most,
+        Claim::Bound(bound) => {
+            certificate.constant + (wanted + most).div_euclid(certificate.scale) <= bound
+        }
+    };
+    if holds { Ok(()) } else { Err(format!("{wanted} and {most} in {certificate:?}")) }
 }
 
 /// The case with everything else thought away, and with its own free to move.
@@ -199,6 +233,29 @@ proptest! {
                 }
             }
             Verdict::Unknown { .. } => prop_assert!(false, "the budget is ample"),
+        }
+    }
+
+    #[test]
+    fn no_plan_exceeds_the_bound_and_its_certificate(case in a_case()) {
+        let (verdict, certificate) =
+            place_proved(&case.cluster, &case.topologies, &case.running, &case.options);
+        if let Verdict::Placed(plan) = &verdict {
+            let mut best = plan.score;
+            each_plan(&case, |other| {
+                best = best.max(other.score);
+                true
+            });
+            prop_assert!(plan.bound.unwrap() >= best, "{:?} and {}", plan.bound, best);
+            if let Some(certificate) = &certificate {
+                let Claim::Bound(claimed) = certificate.claim else { panic!("{certificate:?}") };
+                prop_assert!(claimed >= best, "{:?} and {}", certificate, best);
+            }
+        }
+        if let Some(certificate) = certificate {
+            prop_assert_eq!(adds_up(&certificate), Ok(()));
+            let text = serde_json::to_string(&certificate).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Certificate>(&text).unwrap(), certificate);
         }
     }
 
