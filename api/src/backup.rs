@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use lathe_catalog::format;
 pub use records::{INCARNATIONS_SKIPPED, Restoring, is_instance};
 
 /// The form that is written, and the newest that is read.

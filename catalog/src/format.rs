@@ -11,12 +11,16 @@ use std::fmt;
 pub const FORMAT: &str = "/lathe/format";
 /// What this version writes, and the newest that it reads.
 pub const FORMAT_NOW: u64 = 1;
+/// Stands there in place of a number while a restore writes the store.
+pub const RESTORING: &str = "restoring";
 
 /// Why a store is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FormatError {
     /// A newer version has written it.
     Newer(u64),
+    /// A restore has not come to its end.
+    Restoring,
     /// It is no number.
     Unreadable,
 }
@@ -29,6 +33,10 @@ impl fmt::Display for FormatError {
                 "a newer version of Lathe has written this store: {FORMAT} says form {found}, and \
                  this version reads up to {FORMAT_NOW}; install that version again, or restore a \
                  backup of before"
+            ),
+            Self::Restoring => f.write_str(
+                "a restore into this store has not come to its end: wait for it, or run `lathe \
+                 restore` again",
             ),
             Self::Unreadable => write!(f, "{FORMAT} is not a number: the store is damaged"),
         }
@@ -43,6 +51,9 @@ impl std::error::Error for FormatError {}
 /// It is of a newer form, or of none.
 pub fn check(data: Option<&[u8]>) -> Result<(), FormatError> {
     let Some(data) = data else { return Ok(()) };
+    if data == RESTORING.as_bytes() {
+        return Err(FormatError::Restoring);
+    }
     let number = std::str::from_utf8(data).ok().and_then(|text| text.trim().parse().ok());
     match number {
         Some(found) if found > FORMAT_NOW => Err(FormatError::Newer(found)),
@@ -60,6 +71,7 @@ mod tests {
         assert_eq!(check(None), Ok(()));
         assert_eq!(check(Some(FORMAT_NOW.to_string().as_bytes())), Ok(()));
         assert_eq!(check(Some(b"7")), Err(FormatError::Newer(7)));
+        assert_eq!(check(Some(b"restoring")), Err(FormatError::Restoring));
         assert_eq!(check(Some(b"seven")), Err(FormatError::Unreadable));
         assert_eq!(check(Some(b"\xff")), Err(FormatError::Unreadable));
     }

@@ -21,7 +21,7 @@ use crate::framework::records::{
     TopologyRecord, Write,
 };
 use crate::metrics::Metrics;
-pub use staged::StagedError;
+pub use staged::{STAGED, StagedError};
 
 /// Operations of one durable write; more batches wait for the next.
 const OPS_MAX: usize = 2_000;
@@ -82,7 +82,7 @@ pub async fn recover(store: &Store, lead: &Lead) -> Result<Recovered, TakeOverEr
         let say = vec![Op::put(FORMAT, FORMAT_NOW.to_string())];
         commit(store, lead, say, || ()).await.map_err(TakeOverError::Unfinished)?;
     }
-    let staged = store.list(staged::STAGED).await.map_err(read(staged::STAGED))?;
+    let staged = store.list(STAGED).await.map_err(read(STAGED))?;
     let staged = staged.records.into_iter().collect();
     for step in staged::rest(&staged, &store.limits())? {
         commit(store, lead, step, || ()).await.map_err(TakeOverError::Unfinished)?;

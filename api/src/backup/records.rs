@@ -15,10 +15,11 @@ pub const INCARNATIONS_SKIPPED: u64 = 1_000_000;
 const TERMS_SKIPPED: u64 = 1_000;
 
 const TERM: &str = "/lathe/term";
+const FRAMEWORK: &str = "/lathe/framework";
 const INSTANCES: &str = "/lathe/instances/";
 /// What says who runs: nobody does after a restore.
 const RUNTIME: [&str; 4] =
-    ["/lathe/framework", "/lathe/history", "/lathe/registries/", "/lathe/catalog/entries/"];
+    [FRAMEWORK, "/lathe/history", "/lathe/registries/", "/lathe/catalog/entries/"];
 
 /// Whether an instance's record stands at this path.
 #[must_use]
@@ -32,9 +33,18 @@ pub struct Restoring {
     /// Counters of the store that gives way.
     counters: BTreeMap<String, u64>,
     term: u64,
+    /// The framework of the backup, or of the store that gives way, goes on.
+    same_framework: bool,
 }
 
 impl Restoring {
+    /// For a cluster whose masters and agents were not lost with the store: under the same id, what
+    /// still runs there is found and ended.
+    #[must_use]
+    pub fn into_a_cluster() -> Self {
+        Self { same_framework: true, ..Self::default() }
+    }
+
     /// Takes in a record of the store that gives way: what it has counted is not counted again.
     pub fn replaces(&mut self, path: &str, data: &[u8]) {
         if path == TERM {
@@ -54,6 +64,9 @@ impl Restoring {
     /// For a record that is not as its path says.
     pub fn restored(&self, record: &Record) -> Result<Option<Vec<u8>>, &'static str> {
         let path = record.path.as_str();
+        if path == FRAMEWORK && self.same_framework {
+            return record.bytes().ok_or("is no Base64").map(Some);
+        }
         let runtime = |one: &str| path == one.trim_end_matches('/') || path.starts_with(one);
         if record.ephemeral || RUNTIME.into_iter().any(runtime) {
             return Ok(None);

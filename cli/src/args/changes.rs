@@ -110,6 +110,13 @@ pub(crate) struct Restore {
     /// Put it in the place of a store that is there.
     #[arg(long)]
     pub force: bool,
+    /// The store of a cluster, such as `zk://zk1,zk2,zk3/lathe`, in place of a home. No scheduler may
+    /// run meanwhile.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "check")]
+    pub store: Option<String>,
+    /// The folder in which the schedulers of that cluster keep binaries: `artifacts` in their data.
+    #[arg(long, value_name = "DIR", requires = "store")]
+    pub artifacts: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]

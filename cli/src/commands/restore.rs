@@ -1,8 +1,10 @@
-//! `lathe restore FILE`: a home whose store is what a backup has. Nothing may run in it meanwhile.
+//! `lathe restore FILE`: a home whose store is what a backup has, or the store of a cluster. Nothing may
+//! run in it meanwhile.
 //!
 //! The file is read twice: first all of it is checked, then it is written beside its place, and only
 //! what is whole takes the place.
 
+mod cluster;
 mod file;
 mod store;
 
@@ -21,6 +23,9 @@ pub(crate) async fn run(find: &Find, asked: &Restore, printer: &Printer) -> Resu
     if asked.check {
         printer.say(&format!("{shown} is whole: {}", told(&head)));
         return Ok(OK);
+    }
+    if let Some(address) = &asked.store {
+        return cluster::run(address, asked, &head, printer).await;
     }
     let home = Home::find(find.home.as_deref())?;
     let _lock = home.lock()?;
@@ -41,12 +46,16 @@ pub(crate) async fn run(find: &Find, asked: &Restore, printer: &Printer) -> Resu
             return Err(failure);
         }
     }
+    say_of_numbers(printer);
+    printer.say("`lathe up` starts what it wants, as new lives");
+    Ok(OK)
+}
+
+fn say_of_numbers(printer: &Printer) {
     printer.say(&format!(
         "the number of each instance's next life is raised by {INCARNATIONS_SKIPPED}, so that none \
          is used twice"
     ));
-    printer.say("`lathe up` starts what it wants, as new lives");
-    Ok(OK)
 }
 
 fn told(head: &Head) -> String {

@@ -20,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{Artifacts, Shared};
 use crate::driver::now_ms;
 use crate::framework::records::{REVISIONS, TOPOLOGIES, TopologyRecord};
+use crate::store::STAGED;
 
 /// Lines that wait for a slow reader.
 const LINES_WAITING: usize = 64;
@@ -38,6 +39,10 @@ pub(super) async fn backup(
     let Some(store) = &shared.store else { return Err(Problem::busy("no store is at hand")) };
     let listed = store.list("/").await.map_err(unread)?;
     let history = store.history().await.map_err(unread)?;
+    let below_staged = |(path, _): &(String, _)| path.starts_with(STAGED);
+    if listed.records.iter().any(below_staged) {
+        return Err(Problem::busy("a large plan is being written; ask again in a moment"));
+    }
     let artifacts = match asked.artifacts {
         Some(false) => Vec::new(),
         _ => named(&shared.artifacts, &listed).await?,

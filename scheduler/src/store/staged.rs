@@ -20,8 +20,8 @@ use lathe_coordination::limits::Limits;
 use lathe_coordination::{Op, Record};
 use serde::{Deserialize, Serialize};
 
-/// Everything of it stands below this path.
-pub(super) const STAGED: &str = "/lathe/staged";
+/// Everything of such a write stands below this path until it is done.
+pub const STAGED: &str = "/lathe/staged";
 /// The record that makes the others count.
 pub(super) const COUNT: &str = "/lathe/staged/count";
 /// Before the paths of records that are to be put.

@@ -202,3 +202,46 @@ fn what_was_on_an_agent_that_is_gone_runs_elsewhere_and_never_beside_its_like() 
     assert_eq!(journal.incarnations(), ["page#0.1", "page#1.1", "page#1.2"]);
     assert_eq!(journal.together("page"), []);
 }
+
+#[test]
+fn a_store_on_zookeeper_is_restored_and_what_ran_is_ended_and_started_anew() {
+    let mut several = Several::start(1, 3, 2);
+    let leader = several.leader(None);
+    submit(&several, leader, 3);
+    let before = several.all_ready(leader, 3);
+    let folder = several.folder().to_owned();
+    let path = |name: &str| folder.join(name).to_str().expect("a text").to_owned();
+    let (backup, artifacts) = (path("pages.backup"), path("restored-artifacts"));
+    several.lathe(leader, &["backup", &backup]).with_code(0);
+    let address = several.zookeeper().url("/lathe");
+    let into = ["restore", "--store", &address, "--artifacts", &artifacts, &backup, "--force"];
+
+    let used = several.lathe(leader, &into).with_code(2);
+    assert!(used.err.contains("is in use by http://"), "{}", used.err);
+    for scheduler in 0..2 {
+        let _ = several.end_scheduler(scheduler, Signal::TERM);
+    }
+    let there = several.lathe(leader, &into[..6]).with_code(3);
+    assert!(there.err.contains("has records already"), "{}", there.err);
+    let none = several.lathe(leader, &["restore", "--store", &address, &backup]).with_code(2);
+    assert!(none.err.contains("--artifacts"), "{}", none.err);
+    let done = several.lathe(leader, &into).with_code(0);
+    assert!(done.err.contains("restored commit"), "{}", done.err);
+    assert_eq!(std::fs::read_dir(&artifacts).expect("a folder").count(), 1, "the binary");
+
+    several.start_scheduler(0);
+    let leader = several.leader(None);
+    let after = several.all_ready(leader, 3);
+    assert_eq!(after.scheduler.framework_id, before.scheduler.framework_id);
+    assert!(after.scheduler.term > before.scheduler.term);
+    until("that the lives of before have ended", SOON, || {
+        let lives = several.journal().lives;
+        lives.iter().filter(|life| life.to.is_none()).count().eq(&3).then_some(())
+    });
+    let journal = several.journal();
+    let next: Vec<String> = (0..3).map(|slot| format!("page#{slot}.1000002")).collect();
+    let running = journal.lives.iter().filter(|life| life.to.is_none());
+    let mut running: Vec<String> = running.map(|life| life.incarnation.clone()).collect();
+    running.sort();
+    assert_eq!(running, next);
+}

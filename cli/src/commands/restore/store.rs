@@ -1,10 +1,12 @@
 //! A store on disk that is opened by this command alone: to read what it has counted, and to write
 //! one anew.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 
 use lathe_api::backup::{Line, Restoring, is_instance};
+use lathe_coordination::limits::Limits;
 use lathe_coordination::local::server::Server;
 use lathe_coordination::{Op, Options, Store, StoreError};
 
@@ -12,9 +14,8 @@ use super::{file, remove};
 use crate::failure::{Failure, chain};
 use crate::home::Home;
 
-/// Of one write, well below what the store takes at once.
+/// Of one write, well below what a store takes at once.
 const OPS_MAX: usize = 1_000;
-const BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Opens a folder as a store, has the work done, closes it.
 async fn with<T, F>(home: &Home, folder: &Path, work: impl FnOnce(Store) -> F) -> Result<T, Failure>
@@ -59,7 +60,7 @@ pub(super) async fn counted(
     Ok(())
 }
 
-fn stored(error: &StoreError) -> Failure {
+pub(super) fn stored(error: &StoreError) -> Failure {
     Failure::new(chain(error))
 }
 
@@ -73,7 +74,7 @@ pub(super) async fn write(
     remove(folder)?;
     let ops = operations(backup, restoring)?;
     with(home, folder, |store| async move {
-        for group in groups(ops) {
+        for group in groups(ops, &store.limits()) {
             store.multi(group).await.map_err(|error| stored(&error))?;
         }
         store.close().await.map_err(|error| stored(&error))
@@ -82,7 +83,16 @@ pub(super) async fn write(
 }
 
 fn operations(backup: &Path, restoring: &Restoring) -> Result<Vec<Op>, Failure> {
-    let mut ops = Vec::new();
+    let restored = restored(backup, restoring)?;
+    Ok(restored.into_iter().map(|(path, data)| Op::create(path, data)).collect())
+}
+
+/// What is to stand in the store, by path.
+pub(super) fn restored(
+    backup: &Path,
+    restoring: &Restoring,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut records = BTreeMap::new();
     file::each(backup, |line| {
         let Line::Record(record) = line else { return Ok(()) };
         let path = &record.path;
@@ -92,21 +102,23 @@ fn operations(backup: &Path, restoring: &Restoring) -> Result<Vec<Op>, Failure> 
         };
         if let Some(data) = restoring.restored(&record).map_err(wrong)? {
             lathe_coordination::check_path(path).map_err(|error| wrong(&error.to_string()))?;
-            ops.push(Op::create(path.as_str(), data));
+            records.insert(path.clone(), data);
         }
         Ok(())
     })?;
-    Ok(ops)
+    Ok(records)
 }
 
-/// As many together as one write takes.
-fn groups(ops: Vec<Op>) -> Vec<Vec<Op>> {
+/// As many together as one write takes easily.
+pub(super) fn groups(ops: Vec<Op>, limits: &Limits) -> Vec<Vec<Op>> {
     let mut groups: Vec<Vec<Op>> = Vec::new();
     let mut bytes = 0;
     for op in ops {
-        let own = op.path().len() + op.data().len();
+        let own = limits.cost(&op);
         match groups.last_mut() {
-            Some(group) if group.len() < OPS_MAX && bytes + own <= BYTES_MAX => group.push(op),
+            Some(group) if group.len() < OPS_MAX && bytes + own <= limits.group_bytes => {
+                group.push(op)
+            }
             _ => {
                 groups.push(vec![op]);
                 bytes = 0;
