@@ -28,6 +28,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "write",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
+    /// Solve one case of placement in this process, and print what came of it as JSON
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// For so many milliseconds the case may be improved
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(crate) within: u32,
     /// Be the scheduler of a model cluster, and print what is seen of it as JSON
     #[arg(long, value_enum, hide = true, value_name = "MODEL")]
     pub(crate) model: Option<Model>,
@@ -55,6 +61,8 @@ pub(crate) enum Area {
     Path,
     /// What takes the engines of a cluster
     Cluster,
+    /// Where instances run: families of cases made from seeds
+    Placement,
 }
 
 /// The figures of all areas; their names are the names of the rows.
@@ -117,11 +125,49 @@ pub(crate) enum Figure {
     SchedulerFailover,
     /// Tasks launched on twenty real agents, against a framework that places nothing
     Launches,
+    /// 10,000 instances without rules on 1,000 hosts
+    FlatPlain,
+    /// The same, each task apart from itself
+    FlatNever,
+    /// 100,000 instances on 10,000 hosts
+    FlatLarge,
+    /// How the time grows with the number of instances
+    FlatGrowth,
+    /// Rules of all words: a first valid plan of 10,000 instances on 1,000 hosts
+    MixedFirst,
+    /// The same on 10 to 100 hosts: how many have a valid plan within a second
+    MixedValid,
+    /// The same on up to 50 hosts: the score within a second, of the bound
+    MixedBound,
+    /// The same on 100 hosts: the score within two seconds, of the bound
+    MixedMiddle,
+    /// The score within 0.1 s, of the best there is: 1,000 instances on 100 hosts
+    PlantedSmall,
+    /// The score within 2 s, of the best there is: 10,000 instances on 1,000 hosts
+    PlantedLarge,
+    /// Right verdicts on impossible cases and their possible twins
+    ImpossibleVerdicts,
+    /// A contradiction that no host has to be looked at for
+    ImpossibleStatic,
+    /// A refusal with its reasons
+    ImpossibleReasons,
+    /// Refusals with no more statements than are enough
+    ImpossibleCores,
+    /// Chains, stars and cycles of `always` placed, nine tenths full
+    BundlesFull,
+    /// The same, 95 % full
+    BundlesFuller,
+    /// An event in a cluster of 10,000 instances planned
+    ChurnEvent,
+    /// The score after all events, of a plan made anew
+    ChurnScore,
+    /// Peak memory of planning 100,000 instances on 10,000 hosts
+    PlacementMemory,
 }
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 42] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -145,6 +191,25 @@ impl Figure {
         Self::MesosReplaceP95,
         Self::SchedulerFailover,
         Self::Launches,
+        Self::FlatPlain,
+        Self::FlatNever,
+        Self::FlatLarge,
+        Self::FlatGrowth,
+        Self::MixedFirst,
+        Self::MixedValid,
+        Self::MixedBound,
+        Self::MixedMiddle,
+        Self::PlantedSmall,
+        Self::PlantedLarge,
+        Self::ImpossibleVerdicts,
+        Self::ImpossibleStatic,
+        Self::ImpossibleReasons,
+        Self::ImpossibleCores,
+        Self::BundlesFull,
+        Self::BundlesFuller,
+        Self::ChurnEvent,
+        Self::ChurnScore,
+        Self::PlacementMemory,
     ];
 
     /// The name of its row.
@@ -173,6 +238,25 @@ impl Figure {
             Self::MesosReplaceP95 => "mesos-replace-p95",
             Self::SchedulerFailover => "scheduler-failover",
             Self::Launches => "launches",
+            Self::FlatPlain => "flat-plain",
+            Self::FlatNever => "flat-never",
+            Self::FlatLarge => "flat-large",
+            Self::FlatGrowth => "flat-growth",
+            Self::MixedFirst => "mixed-first",
+            Self::MixedValid => "mixed-valid",
+            Self::MixedBound => "mixed-bound",
+            Self::MixedMiddle => "mixed-middle",
+            Self::PlantedSmall => "planted-small",
+            Self::PlantedLarge => "planted-large",
+            Self::ImpossibleVerdicts => "impossible-verdicts",
+            Self::ImpossibleStatic => "impossible-static",
+            Self::ImpossibleReasons => "impossible-reasons",
+            Self::ImpossibleCores => "impossible-cores",
+            Self::BundlesFull => "bundles-full",
+            Self::BundlesFuller => "bundles-fuller",
+            Self::ChurnEvent => "churn-event",
+            Self::ChurnScore => "churn-score",
+            Self::PlacementMemory => "placement-memory",
         }
     }
 }
@@ -188,6 +272,7 @@ impl Figure {
             | Self::MesosReplaceP95
             | Self::SchedulerFailover
             | Self::Launches => area == Area::Cluster,
+            placement if *placement >= Self::FlatPlain => area == Area::Placement,
             _ => area == Area::Path,
         };
         Self::ALL.into_iter().filter(is_of)

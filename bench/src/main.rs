@@ -15,6 +15,7 @@ mod machine;
 mod model;
 mod page;
 mod path;
+mod placement;
 mod processes;
 mod programs;
 mod report;
@@ -35,10 +36,14 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let measured = match runtime {
         Ok(runtime) => runtime.block_on(ending::or_signal(async {
+            if let Some(case) = &args.case {
+                return placement::case(case, args.within);
+            }
             match (args.model, args.area) {
                 (Some(model), _) => model::run(model, &args).await,
                 (None, Area::Path) => path::run(&args).await,
                 (None, Area::Cluster) => cluster::run(&args).await,
+                (None, Area::Placement) => placement::run(&args).await,
             }
         })),
         Err(error) => Err(failure::Failure::io("starting the runtime", error)),

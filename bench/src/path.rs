@@ -55,6 +55,7 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         | Figure::MesosReplaceP95
         | Figure::SchedulerFailover
         | Figure::Launches => super::cluster::bar(figure),
+        _ => super::placement::bar(figure),
     }
 }
 

@@ -27,6 +27,11 @@ pub(crate) enum Unit {
     PerSecond,
     #[serde(rename = "×")]
     Times,
+    #[serde(rename = "%")]
+    Percent,
+    /// A plain number.
+    #[serde(rename = "exponent")]
+    Exponent,
 }
 
 impl Unit {
@@ -39,6 +44,8 @@ impl Unit {
             Self::InstructionsPerRequest => "instructions/request",
             Self::PerSecond => "/s",
             Self::Times => "×",
+            Self::Percent => "%",
+            Self::Exponent => "exponent",
         }
     }
 
@@ -46,7 +53,7 @@ impl Unit {
         match self {
             Self::Seconds if value < 10.0 => 3,
             Self::Seconds | Self::Milliseconds => 1,
-            Self::Mebibytes | Self::Times => 2,
+            Self::Mebibytes | Self::Times | Self::Percent | Self::Exponent => 2,
             Self::Crates | Self::InstructionsPerRequest | Self::PerSecond => 0,
         }
     }

@@ -60,6 +60,9 @@ pub(crate) enum Task {
         /// Print the rows as JSON
         #[arg(long)]
         json: bool,
+        /// More for the program that measures: `-- --rounds 2 --only flat-plain`
+        #[arg(last = true)]
+        words: Vec<String>,
     },
 }
 

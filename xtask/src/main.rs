@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Task::Soak { words } => runs::soak(&root, words),
         Task::Versions { commit } => runs::versions(&root, commit.as_deref()),
         Task::Engines { words } => runs::engines(&root, words),
-        Task::Bench { name, json } => runs::bench(&root, name, *json),
+        Task::Bench { name, json, words } => runs::bench(&root, name, *json, words),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

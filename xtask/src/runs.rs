@@ -71,12 +71,17 @@ pub(crate) fn engines_command(root: &Root) -> Command {
 }
 
 /// Measures one area.
-pub(crate) fn bench(root: &Root, name: &str, json: bool) -> Result<bool, Failure> {
+pub(crate) fn bench(
+    root: &Root,
+    name: &str,
+    json: bool,
+    words: &[String],
+) -> Result<bool, Failure> {
     let mut command = root.cargo(&["run", "--release", "--quiet", "-p", "lathe-bench", "--", name]);
     if json {
         command.arg("--json");
     }
-    Ok(command.status()?.success())
+    Ok(command.args(words).status()?.success())
 }
 
 fn ok(root: &Root, arguments: &[&str]) -> Result<bool, Failure> {

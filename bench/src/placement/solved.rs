@@ -1,0 +1,165 @@
+//! One case in a process of its own: made, solved, checked, and told as JSON.
+//!
+//! Owns what is measured of a case. Time runs while `place` works, and not while a case is made or
+//! checked.
+
+use std::time::Instant;
+
+use lathe_placement::{Options, Plan, Running, Verdict, place, verify};
+use lathe_topology::{Code, Topology};
+use serde_json::{Value, json};
+
+use super::case::{Case, Known, made};
+use super::{churn, tables};
+use crate::failure::Failure;
+use crate::machine::memory_mib;
+use crate::say;
+
+/// Budgets in steps that are tried one after another, as long as there is time.
+const BUDGETS: [u64; 6] = [20_000, 200_000, 2_000_000, 10_000_000, 50_000_000, 250_000_000];
+/// Verdicts without a plan get this much: it is what a scheduler gives.
+const USUAL: u64 = 2_000_000;
+
+/// Solves a case and prints what came of it.
+pub(crate) fn run(name: &str, within_ms: u32) -> Result<bool, Failure> {
+    let unknown = || Failure::Unexpected(format!("no case is called {name}"));
+    let case = made(name).ok_or_else(unknown)?;
+    let text = tables::file(&case.tables);
+    let mut answer = match (parsed(&text)?, name.starts_with("churn:")) {
+        (Err(ms), _) => by_check(&case, ms),
+        (Ok(topology), true) => churn::run(&case, topology, name),
+        (Ok(topology), false) => solved(&case, topology, within_ms),
+    };
+    answer["peak_mib"] = json!(memory_mib(std::process::id(), "VmHWM"));
+    say::data(&answer.to_string());
+    Ok(true)
+}
+
+/// The file as a value, or how long it took to see that it contradicts itself.
+fn parsed(text: &str) -> Result<Result<Topology, f64>, Failure> {
+    let start = Instant::now();
+    match lathe_topology::parse("case", text) {
+        Ok(checked) => Ok(Ok(checked.topology)),
+        Err(found) => {
+            let ms = start.elapsed().as_secs_f64() * 1e3;
+            let of_rules =
+                |code| code == Code::CONTRADICTION || code == Code::ALWAYS_WITHOUT_CARRIER;
+            match found.iter().find(|one| !of_rules(one.code)) {
+                None => Ok(Err(ms)),
+                Some(other) => Err(Failure::Unexpected(other.message.clone())),
+            }
+        }
+    }
+}
+
+/// What the check of the file has found.
+fn by_check(case: &Case, ms: f64) -> Value {
+    let right = matches!(case.known, Known::Impossible(_));
+    json!({ "verdict": "impossible", "ms": ms, "right": right, "core_small": right })
+}
+
+fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
+    let given = [topology];
+    let mut best: Option<Value> = None;
+    let start = Instant::now();
+    for budget_steps in BUDGETS {
+        let options = Options { budget_steps, ..Options::default() };
+        let began = Instant::now();
+        let verdict = place(&case.cluster, &given, &case.running, &options);
+        let ms = began.elapsed().as_secs_f64() * 1e3;
+        let late = ms > f64::from(within_ms);
+        if late && best.is_some() {
+            break;
+        }
+        let mut answer = judged(case, &given, &options, &verdict);
+        answer["ms"] = json!(ms);
+        answer["steps"] = json!(budget_steps);
+        let is_plan = matches!(verdict, Verdict::Placed(_));
+        let is_better =
+            best.as_ref().is_none_or(|best| best["score"].as_i64() <= answer["score"].as_i64());
+        if is_better {
+            best = Some(answer);
+        }
+        // Without time to improve the first plan is the answer; without a plan what is usual counts.
+        let enough = if is_plan { within_ms == 0 } else { budget_steps >= USUAL };
+        if enough || late || start.elapsed().as_millis() > 4 * u128::from(within_ms.max(1_000)) {
+            break;
+        }
+    }
+    best.unwrap_or_default()
+}
+
+fn judged(case: &Case, given: &[Topology], options: &Options, verdict: &Verdict) -> Value {
+    match verdict {
+        Verdict::Placed(plan) => placed(case, given, options, plan),
+        Verdict::Blocked(refusal) => {
+            let core = match case.known {
+                Known::Blocked(core) => Some(core),
+                _ => None,
+            };
+            refused("blocked", refusal.reasons.len(), core)
+        }
+        Verdict::Impossible(refusal) => {
+            let core = match case.known {
+                Known::Impossible(core) => Some(core),
+                _ => None,
+            };
+            refused("impossible", refusal.reasons.len(), core)
+        }
+        Verdict::Unknown { .. } => json!({ "verdict": "unknown", "right": false, "valid": false }),
+    }
+}
+
+fn refused(verdict: &str, reasons: usize, core: Option<usize>) -> Value {
+    json!({
+        "verdict": verdict,
+        "right": core.is_some(),
+        "valid": false,
+        "reasons": reasons,
+        "core_small": core.is_some_and(|core| reasons <= core),
+    })
+}
+
+fn placed(case: &Case, given: &[Topology], options: &Options, plan: &Plan) -> Value {
+    let checked = verify(&case.cluster, given, &case.running, options, plan);
+    let valid = checked.is_ok();
+    let share = |of: i64| {
+        let gap = (of - plan.score).max(0) as f64 / of.abs().max(1) as f64;
+        1.0 - gap
+    };
+    let optimum = match case.known {
+        Known::Optimum(most) => Some(share(most)),
+        _ => None,
+    };
+    json!({
+        "verdict": "placed",
+        "right": valid && matches!(case.known, Known::Feasible | Known::Optimum(_)),
+        "valid": valid,
+        "breach": checked.err().and_then(|all| all.first().map(|one| one.text.clone())),
+        "score": plan.score,
+        "bound": plan.bound,
+        "of_bound": plan.bound.filter(|_| valid).map(share),
+        "of_optimum": optimum.filter(|_| valid),
+    })
+}
+
+/// What runs once a plan was carried out.
+pub(super) fn carried_out(plan: &Plan, given: &[Topology], beside: &Running) -> Running {
+    let mut instances = beside.instances.clone();
+    instances.retain(|one| given.iter().all(|topology| topology.name != one.topology));
+    for one in &plan.assignments {
+        let topology = given.iter().find(|topology| topology.name == one.topology);
+        let Some(spec) = topology.and_then(|topology| topology.task(&one.task)) else { continue };
+        instances.push(lathe_placement::RunningInstance {
+            topology: one.topology.clone(),
+            task: one.task.clone(),
+            slot: one.slot,
+            host: one.host.clone(),
+            tags: spec.carried_tags(),
+            biases: spec.biases.clone(),
+            resources: spec.resources.clone(),
+            keep: true,
+        });
+    }
+    Running { instances }
+}
