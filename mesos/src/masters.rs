@@ -78,7 +78,17 @@ pub struct Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.master, self.error)
+        let mut said = format!("{}: {}", self.master, self.error);
+        let mut below = std::error::Error::source(&self.error);
+        while let Some(cause) = below {
+            let cause_says = cause.to_string();
+            // Some errors say already what is below them.
+            if !said.contains(&cause_says) {
+                said = format!("{said}: {cause_says}");
+            }
+            below = cause.source();
+        }
+        f.write_str(&said)
     }
 }
 

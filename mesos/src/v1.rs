@@ -24,6 +24,11 @@ pub mod master {
     include!(concat!(env!("OUT_DIR"), "/mesos.v1.master.rs"));
 }
 
+/// What roles may have at the most.
+pub mod quota {
+    include!(concat!(env!("OUT_DIR"), "/mesos.v1.quota.rs"));
+}
+
 /// The agent's operator API.
 pub mod agent {
     include!(concat!(env!("OUT_DIR"), "/mesos.v1.agent.rs"));

@@ -192,6 +192,8 @@ impl Handle {
 pub struct Tools {
     pub identity: Identity,
     pub masters: lathe_mesos::scheduler::Endpoint,
+    /// Where masters are looked for, beside those; without a password.
+    pub group: Option<String>,
     pub operator: Arc<operator::Client>,
     /// Unbounded, for the loop must never wait for the store while the store waits for the loop;
     /// what is in it is bounded by instances and callers, since an agent sends no second status
@@ -367,6 +369,7 @@ impl Driver {
                 }
                 self.step(event, commands);
             }
+            StreamItem::NotYet { reason } => self.step(Event::NotSubscribed { reason }, commands),
             StreamItem::Closed { reason } => {
                 self.caller = None;
                 self.step(Event::Disconnected { reason }, commands);

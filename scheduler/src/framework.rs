@@ -33,6 +33,7 @@ mod resources;
 mod restarts;
 pub mod rollout;
 mod standing;
+mod starving;
 mod submissions;
 mod updates;
 pub mod views;
@@ -58,6 +59,7 @@ use queued::Queued;
 use reconcile::Reconciling;
 use records::{Recovered, TopologyRecord};
 use standing::Standings;
+use starving::Starving;
 use wanted::{Accepted, Wanted};
 use watchers::Watcher;
 
@@ -159,6 +161,7 @@ pub struct Framework {
     came_back: bool,
     repair_not_before_ms: Time,
     repair_trouble: Option<String>,
+    starving: Starving,
     /// Revisions whose updates have failed and that nothing can take the place of.
     no_way_back: BTreeMap<String, u64>,
     events_made: u64,
@@ -202,6 +205,7 @@ impl Framework {
             came_back: false,
             repair_not_before_ms: 0,
             repair_trouble: None,
+            starving: Starving::default(),
             no_way_back: BTreeMap::new(),
             events_made: 0,
         }
@@ -220,12 +224,18 @@ impl Framework {
                 self.subscribed(now, framework_id, &master, out);
             }
             Event::Disconnected { reason } => self.disconnected(now, reason, out),
+            Event::NotSubscribed { reason } => {
+                if let Connection::Down { reason: known } = &mut self.connection {
+                    *known = reason;
+                }
+            }
             Event::Refused { message, removed } => self.refused(&message, removed, out),
             Event::OffersArrived(offers) => self.offers_arrived(now, offers),
             Event::OfferRescinded(id) => self.offers.rescind(&id),
             Event::StatusArrived(status) => self.status_arrived(now, &status, out),
             Event::HostsListed(hosts) => self.hosts_listed(now, hosts, out),
             Event::HostsUnknown { reason } => self.hosts_unknown(now, &reason, out),
+            Event::QuotaTold(quota) => self.quota_told(quota),
             Event::AgentLost(agent) => self.agent_lost(now, &agent),
             Event::Planned { job, verdict } => self.planned(now, job, verdict, out),
             Event::Persisted(batch) => self.persisted(now, batch, out),
@@ -303,6 +313,7 @@ impl Framework {
             self.framework_id = Some(framework_id);
         }
         self.offers.clear();
+        self.starving = Starving::default();
         self.connection = Connection::Up { master: master.to_owned() };
         for incarnation in std::mem::take(&mut self.kills).into_keys() {
             self.instances.mark(incarnation.instance);
@@ -340,6 +351,15 @@ impl Framework {
 
     fn connected(&self) -> bool {
         matches!(self.connection, Connection::Up { .. })
+    }
+
+    /// Why nothing can be done without a master.
+    fn no_master(&self) -> String {
+        let text = "the scheduler has no connection to a master";
+        match &self.connection {
+            Connection::Down { reason } => format!("{text}: {reason}"),
+            Connection::Up { .. } => text.to_owned(),
+        }
     }
 
     fn next_job(&mut self) -> JobId {

@@ -186,6 +186,7 @@ impl Seat {
         let tools = Tools {
             identity: self.identity.clone(),
             masters: self.masters.clone(),
+            group: self.config.mesos.group.as_deref().map(without_password),
             operator: Arc::clone(&self.operator),
             batches,
             metrics: self.metrics.clone(),

@@ -10,7 +10,7 @@ use lathe_api::door::Key;
 use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Call as MesosCall, call};
 
-pub use events::{endpoints_of, event_of, hosts_of};
+pub use events::{endpoints_of, event_of, hosts_of, quota_of};
 pub use resources::{free_of, resources_of};
 
 use crate::driver::Located;
@@ -191,6 +191,15 @@ impl Identity {
 pub fn list_agents() -> v1::master::Call {
     v1::master::Call {
         r#type: Some(v1::master::call::Type::GetAgents.into()),
+        ..v1::master::Call::default()
+    }
+}
+
+/// Asks the master for the quota of each role.
+#[must_use]
+pub fn get_quota() -> v1::master::Call {
+    v1::master::Call {
+        r#type: Some(v1::master::call::Type::GetQuota.into()),
         ..v1::master::Call::default()
     }
 }

@@ -13,7 +13,7 @@ use crate::framework::command::{Answer, Call, Command};
 use crate::framework::event::Event;
 use crate::framework::ids::{AskId, FrameworkId};
 use crate::framework::rollout::ROLLED_BACK;
-use crate::mesos_calls::{hosts_of, list_agents};
+use crate::mesos_calls::{get_quota, hosts_of, list_agents, quota_of};
 use crate::planner;
 use crate::store::Batch;
 
@@ -23,6 +23,7 @@ impl Driver {
             Command::Subscribe { framework_id } => self.subscribe(framework_id.as_ref()),
             Command::Call(call) => self.call(call),
             Command::ListHosts => self.list_hosts(),
+            Command::AskQuota => self.ask_quota(),
             Command::Plan { job, input } => {
                 let to_self = self.to_self.clone();
                 let metrics = self.tools.metrics.clone();
@@ -75,6 +76,7 @@ impl Driver {
         let subscriber = Subscriber {
             generation: self.generation,
             masters: self.tools.masters.clone(),
+            group: self.tools.group.clone(),
             info: self.tools.identity.framework_info(framework_id),
             role: self.tools.identity.role.clone(),
             messages: self.to_self.clone(),
@@ -113,6 +115,22 @@ impl Driver {
                 Err(error) => Event::HostsUnknown { reason: error.to_string() },
             };
             let _ = to_self.send(Message::Event(event));
+        });
+    }
+
+    fn ask_quota(&self) {
+        let operator = Arc::clone(&self.tools.operator);
+        let role = self.tools.identity.role.clone();
+        let to_self = self.to_self.clone();
+        tokio::spawn(async move {
+            match operator.master_call(get_quota()).await {
+                Ok(response) => {
+                    let quota = quota_of(&response.get_quota.unwrap_or_default(), &role);
+                    let _ = to_self.send(Message::Event(Event::QuotaTold(quota)));
+                }
+                // It only explains: who may not ask goes without.
+                Err(error) => tracing::debug!(%error, "the quota is not told"),
+            }
         });
     }
 

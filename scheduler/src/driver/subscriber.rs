@@ -17,12 +17,20 @@ const LONGEST_PAUSE_MS: u64 = 15_000;
 pub enum StreamItem {
     Opened(Caller),
     Event(Event),
-    Closed { reason: String },
+    /// It could not be had so far; it is tried again.
+    NotYet {
+        reason: String,
+    },
+    Closed {
+        reason: String,
+    },
 }
 
 pub(super) struct Subscriber {
     pub(super) generation: u64,
     pub(super) masters: Endpoint,
+    /// Where masters are looked for, beside those of the endpoint.
+    pub(super) group: Option<String>,
     pub(super) info: v1::FrameworkInfo,
     pub(super) role: String,
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -51,6 +59,11 @@ impl Subscriber {
                 Ok(subscription) => break subscription,
                 Err(error @ SubscribeError::NoLeader { .. }) => {
                     tracing::warn!(%error, "no subscription yet");
+                    let reason = match &self.group {
+                        Some(group) => format!("{error}; masters are looked for in {group}"),
+                        None => error.to_string(),
+                    };
+                    self.send(StreamItem::NotYet { reason });
                 }
                 Err(error) => {
                     self.send(StreamItem::Event(refused(error.to_string())));

@@ -21,6 +21,8 @@ pub enum Command {
     /// In the order given, on the present subscription; void when that is over.
     Call(Call),
     ListHosts,
+    /// Ask the master for the quota of our role.
+    AskQuota,
     Plan {
         job: JobId,
         input: Box<PlanInput>,

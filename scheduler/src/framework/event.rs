@@ -17,8 +17,12 @@ pub enum Event {
         framework_id: FrameworkId,
         master: String,
     },
-    /// The subscription is over, or could not be had.
+    /// The subscription is over.
     Disconnected {
+        reason: String,
+    },
+    /// The subscription that was asked for could not be had so far; it is tried again.
+    NotSubscribed {
         reason: String,
     },
     /// The master will not have this framework any more.
@@ -33,6 +37,8 @@ pub enum Event {
     HostsUnknown {
         reason: String,
     },
+    /// What our role may have at the most, as a sentence; none where nothing bounds it.
+    QuotaTold(Option<String>),
     /// An agent is gone from the master's list.
     AgentLost(AgentId),
     Planned {

@@ -110,8 +110,9 @@ impl Framework {
             self.unpark(now, out);
         }
         self.tend_queued(now, out);
-        if self.repair_trouble.is_some() && self.job.is_none() && !self.is_anything_missing(now) {
+        if self.job.is_none() && !self.is_anything_missing(now) {
             self.repair_trouble = None;
+            self.starves_no_more();
         }
         self.try_commit(now, out);
     }
@@ -218,6 +219,7 @@ impl Framework {
         match asker {
             Some(ask) => refuse(ask, word, refusal, out),
             None => {
+                self.starves_no_more();
                 self.repair_trouble = Some(format!("{word}: {}", refusal.sentence));
                 self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
                 self.revert(now, &refusal, out);
@@ -294,23 +296,29 @@ impl Framework {
     }
 
     fn job_too_late(&mut self, now: Time, out: &mut Vec<Command>) {
+        // What the wishes need is known as long as the job is there.
+        let short = match self.job.as_ref().map(|job| &job.phase) {
+            Some(JobPhase::Holding(holding)) => self.hosts_short(&holding.wishes),
+            _ => BTreeSet::new(),
+        };
         let Some(job) = self.job.take_if(|job| !matches!(job.phase, JobPhase::Persisting)) else {
             return;
         };
         self.repair_not_before_ms = now + REPAIR_AGAIN_MS;
         let Some(ask) = job.purpose.ask() else {
             self.repair_trouble = Some("the hosts of the plan did not offer in time".to_owned());
+            if let JobPhase::Holding(holding) = &job.phase {
+                self.starves(holding.since_ms, short, out);
+            }
             return;
         };
         let (code, sentence) = match &job.phase {
-            JobPhase::Holding(holding) => {
-                let short = self.hosts_short(&holding.wishes);
+            JobPhase::Holding(_) => {
                 let names: Vec<String> = short.iter().map(ToString::to_string).collect();
-                (Code::BLOCKED, format!("no sufficient offers came from: {}", names.join(", ")))
+                let text = format!("no sufficient offers came from: {}", names.join(", "));
+                (Code::BLOCKED, self.with_quota(text))
             }
-            _ if !self.connected() => {
-                (Code::CANNOT_ACT_NOW, "the scheduler has no connection to a master".to_owned())
-            }
+            _ if !self.connected() => (Code::CANNOT_ACT_NOW, self.no_master()),
             _ => (Code::CANNOT_ACT_NOW, "the plan was not ready in time".to_owned()),
         };
         refuse(

@@ -59,6 +59,7 @@ impl Framework {
             Purpose::Submit { ask, target, .. } => Some((ask, target)),
             Purpose::Plan { .. } | Purpose::Repair => None,
         };
+        self.starves_no_more();
         let mut by_host: BTreeMap<HostName, Vec<InstanceId>> = BTreeMap::new();
         for (id, host) in holding.wishes.into_iter().take(WISHES_MAX) {
             if !short.contains(&host) {

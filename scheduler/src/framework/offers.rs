@@ -103,6 +103,10 @@ impl Framework {
             || (self.offers.suppressed != Some(false)
                 && self.offers.revived_ms.is_none_or(|last| now >= last + REVIVE_EVERY_MS));
         if missing && due {
+            if self.offers.suppressed == Some(false) {
+                // It was asked for them already, and has sent too few.
+                out.push(Command::AskQuota);
+            }
             self.offers.suppressed = Some(false);
             self.offers.revived_ms = Some(now);
             out.push(Command::Call(Call::Revive));

@@ -282,6 +282,25 @@ fn a_kill_that_is_repeated_does_not_overtake_its_record() {
 }
 
 #[test]
+fn what_keeps_a_subscription_from_coming_is_shown_and_said_to_who_asks() {
+    let mut rig = Rig::running(&page(1));
+    rig.step(Event::NotSubscribed { reason: "late".to_owned() });
+    assert_eq!(rig.framework.status().scheduler.waiting_for, None, "it is connected");
+    rig.step(Event::Disconnected { reason: "gone".to_owned() });
+    rig.step(Event::NotSubscribed { reason: "nobody listens at m:5050".to_owned() });
+    let waits = rig.framework.status().scheduler.waiting_for;
+    assert_eq!(waits.as_deref(), Some("a master: nobody listens at m:5050"));
+    rig.submit(&page(2));
+    rig.now += 60_000;
+    rig.step(Event::TimePassed);
+    let Some(Answer::Refused(refused)) = rig.answers.last() else {
+        panic!("it is refused: {:?}", rig.answers)
+    };
+    let sentence = &refused.refusal.sentence;
+    assert!(sentence.ends_with("to a master: nobody listens at m:5050"), "{sentence}");
+}
+
+#[test]
 fn without_a_master_nothing_is_launched_and_nothing_killed() {
     let mut rig = Rig::running(&page(2));
     rig.step(Event::Disconnected { reason: "gone".to_owned() });

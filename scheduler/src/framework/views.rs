@@ -73,10 +73,8 @@ impl Framework {
         let (master, waiting_for) = match &self.connection {
             Connection::Up { master } => {
                 let place = |why: &String| format!("a place for what is missing ({why})");
-                (
-                    Some(master.clone()),
-                    self.losses_text().or(self.repair_trouble.as_ref().map(place)),
-                )
+                let waits = self.losses_text().or_else(|| self.trouble().as_ref().map(place));
+                (Some(master.clone()), waits)
             }
             Connection::Down { reason } => (None, Some(format!("a master: {reason}"))),
         };
@@ -182,7 +180,12 @@ impl Framework {
             let last = record.last_end.as_deref().unwrap_or("it ended");
             return Some(format!("backs off after {} early ends: {last}", record.early_ends));
         }
-        self.repair_trouble.clone().or_else(|| record.last_end.clone())
+        self.trouble().or_else(|| record.last_end.clone())
+    }
+
+    /// Why what is missing is not there.
+    fn trouble(&self) -> Option<String> {
+        self.why_starving().or_else(|| self.repair_trouble.clone())
     }
 
     fn host_views(&self) -> Vec<HostView> {

@@ -99,6 +99,18 @@ pub fn hosts_of(agents: &v1::master::response::GetAgents, role: &str) -> Vec<Hos
     agents.agents.iter().filter_map(|agent| host_of(agent, role, &shared)).collect()
 }
 
+/// What a role may have at the most, as a sentence; none where nothing bounds it.
+#[must_use]
+pub fn quota_of(quota: &v1::master::response::GetQuota, role: &str) -> Option<String> {
+    let config = quota.status.configs.iter().find(|config| config.role == role)?;
+    let limits: Vec<String> =
+        config.limits.iter().map(|(name, limit)| format!("{name} {}", limit.value)).collect();
+    if limits.is_empty() {
+        return None;
+    }
+    Some(format!("the quota of the role `{role}` is at most {}", limits.join(", ")))
+}
+
 /// Where the agents of the master's list have their APIs.
 #[must_use]
 pub fn endpoints_of(agents: &v1::master::response::GetAgents) -> Vec<String> {

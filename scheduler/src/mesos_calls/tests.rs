@@ -2,7 +2,7 @@
 
 use lathe_mesos::v1;
 
-use super::{free_of, resources_of};
+use super::{free_of, quota_of, resources_of};
 use crate::framework::event::Free;
 
 const MIB: u64 = 1024 * 1024;
@@ -23,6 +23,29 @@ fn what_is_launched_never_exceeds_what_was_offered() {
     let free = Free { mem_bytes: MIB + 1, ..Free::default() };
     let sent = resources_of(&free, "lathe");
     assert!(free_of(&sent, "lathe").mem_bytes <= free.mem_bytes);
+}
+
+#[test]
+fn the_quota_of_our_role_is_told_where_it_bounds_something() {
+    let of = |role: &str, limits: &[(&str, f64)]| v1::quota::QuotaConfig {
+        role: role.to_owned(),
+        limits: limits
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), v1::value::Scalar { value: *value }))
+            .collect(),
+        ..Default::default()
+    };
+    let told = |configs: Vec<v1::quota::QuotaConfig>| {
+        let status = v1::quota::QuotaStatus { configs };
+        quota_of(&v1::master::response::GetQuota { status }, "lathe")
+    };
+    let ours = of("lathe", &[("cpus", 0.5), ("mem", 512.0)]);
+    assert_eq!(
+        told(vec![of("other", &[("cpus", 1.0)]), ours]).as_deref(),
+        Some("the quota of the role `lathe` is at most cpus 0.5, mem 512")
+    );
+    assert_eq!(told(vec![of("lathe", &[])]), None, "guarantees alone bound nobody");
+    assert_eq!(told(Vec::new()), None);
 }
 
 #[test]

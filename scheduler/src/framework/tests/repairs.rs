@@ -1,5 +1,6 @@
 //! Repairs whose picture of the cluster changes before they are carried out.
 
+use super::super::command::{Answer, Call, Command};
 use super::super::event::{Event, TaskState};
 use super::super::ids::{AgentId, Incarnation};
 use super::super::records::Phase;
@@ -62,6 +63,52 @@ fn a_host_that_makes_no_offer_keeps_others_from_being_healed_for_a_moment_only()
     // The first is to start where it was as soon as its host offers something.
     rig.settle();
     assert!(rig.instances().iter().all(|one| one.state == "ready"), "{:?}", rig.instances());
+}
+
+#[test]
+fn a_repair_without_offers_says_for_how_long_from_whom_and_by_which_quota() {
+    let mut rig = Rig::running(&page(1));
+    rig.end("page#0.1", TaskState::Failed);
+    rig.write_all();
+    let wait = |rig: &mut Rig, seconds: u32| {
+        for _ in 0..seconds {
+            rig.now += 1_000;
+            rig.step(Event::TimePassed);
+            rig.write_all();
+        }
+    };
+    wait(&mut rig, 30);
+    let reason = |rig: &Rig| rig.instances()[0].reason.clone().unwrap();
+    let text = reason(&rig);
+    assert!(text.starts_with("no sufficient offers for ") && text.contains("host-"), "{text}");
+    let quota = "the quota of the role `lathe` is at most cpus 0.5";
+    rig.step(Event::QuotaTold(Some(quota.to_owned())));
+    // It is said all the time, also while it is tried again.
+    for _ in 0..20 {
+        wait(&mut rig, 1);
+        let text = reason(&rig);
+        assert!(text.starts_with("no sufficient") && text.ends_with(quota), "{text}");
+    }
+    let revives = rig.seen.iter().filter(|one| matches!(one, Command::Call(Call::Revive))).count();
+    assert!((2..=15).contains(&revives), "{revives} revives in 50 s");
+    rig.settle();
+    assert_eq!(rig.instances()[0].state, "ready");
+    assert_eq!(rig.instances()[0].reason, None);
+    assert_eq!(rig.framework.status().scheduler.waiting_for, None);
+}
+
+#[test]
+fn a_submission_without_offers_is_refused_with_its_hosts_and_the_quota() {
+    let mut rig = Rig::connected(1);
+    rig.submit(&page(1));
+    rig.step(Event::QuotaTold(Some("the quota is small".to_owned())));
+    rig.now += 60_000;
+    rig.step(Event::TimePassed);
+    let Some(Answer::Refused(refused)) = rig.answers.last() else {
+        panic!("it is refused: {:?}", rig.answers)
+    };
+    let sentence = &refused.refusal.sentence;
+    assert_eq!(sentence, "no sufficient offers came from: host-1; the quota is small");
 }
 
 #[test]

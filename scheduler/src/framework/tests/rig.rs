@@ -93,7 +93,7 @@ impl Rig {
                 self.lists += 1;
                 self.step(Event::HostsListed(self.host_list()));
             }
-            Command::Publish(_) => {}
+            Command::Publish(_) | Command::AskQuota => {}
             other => {
                 match &other {
                     Command::Call(Call::Accept { launches, .. }) => {

@@ -181,6 +181,7 @@ fn started(kept: Kept) -> (Router, Driver) {
     let tools = Tools {
         identity,
         masters,
+        group: None,
         operator: Arc::clone(&operator),
         batches,
         metrics: metrics.clone(),

@@ -210,6 +210,8 @@ impl Fleet {
                 let hosts = hosts_of(&self.master.get_agents(), &self.identity.role);
                 self.tell(Event::HostsListed(hosts));
             }
+            // Of roles this master knows nothing.
+            Command::AskQuota => {}
             Command::Plan { job, input } => {
                 let verdict = lathe_scheduler::planner::plan(&input);
                 self.tell(Event::Planned { job, verdict });

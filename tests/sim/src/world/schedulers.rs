@@ -181,6 +181,8 @@ impl World {
             Command::Subscribe { framework_id } => self.subscribe(life, framework_id),
             Command::Call(call) => self.call(life, call),
             Command::ListHosts => self.list_hosts(life),
+            // Of roles this master knows nothing.
+            Command::AskQuota => {}
             Command::Plan { job, input } => self.plan(life, job, &input),
             Command::Persist { batch, writes } => {
                 let blind = self.settings.sabotage == Some(Sabotage::LaunchBlind)
