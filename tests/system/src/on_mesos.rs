@@ -76,6 +76,12 @@ impl OnMesos {
         self.folder.path()
     }
 
+    /// Where the scheduler answers.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The process of the store.
     #[must_use]
     pub fn store(&self) -> Process {

@@ -319,6 +319,28 @@ impl Several {
         })
     }
 
+    /// Where a scheduler answers.
+    #[must_use]
+    pub fn url(&self, scheduler: usize) -> &str {
+        &self.schedulers[scheduler].url
+    }
+
+    /// The token of all schedulers.
+    ///
+    /// # Panics
+    /// When there is none yet.
+    #[must_use]
+    pub fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.file("token")).expect("the token file");
+        text.trim().to_owned()
+    }
+
+    /// Where the registry answers.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry_url
+    }
+
     /// A command by way of a scheduler, whether it leads or not.
     #[must_use]
     pub fn lathe(&self, scheduler: usize, arguments: &[&str]) -> Outcome {

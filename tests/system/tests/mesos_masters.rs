@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
+#[path = "bare/hand.rs"]
+mod hand;
+
+use hand::Hand;
 use lathe_engines::{MesosSpec, ZooKeeper, ZooKeeperSpec, block_on};
-use lathe_mesos::Limits;
-use lathe_mesos::scheduler::{Client, Endpoint, Subscription};
-use lathe_mesos::v1;
-use lathe_mesos::v1::scheduler::{Call, Event, call};
 use lathe_system::{OnMesos, Process, SOON, Scripts, Signal, until};
 
 /// Scripts that wait for ever.
@@ -103,90 +103,6 @@ fn while_the_store_stands_still_nothing_is_acknowledged_or_started() {
     assert_eq!(lathe.master_figures()["master/invalid_status_update_acknowledgements"], 0.0);
 }
 
-/// Somebody else's hand under the framework's id.
-struct Hand {
-    subscription: Subscription,
-    id: v1::FrameworkId,
-}
-
-impl Hand {
-    async fn of(master: String, id: &str, info: &serde_json::Value) -> Self {
-        use v1::framework_info::{Capability, capability::Type};
-        let capabilities = [
-            Type::TaskKillingState,
-            Type::PartitionAware,
-            Type::MultiRole,
-            Type::ReservationRefinement,
-        ];
-        let id = v1::FrameworkId { value: id.to_owned() };
-        let info = v1::FrameworkInfo {
-            id: Some(id.clone()),
-            user: info["user"].as_str().unwrap().to_owned(),
-            name: "lathe".into(),
-            roles: vec!["lathe".into()],
-            failover_timeout: info["failover_timeout"].as_f64(),
-            checkpoint: Some(true),
-            capabilities: capabilities.map(|t| Capability { r#type: Some(t.into()) }).to_vec(),
-            ..Default::default()
-        };
-        let endpoint = Endpoint { masters: vec![master], ..Endpoint::default() };
-        let client = Client::new(endpoint, Limits::default()).unwrap();
-        let subscription = client.subscribe(info, Vec::new()).await.unwrap();
-        Self { subscription, id }
-    }
-
-    async fn hear<T>(&mut self, look: impl Fn(&Event) -> Option<T>) -> T {
-        loop {
-            let event = tokio::time::timeout(SOON, self.subscription.next()).await;
-            let event = event.expect("an event in time").expect("the stream goes on");
-            if let Some(found) = look(&event) {
-                return found;
-            }
-        }
-    }
-
-    /// Starts a command as a task that no scheduler has written down.
-    async fn launch(&mut self, task: &str, command: &str) {
-        let offer = self.hear(|event| event.offers.as_ref()?.offers.first().cloned()).await;
-        let scalar = |name: &str, value: f64| v1::Resource {
-            name: name.to_owned(),
-            r#type: v1::value::Type::Scalar.into(),
-            scalar: Some(v1::value::Scalar { value }),
-            ..Default::default()
-        };
-        let info = v1::TaskInfo {
-            name: task.to_owned(),
-            task_id: v1::TaskId { value: task.to_owned() },
-            agent_id: offer.agent_id.clone(),
-            resources: vec![scalar("cpus", 0.1), scalar("mem", 32.0)],
-            command: Some(v1::CommandInfo {
-                value: Some(command.to_owned()),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let launch = v1::offer::Operation {
-            r#type: Some(v1::offer::operation::Type::Launch.into()),
-            launch: Some(v1::offer::operation::Launch { task_infos: vec![info] }),
-            ..Default::default()
-        };
-        let accept =
-            call::Accept { offer_ids: vec![offer.id], operations: vec![launch], filters: None };
-        let call = Call {
-            framework_id: Some(self.id.clone()),
-            r#type: Some(call::Type::Accept.into()),
-            accept: Some(accept),
-            ..Call::default()
-        };
-        self.subscription.caller().call(call).await.unwrap();
-        self.hear(|event| {
-            let update = event.update.as_ref()?;
-            (update.status.state() == v1::TaskState::TaskRunning).then_some(())
-        })
-        .await;
-    }
-}
-
 #[test]
 fn a_task_that_nobody_knows_is_ended_once_a_scheduler_is_back() {
     let mut lathe = OnMesos::with(&MesosSpec::of_agents(1));
@@ -200,7 +116,7 @@ fn a_task_that_nobody_knows_is_ended_once_a_scheduler_is_back() {
     let master = lathe.mesos().master_address(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut hand = Hand::of(master, &id, &info).await;
+        let mut hand = Hand::of(master, Some(&id), &info).await;
         hand.launch("stray", &command).await;
     });
     drop(runtime);

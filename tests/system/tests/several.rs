@@ -2,7 +2,7 @@
 //! runs is left alone. Judged by what the executors themselves have written.
 
 use lathe_engines::{Proxy, block_on};
-use lathe_system::{Request, SOON, Scripts, Several, Signal, example, until};
+use lathe_system::{Events, Request, SOON, Scripts, Several, Signal, example, until};
 
 /// As many as agents where each has one: `never` holds for them.
 const PAGES: &str = "tags = [\"page\"]\nbiases = [[\"page\", \"never\"]]\n";
@@ -98,6 +98,93 @@ fn leaders_are_killed_stand_still_and_are_cut_off_and_nothing_is_restarted() {
     let journal = several.journal();
     assert_eq!(journal.incarnations(), ["page#0.1", "page#1.1", "page#2.1"]);
     assert_eq!((journal.twice(), journal.together("page")), (vec![], vec![]));
+}
+
+/// What the events of a registry's stream tell of pages, until so many are ready; each is newer than
+/// the one before.
+fn versions_until(events: &mut Events, pages: usize, last: &mut String) -> Vec<u64> {
+    let mut versions: Vec<u64> = Vec::new();
+    loop {
+        let event = events.next(SOON).expect("the stream goes on");
+        event.id.clone_into(last);
+        if event.kind != "group" {
+            continue;
+        }
+        let version = event.data["version"].as_u64().expect("a version");
+        assert!(versions.last().is_none_or(|before| *before < version), "{versions:?} {version}");
+        versions.push(version);
+        let entries = event.data["entries"].as_array().expect("a list");
+        let ready = entries.iter().filter(|one| one["state"] == "ready").count();
+        if (ready, entries.len()) == (pages, pages) {
+            return versions;
+        }
+    }
+}
+
+#[test]
+fn reads_go_anywhere_writes_to_the_leader_and_streams_go_on_over_a_change_of_leader() {
+    let mut several = Several::start(1, 3, 3);
+    let first = several.leader(None);
+    let standby = (first + 1) % 3;
+    submit(&several, standby, 1);
+    let watch = format!("{}/v1/watch?group=page", several.registry());
+    let (mut last, mut last_of_other) = (String::new(), String::new());
+    let mut stays = Events::open(&watch, None);
+    let mut seen = versions_until(&mut stays, 1, &mut last);
+    let mut leaves = Events::open(&watch, None);
+    versions_until(&mut leaves, 1, &mut last_of_other);
+    drop(leaves);
+    let token = several.token();
+    let mut happens =
+        Events::of(Request::get(format!("{}/v1/events", several.url(standby))).bearer(&token));
+    let before = happens.next(SOON).expect("what has happened").id;
+
+    several.end_scheduler(first, Signal::KILL);
+    let second = several.leader(Some(first));
+    let other = (0..3).find(|one| *one != first && *one != second).expect("a third");
+    // Each answers, and by way of each it can be written.
+    for (scheduler, pages) in [(other, 2), (second, 3)] {
+        submit(&several, scheduler, pages);
+        for reader in [other, second] {
+            let status = several.all_ready(reader, pages);
+            assert_eq!(status.ready(), pages);
+        }
+    }
+    // Who has stayed and who comes back are told the same in the end, and nothing twice.
+    let more = versions_until(&mut stays, 3, &mut last);
+    assert!(seen.last() < more.first(), "{seen:?} {more:?}");
+    seen.extend(more);
+    let mut back = Events::open(&watch, Some(&last_of_other));
+    let caught_up = versions_until(&mut back, 3, &mut last_of_other);
+    while seen.last() < caught_up.last() {
+        seen.extend(versions_until(&mut stays, 3, &mut last));
+    }
+    assert!(seen.contains(caught_up.last().expect("it was told")), "{seen:?} {caught_up:?}");
+    assert!(caught_up.first() > seen.first(), "{seen:?} {caught_up:?}");
+    // The schedulers' own stream goes on after the last event of the leader of before.
+    let events = format!("{}/v1/events", several.url(other));
+    let request = Request::get(events).bearer(&token).header("last-event-id", &before);
+    let mut happens = Events::of(request);
+    let mut launched = 0;
+    while launched < 2 {
+        let event = happens.next(SOON).expect("the stream goes on");
+        let number = |id: &str| id.parse::<u64>().expect("a number");
+        assert!(number(&event.id) > number(&before), "{} after {before}", event.id);
+        launched += usize::from(event.kind == "launched");
+    }
+
+    // Of two edits that overlap, one waits or is told of the other.
+    let outcomes = std::thread::scope(|scope| {
+        let scale = |scheduler, number: &'static str| {
+            let several = &several;
+            scope.spawn(move || several.lathe(scheduler, &["scale", "--yes", "page", number]))
+        };
+        let both = [scale(other, "2"), scale(second, "1")];
+        both.map(|one| one.join().expect("it ends"))
+    });
+    let taken = outcomes.iter().filter(|outcome| outcome.code == Some(0)).count();
+    let told = outcomes.iter().filter(|outcome| outcome.err.contains("LT0")).count();
+    assert!(taken >= 1 && taken + told >= 2, "{outcomes:?}");
 }
 
 #[test]
