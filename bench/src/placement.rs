@@ -261,3 +261,6 @@ fn growth(answers: &[Value]) -> Outcome {
     );
     Ok((Measured { value: exponent, peer: None, samples: answers.len(), how }, json!(answers)))
 }
+
+#[cfg(test)]
+mod tests;

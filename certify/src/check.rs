@@ -109,9 +109,8 @@ fn weighed<'s>(scene: &'s Scene, certificate: &Certificate) -> Result<Vec<Weighe
 
 /// Every host is in one place, and every place is what the scope says.
 fn places(scene: &Scene, certificate: &Certificate) -> Result<(), Rejected> {
-    let bound = matches!(certificate.claim, Claim::Bound(_));
     let mut wanted: BTreeSet<&str> = scene.hosts.keys().map(String::as_str).collect();
-    if bound {
+    if certificate.scope.is_none() {
         wanted.extend(scene.runs.iter().map(|run| run.host.as_str()));
     }
     let mut of_value: BTreeMap<&str, usize> = BTreeMap::new();
@@ -159,7 +158,7 @@ fn patterns(
             None => terms.host(name),
         };
         let Some((facts, problem)) = read else { return wrong(format!("{name} is not known")) };
-        agrees(name, &facts, class, problem.room.is_some())?;
+        agrees(name, &facts, class)?;
         problems.insert(problem);
     }
     for problem in &problems {
@@ -183,14 +182,19 @@ fn patterns(
 }
 
 /// What the certificate says of a place is what the input says.
-fn agrees(name: &str, facts: &Facts, class: &PlaceClass, known: bool) -> Result<(), Rejected> {
-    if known && class.capacity != facts.capacity {
+fn agrees(name: &str, facts: &Facts, class: &PlaceClass) -> Result<(), Rejected> {
+    if class.capacity != facts.capacity {
         return wrong(format!("{name} has {:?}, not {:?}", facts.capacity, class.capacity));
     }
     if class.base != facts.base {
         return wrong(format!("{name} has {:?} in use, not {:?}", facts.base, class.base));
     }
-    if !facts.tasks.contains(&class.tasks) {
+    let has = |task: &usize| class.tasks.contains(task);
+    let sorted = class.tasks.is_sorted_by(|one, other| one < other);
+    if !sorted
+        || !facts.must.iter().all(has)
+        || !class.tasks.iter().all(|task| facts.may.contains(task))
+    {
         return wrong(format!("other tasks than these may be on {name}"));
     }
     Ok(())

@@ -37,8 +37,10 @@ pub(crate) struct Terms<'s> {
 pub(crate) struct Facts {
     pub(crate) capacity: [u64; 4],
     pub(crate) base: [u64; 4],
-    /// Tasks that may be there; the second leaves out `always` with a domain that is not there.
-    pub(crate) tasks: [Vec<usize>; 2],
+    /// Tasks that may be there by its attributes and ports.
+    pub(crate) may: Vec<usize>,
+    /// Those of them that fit, and whose `always` rules have their domain there.
+    pub(crate) must: Vec<usize>,
 }
 
 impl<'s> Terms<'s> {
@@ -72,55 +74,59 @@ impl<'s> Terms<'s> {
     /// A host alone.
     pub(crate) fn host(&self, name: &str) -> Option<(Facts, Problem)> {
         let host = self.scene.hosts.get(name);
-        let runs: Vec<&Run> = self.runs_on(name).filter(|_| self.is_bound()).collect();
-        if host.is_none() && runs.is_empty() {
+        let (given, mut fixed): (Vec<&Run>, Vec<&Run>) =
+            self.runs_on(name).partition(|run| self.scene.is_given(run));
+        if host.is_none() && given.is_empty() && fixed.is_empty() {
             return None;
         }
-        let (given, fixed): (Vec<&Run>, Vec<&Run>) =
-            runs.into_iter().partition(|run| self.scene.is_given(run));
-        let need = |runs: &[&Run]| {
-            let needs = runs.iter().map(|run| self.scene.need(&run.resources));
-            needs.fold([0_u64; 4], |sum, need| {
-                std::array::from_fn(|at| sum[at].saturating_add(need[at]))
-            })
-        };
-        let (base, used) = (need(&fixed), need(&given));
-        let capacity = host.map_or([0; 4], Host::capacity);
-        let room = std::array::from_fn(|at| used[at].max(capacity[at].saturating_sub(base[at])));
+        if !self.is_bound() {
+            // Nothing else runs.
+            fixed.clear();
+        }
+        let base = sum(fixed.iter().map(|run| self.scene.need(&run.resources)));
+        let runs = |task: &Weighed<'_>| given.iter().filter(|run| is_of(run, task)).count() as u64;
+        let stays = self.tasks.iter().map(|task| {
+            let need = self.scene.need(&task.spec.resources);
+            need.map(|need| need.saturating_mul(runs(task)))
+        });
+        let used = sum(stays.chain([base]));
+        let has = host.map_or([0; 4], Host::capacity);
+        let capacity: [u64; 4] = std::array::from_fn(|at| has[at].max(used[at]));
+        let room = std::array::from_fn(|at| capacity[at] - base[at].min(capacity[at]));
         let mut problem = Problem {
-            room: host.map(|_| room),
+            room: Some(room),
             tags: self.numbers.len(),
             fixed: fixed.iter().map(|run| self.fixed(run)).collect(),
             kinds: Vec::new(),
         };
-        let mut allowed = [Vec::new(), Vec::new()];
+        let (mut may, mut must) = (Vec::new(), Vec::new());
         for (at, task) in self.tasks.iter().enumerate() {
-            let there = given.iter().filter(|run| is_of(run, task)).count() as u64;
-            let Some(host) = host else {
-                if there > 0 {
-                    allowed.iter_mut().for_each(|list| list.push(at));
-                    problem.kinds.push(self.kind(task, None, there));
-                }
-                continue;
-            };
-            if !self.may_be(task.spec, host, there > 0) {
+            let there = runs(task);
+            let allowed = host.map_or(there > 0, |host| self.may_be(task.spec, host, there > 0));
+            if !allowed {
                 continue;
             }
-            allowed[0].push(at);
-            if has_domains(task.spec, host) {
-                allowed[1].push(at);
-                let taken = task
-                    .spec
-                    .resources
-                    .ports
-                    .iter()
-                    .filter_map(|port| port.fixed)
-                    .any(|port| uses(&fixed, port) && !uses(&given, port));
-                let most = if taken { 0 } else { u64::from(task.spec.count) };
-                problem.kinds.push(self.kind(task, Some(host), most));
+            may.push(at);
+            let most = self.most(task, host, there, &fixed);
+            let kind = self.kind(task, host, most);
+            let fits = kind.need.iter().zip(room).all(|(need, room)| *need <= room);
+            if most > 0 && fits && host.is_none_or(|host| has_domains(task.spec, host)) {
+                must.push(at);
+                problem.kinds.push(kind);
             }
         }
-        Some((Facts { capacity, base, tasks: allowed }, problem))
+        Some((Facts { capacity, base, may, must }, problem))
+    }
+
+    /// No more instances of a task than this are on a host.
+    fn most(&self, task: &Weighed<'_>, host: Option<&Host>, there: u64, fixed: &[&Run]) -> u64 {
+        let wanted = u64::from(task.spec.count);
+        if host.is_none() {
+            return wanted.min(there);
+        }
+        let mut ports = task.spec.resources.ports.iter().filter_map(|port| port.fixed);
+        let is_taken = ports.any(|port| !self.shared.contains(&port) && uses(fixed, port));
+        if is_taken { wanted.min(there).min(1) } else { wanted }
     }
 
     /// Hosts with one value of an attribute, or one without it.
@@ -135,19 +141,19 @@ impl<'s> Terms<'s> {
         });
         let mut problem =
             Problem { room: Some(capacity), tags: self.numbers.len(), ..Problem::default() };
-        let mut allowed = [Vec::new(), Vec::new()];
+        let (mut may, mut must) = (Vec::new(), Vec::new());
         for (at, task) in self.tasks.iter().enumerate() {
             let spec = task.spec;
             if !hosts.iter().any(|host| self.may_be(spec, host, false)) {
                 continue;
             }
-            allowed[0].push(at);
+            may.push(at);
             let of_scope = |bias: &&Bias| bias.domain.as_deref() == Some(scope);
             let stands = |bias: &Bias| bias.word == Word::Always && tag(bias).is_some();
             if !is_domain && spec.biases.iter().filter(of_scope).any(stands) {
                 continue;
             }
-            allowed[1].push(at);
+            must.push(at);
             let rules = spec.biases.iter().filter(of_scope);
             let rules = rules.filter_map(|bias| self.rule(bias)).collect();
             let mut kind = self.bare(task, u64::from(spec.count));
@@ -155,7 +161,7 @@ impl<'s> Terms<'s> {
             kind.ports = Vec::new();
             problem.kinds.push(kind);
         }
-        Some((Facts { capacity, base: [0; 4], tasks: allowed }, problem))
+        Some((Facts { capacity, base: [0; 4], may, must }, problem))
     }
 
     /// Whether the hard attribute rules hold there, and its ports are offered.
@@ -233,6 +239,12 @@ impl<'s> Terms<'s> {
             })
             .sum()
     }
+}
+
+fn sum(needs: impl Iterator<Item = [u64; 4]>) -> [u64; 4] {
+    needs.fold([0; 4], |sum: [u64; 4], need| {
+        std::array::from_fn(|at| sum[at].saturating_add(need[at]))
+    })
 }
 
 fn is_of(run: &Run, task: &Weighed<'_>) -> bool {

@@ -194,3 +194,22 @@ fn wrong_files_of_hosts_are_refused_with_codes_and_nothing_else_on_stdout() {
         assert!(people.err.contains(&format!("error[{code}]: ")), "{}", people.err);
     }
 }
+
+#[test]
+fn a_plan_is_drawn_in_the_terminal_and_into_a_file_and_its_bound_has_a_certificate() {
+    let web = task("web", "tasks = 2\nbiases = [[\"web\", \"never\"], [\"db\", \"prefer\"]]");
+    let folder = Folder::new()
+        .with("shop.toml", &(web + &task("db", "tasks = 1")))
+        .with("hosts.json", &hosts(&["h1", "h2"]));
+    let words = "shop.toml --hosts hosts.json --picture --svg plan.svg --certificate proof.json";
+    let said = folder.plan(words);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("A db: 1") && said.out.contains("B!"), "{}", said.out);
+    let read = |name: &str| fs::read_to_string(folder.0.path().join(name)).unwrap_or_default();
+    assert!(read("plan.svg").starts_with("<svg "), "{}", read("plan.svg"));
+    let answer = folder.plan("shop.toml --hosts hosts.json --json").json();
+    let proof: Value = serde_json::from_str(&read("proof.json")).unwrap();
+    assert_eq!(proof["claim"]["bound"], answer["bound"], "{proof}");
+    let nowhere = folder.plan("shop.toml --hosts hosts.json --svg no/such/plan.svg");
+    assert_eq!(nowhere.code, Some(1), "{}", nowhere.err);
+}

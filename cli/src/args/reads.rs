@@ -21,6 +21,15 @@ pub(crate) struct Plan {
     /// Varies the order in which equal choices are tried.
     #[arg(long, value_name = "NUMBER", requires = "hosts")]
     pub seed: Option<u64>,
+    /// Write the proof of the bound, or of the impossibility, into this file.
+    #[arg(long, value_name = "FILE", requires = "hosts")]
+    pub certificate: Option<PathBuf>,
+    /// Draw the plan into this file: hosts as columns, instances coloured by task.
+    #[arg(long, value_name = "FILE", requires = "hosts")]
+    pub svg: Option<PathBuf>,
+    /// Draw the plan in the terminal.
+    #[arg(long, requires = "hosts", conflicts_with = "json")]
+    pub picture: bool,
     /// Count what each executor needs beside its instance, as a scheduler does.
     #[arg(long, requires = "hosts")]
     pub overhead: bool,

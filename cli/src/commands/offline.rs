@@ -4,6 +4,7 @@
 //! know how a plan is found.
 
 mod answer;
+mod picture;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,10 @@ use std::path::Path;
 
 use lathe_api::convert::refused_to_wire;
 use lathe_api::inventory::{self, Finding, Read};
-use lathe_placement::{Options, Refusal, Running, Verdict, place};
+use lathe_placement::{Options, Refusal, Running, Verdict, place_proved};
 use lathe_topology::{Code, Resources, TaskPath, Topology, position};
+
+use picture::Picture;
 
 use super::source::{Source, bytes_of};
 use crate::args::Plan as Asked;
@@ -34,15 +37,36 @@ pub(crate) fn run(asked: &Asked, hosts: &Path, printer: &Printer) -> Result<u8, 
             inventory::running(bytes, &topologies)
         })?,
     };
-    let verdict = place(&cluster, &topologies, &running, &options(asked));
+    let (verdict, proof) = place_proved(&cluster, &topologies, &running, &options(asked));
+    if let Some(file) = &asked.certificate {
+        match &proof {
+            Some(proof) => {
+                let text = serde_json::to_string(proof).expect("plain values always serialise");
+                write(file, &text)?;
+            }
+            None => printer.say(&format!(
+                "there is no certificate of this answer; {} is not written",
+                file.display()
+            )),
+        }
+    }
     let scene = Scene { sources: &sources };
     if asked.json {
         printer.json(&answer::of(&scene, &verdict), true);
     }
     match &verdict {
         Verdict::Placed(plan) => {
+            let picture = || Picture::new(&cluster, &topologies, &running, plan);
+            if let Some(file) = &asked.svg {
+                write(file, &picture::svg(&picture()))?;
+            }
             if !asked.json {
-                printer.data(&shown::plan(&scene, plan, asked.all, printer));
+                let told = shown::plan(&scene, plan, asked.all, printer);
+                printer.data(&if asked.picture {
+                    picture::text(&picture(), printer.width())
+                } else {
+                    told
+                });
             }
             Ok(OK)
         }
@@ -130,6 +154,11 @@ fn sources(asked: &Asked, printer: &Printer) -> Result<Vec<Source>, Failure> {
         return Err(Failure::coded(Code::LIMIT, text).with_hint("plan for fewer files at a time"));
     }
     Ok(sources)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure::io(format!("writing {}", file.display()), &error))
 }
 
 /// A file of hosts or of what runs; everything that is wrong with it is told.

@@ -1,0 +1,52 @@
+//! Tests of the file beside: what is drawn of a small plan.
+
+use lathe_placement::{Host, Options, Verdict, place};
+
+use super::*;
+
+fn picture() -> Picture {
+    let text = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
+        [task.db]\ncrate = \"it\"\ntasks = 1\n\
+        [task.web]\ncrate = \"it\"\ntasks = 2\nbiases = [[\"web\", \"never\"], [\"db\", \"prefer\"]]";
+    let topologies = [lathe_topology::parse("shop", text).expect("a good file").topology];
+    let capacity = lathe_placement::Capacity {
+        cpus_milli: 4_000,
+        mem_bytes: 8 << 30,
+        disk_bytes: 8 << 30,
+        ports: vec![(31_000, 31_999)],
+    };
+    let host =
+        |name: &str| Host { name: name.to_owned(), capacity: capacity.clone(), ..Host::default() };
+    let cluster = Cluster { hosts: vec![host("h<1>"), host("h2")] };
+    let running = Running::default();
+    let verdict = place(&cluster, &topologies, &running, &Options::default());
+    let Verdict::Placed(plan) = verdict else { panic!("{verdict:?}") };
+    Picture::new(&cluster, &topologies, &running, &plan)
+}
+
+#[test]
+fn each_host_is_a_column_and_what_is_not_as_wished_is_marked() {
+    let text = text(&picture(), Some(40));
+    let marked = text.lines().filter(|line| line.contains("B!")).count();
+    assert_eq!(marked, 1, "one of the two webs has the db beside it:\n{text}");
+    assert!(text.contains("B web: 2, 1 of 2 soft rules as wished"), "{text}");
+    assert!(text.ends_with("score 50 of at most 100") || text.contains("score 50"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
+}
+
+#[test]
+fn the_drawing_is_whole_and_names_are_safe_in_it() {
+    let svg = svg(&picture());
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert!(svg.contains("h&lt;1&gt;") && !svg.contains("h<1>"));
+    assert_eq!(svg.matches("<path d='M").count(), 2, "one mark, and the one that explains it");
+    assert_eq!(svg.matches("class='new'").count(), 4, "three are started, and one explains");
+    assert_eq!(svg.matches("<g").count(), svg.matches("</g>").count());
+}
+
+#[test]
+fn tasks_have_letters_of_their_own() {
+    let all: BTreeSet<String> = (0..2_000).map(letters).collect();
+    assert_eq!(all.len(), 2_000);
+    assert_eq!([0, 25, 26, 701, 702].map(letters), ["A", "Z", "AA", "ZZ", "AAA"]);
+}
