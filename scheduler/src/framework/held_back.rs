@@ -34,7 +34,7 @@ impl Framework {
     pub(super) fn may_fill(&self, now: Time, path: &TaskPath, of: &OfTask) -> BTreeSet<u32> {
         let accepted = self.wanted.owned_by(path);
         let held = accepted.filter(|accepted| self.held_back(accepted, path).is_some());
-        let Some(accepted) = held else { return self.may_begin(accepted, path, of) };
+        let Some(accepted) = held else { return self.may_begin(now, accepted, path, of) };
         let tries = self.tries(now, accepted, path);
         let may = |slot: &&u32| {
             let id = InstanceId { task: path.clone(), slot: **slot };
@@ -43,16 +43,30 @@ impl Framework {
         of.vacant.iter().filter(may).copied().collect()
     }
 
-    /// All vacant slots; while the topology is paused, none that would run beside the others.
+    /// All vacant slots; none beyond the count while the topology is paused, and none while one of
+    /// the count has no life, whose last place it could take.
     fn may_begin(
         &self,
+        now: Time,
         accepted: Option<&Accepted>,
         path: &TaskPath,
         of: &OfTask,
     ) -> BTreeSet<u32> {
-        let paused = accepted.filter(|accepted| accepted.record.paused);
-        let surge = paused.map_or(&[][..], |accepted| accepted.surge(path));
+        let rest = accepted.filter(|accepted| {
+            accepted.record.paused
+                || accepted.slots(path).iter().any(|slot| self.lacks(now, path, *slot))
+        });
+        let surge = rest.map_or(&[][..], |accepted| accepted.surge(path));
         of.vacant.iter().filter(|slot| !surge.contains(slot)).copied().collect()
+    }
+
+    /// Whether a slot has no life worth waiting for and is to have one, now or after its back-off.
+    fn lacks(&self, now: Time, path: &TaskPath, slot: u32) -> bool {
+        let record = self.instances.get(&InstanceId { task: path.clone(), slot });
+        let lives = |record: &InstanceRecord| {
+            record.lives.last().is_some_and(|life| !self.given_up(now, life))
+        };
+        record.is_none_or(|record| !lives(record) && !self.is_finished(record))
     }
 
     /// The slots that may be tried now if they are due.
