@@ -67,7 +67,7 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
         let began = Instant::now();
         let verdict = place(&case.cluster, &given, &case.running, &options);
         let ms = began.elapsed().as_secs_f64() * 1e3;
-        let late = ms > f64::from(within_ms);
+        let late = within_ms > 0 && ms > f64::from(within_ms);
         if late && best.is_some() {
             break;
         }
@@ -81,8 +81,8 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
             best = Some(answer);
         }
         // Without time to improve the first plan is the answer; without a plan what is usual counts.
-        let enough = if is_plan { within_ms == 0 } else { budget_steps >= USUAL };
-        if enough || late || start.elapsed().as_millis() > 4 * u128::from(within_ms.max(1_000)) {
+        let enough = within_ms == 0 && (is_plan || budget_steps >= USUAL);
+        if enough || late || start.elapsed().as_millis() > 4 * u128::from(within_ms.max(5_000)) {
             break;
         }
     }

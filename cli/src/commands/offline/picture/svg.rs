@@ -120,7 +120,7 @@ fn legend(picture: &Picture, top: &mut usize) -> String {
 fn colour(task: Option<usize>) -> String {
     task.map_or("#ddd".to_owned(), |at| {
         let (hue, light) = (at * 137 % 360, [72, 82, 64][at / 8 % 3]);
-        format!("hsl({hue} 65% {light}%)")
+        format!("hsl({hue},65%,{light}%)")
     })
 }
 
