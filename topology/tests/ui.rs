@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use lathe_topology::document::Document;
 use lathe_topology::{Code, Diagnostic, parse, render};
 
-/// Codes that only others give: verdicts, the command line, the scheduler, and what a daemon says
-/// of its own configuration.
+/// Codes that only others give: verdicts, the command line (files of JSON among it), the scheduler, and
+/// what a daemon says of its own configuration.
 fn is_of_this_crate(code: Code) -> bool {
-    (101..200).contains(&code.number())
+    ((101..200).contains(&code.number()) && code != Code::NOT_JSON)
         || code == Code::CONTRADICTION
         || (501..504).contains(&code.number())
 }
