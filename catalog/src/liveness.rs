@@ -85,6 +85,8 @@ struct Pulse {
     shown: State,
     /// With this reason.
     shown_reason: Option<String>,
+    /// Since then, by the writer's clock.
+    shown_since_ms: u64,
     /// The last state that was not suspect, with its reason.
     before: Option<(State, Option<String>)>,
     heard_ms: Option<u64>,
@@ -155,6 +157,7 @@ impl Liveness {
         let pulse = self.pulses.entry(entry.incarnation.clone()).or_insert(Pulse {
             shown: entry.state,
             shown_reason: None,
+            shown_since_ms: entry.since_ms,
             before: None,
             heard_ms: None,
             expected_ms: None,
@@ -165,13 +168,20 @@ impl Liveness {
         // Another registry has heard a suspect: it beats there now, and the silence here says
         // nothing any more.
         let back = pulse.shown == State::Suspect && entry.state != State::Suspect;
-        if back && !pulse.heard_since {
+        // It came back into its state, and was suspect in between: that was not seen here, so it
+        // was heard elsewhere since.
+        let unseen = pulse.shown != State::Suspect
+            && pulse.shown == entry.state
+            && entry.since_ms > pulse.shown_since_ms;
+        if unseen || (back && !pulse.heard_since) {
             pulse.heard_ms = None;
         }
+        let back = back || unseen;
         // Whoever wrote it knows more of its health than what was said here before.
         pulse.failing = pulse.failing.take().filter(|_| !back);
-        pulse.heard_since &= pulse.shown == entry.state;
+        pulse.heard_since &= pulse.shown == entry.state && !unseen;
         pulse.shown = entry.state;
+        pulse.shown_since_ms = entry.since_ms;
         pulse.shown_reason.clone_from(&entry.reason);
         if entry.state != State::Suspect {
             pulse.before = Some((entry.state, entry.reason.clone()));

@@ -90,6 +90,22 @@ fn who_is_heard_here_and_falls_silent_at_once_is_suspect_again() {
 }
 
 #[test]
+fn who_was_suspect_and_came_back_unseen_was_heard_elsewhere() {
+    let mut liveness = liveness(1);
+    liveness.beat(0, "a#0.1", said(State::Ready));
+    assert_eq!(suspects(&liveness.findings(3000)), ["a#0.1"]);
+    // The suspicion was written and another registry took it back, while nothing of it came here.
+    let back = |since_ms| Entry { since_ms, ..entry("a#0.1", State::Ready) };
+    liveness.observe(&back(3100));
+    assert!(liveness.findings(9000).wanted.is_empty());
+    // Heard here again, its silence counts here again; what is told once more says nothing new.
+    liveness.beat(10_000, "a#0.1", said(State::Ready));
+    liveness.observe(&back(3100));
+    assert!(liveness.findings(12_999).wanted.is_empty());
+    assert_eq!(suspects(&liveness.findings(13_000)), ["a#0.1"]);
+}
+
+#[test]
 fn a_suspect_of_an_earlier_registry_comes_back_as_it_says() {
     let mut liveness = liveness(0);
     liveness.observe(&entry("a#0.1", State::Suspect));
