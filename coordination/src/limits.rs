@@ -38,6 +38,9 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// One frame: a full multi with what stands around its fields.
 pub(crate) const MAX_FRAME_BYTES: usize = MAX_MULTI_BYTES + MAX_MULTI_OPS * 32 + 4096;
 
+/// Operations of one piece of a long list of them.
+const PIECE_OPS: usize = 1_000;
+
 /// What one multi may be at a store: [`crate::Store::limits`] gives those of a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -90,6 +93,29 @@ impl Limits {
             Op::CheckAbsent { .. } if self.op_bytes > 0 => once * 2,
             _ => once + op.data().len(),
         }
+    }
+
+    /// The operations, in their order, in multis that the store takes easily: none is larger than what
+    /// should be put together, unless one operation is so by itself.
+    #[must_use]
+    pub fn pieces(&self, ops: Vec<Op>) -> Vec<Vec<Op>> {
+        let most = self.group_bytes.min(self.multi_bytes / 2);
+        let mut pieces: Vec<Vec<Op>> = Vec::new();
+        let mut bytes = 0;
+        for op in ops {
+            let cost = self.cost(&op);
+            match pieces.last_mut() {
+                Some(piece) if piece.len() < PIECE_OPS && bytes + cost <= most => {
+                    bytes += cost;
+                    piece.push(op);
+                }
+                _ => {
+                    bytes = cost;
+                    pieces.push(vec![op]);
+                }
+            }
+        }
+        pieces
     }
 
     /// Checks a multi against the limits and every path in it.

@@ -193,12 +193,8 @@ impl Seat {
         };
         let (driver, handle, to_driver) = Driver::new(framework, tools);
         let _ = to_driver.send(Message::Event(Event::Recovered(recovered)));
-        let pipeline = Pipeline {
-            store: store.clone(),
-            lead: lead.clone(),
-            limits: store.limits(),
-            metrics: self.metrics.clone(),
-        };
+        let pipeline =
+            Pipeline { store: store.clone(), lead: lead.clone(), metrics: self.metrics.clone() };
         tokio::spawn(pipeline.run(waiting, to_driver.clone()));
         let registries = tokio::spawn(store::watch_registries(store.clone(), to_driver));
         self.answer_by(api::router(self.shared(handle, store), self.hosts.clone()));

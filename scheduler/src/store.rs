@@ -138,8 +138,6 @@ pub struct Pipeline {
     pub store: Store,
     /// Carried by every write, so that it fails once another one has led.
     pub lead: Lead,
-    /// What one multi may be.
-    pub limits: Limits,
     pub metrics: Metrics,
 }
 
@@ -151,7 +149,7 @@ impl Pipeline {
         mut batches: mpsc::UnboundedReceiver<Batch>,
         events: mpsc::UnboundedSender<Message>,
     ) {
-        let limits = self.limits;
+        let limits = self.store.limits();
         let mut waiting: Option<Encoded> = None;
         loop {
             let first = match waiting.take() {
@@ -182,9 +180,10 @@ impl Pipeline {
     async fn write(&self, group: &[Encoded], events: &mpsc::UnboundedSender<Message>) -> bool {
         let start = Instant::now();
         let ops = last_of_each_path(group);
-        let steps = match staged::is_needed(&ops, &self.lead.check(), &self.limits) {
+        let limits = self.store.limits();
+        let steps = match staged::is_needed(&ops, &self.lead.check(), &limits) {
             false => vec![ops],
-            true => staged::steps(&ops, &self.limits),
+            true => staged::steps(&ops, &limits),
         };
         for step in steps {
             let retried = || self.metrics.persist_retried();

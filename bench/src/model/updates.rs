@@ -43,8 +43,7 @@ pub(super) async fn look(instances: u32, address: &str) -> Result<Value, Failure
     let recovered = recovered.map_err(|error| Failure::Unexpected(with_causes(&error)))?;
     let (batches, waiting) = mpsc::unbounded_channel();
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let limits = store.limits();
-    let pipeline = store::Pipeline { store, lead, limits, metrics: Metrics::default() };
+    let pipeline = store::Pipeline { store, lead, metrics: Metrics::default() };
     let writer = tokio::spawn(pipeline.run(waiting, events));
 
     // Nothing is ever given up here: every status is a change and nothing else follows from it.

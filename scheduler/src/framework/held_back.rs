@@ -52,11 +52,13 @@ impl Framework {
         path: &TaskPath,
         of: &OfTask,
     ) -> BTreeSet<u32> {
-        let rest = accepted.filter(|accepted| {
-            accepted.record.paused
-                || accepted.slots(path).iter().any(|slot| self.lacks(now, path, *slot))
-        });
-        let surge = rest.map_or(&[][..], |accepted| accepted.surge(path));
+        // Almost always there is no such slot, and then nothing is to be asked of the others.
+        let Some(accepted) = accepted.filter(|accepted| !accepted.surge(path).is_empty()) else {
+            return of.vacant.clone();
+        };
+        let waits = accepted.record.paused
+            || accepted.slots(path).iter().any(|slot| self.lacks(now, path, *slot));
+        let surge = if waits { accepted.surge(path) } else { &[] };
         of.vacant.iter().filter(|slot| !surge.contains(slot)).copied().collect()
     }
 

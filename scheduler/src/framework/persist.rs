@@ -1,6 +1,6 @@
 //! Writes on their way to the store, and what waits for each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_catalog::{Entry, State, TaskRecord};
 use lathe_topology::TaskPath;
@@ -29,12 +29,34 @@ pub(super) enum Then {
 pub(super) struct Batches {
     made: u64,
     pending: BTreeMap<BatchId, (Then, Vec<Command>)>,
+    /// Those of them after which more follows than commands: a few, where a storm of statuses has
+    /// thousands pending, and every step asks about them.
+    decisive: BTreeSet<BatchId>,
 }
 
 impl Batches {
+    fn add(&mut self, then: Then) -> BatchId {
+        self.made += 1;
+        let batch = BatchId(self.made);
+        if !matches!(then, Then::Do(_)) {
+            self.decisive.insert(batch);
+        }
+        self.pending.insert(batch, (then, Vec::new()));
+        batch
+    }
+
+    fn remove(&mut self, batch: BatchId) -> Option<(Then, Vec<Command>)> {
+        self.decisive.remove(&batch);
+        self.pending.remove(&batch)
+    }
+
+    fn decisive(&self) -> impl Iterator<Item = &Then> {
+        self.decisive.iter().filter_map(|batch| Some(&self.pending.get(batch)?.0))
+    }
+
     /// Whether the intent of this incarnation is not durable yet.
     pub(super) fn has_intent_of(&self, incarnation: &Incarnation) -> bool {
-        self.pending.values().any(|(then, _)| match then {
+        self.decisive().any(|then| match then {
             Then::Launch(launching) => launching.starts(incarnation),
             Then::Do(_) | Then::Accept(_) | Then::Mark(_) | Then::RollBack(_) => false,
         })
@@ -42,23 +64,22 @@ impl Batches {
 
     /// Whether a revision, a removal or a mark is on its way.
     pub(super) fn change_what_is_wanted(&self) -> bool {
-        self.pending
-            .values()
-            .any(|(then, _)| matches!(then, Then::Accept(_) | Then::Mark(_) | Then::RollBack(_)))
+        self.decisive()
+            .any(|then| matches!(then, Then::Accept(_) | Then::Mark(_) | Then::RollBack(_)))
     }
 
     /// The same, with revisions that bring launches of their own.
     pub(super) fn revise(&self) -> bool {
-        let launch = |then: &Then| match then {
+        self.decisive().any(|then| match then {
             Then::Launch(launching) => launching.revises(),
-            _ => false,
-        };
-        self.change_what_is_wanted() || self.pending.values().any(|(then, _)| launch(then))
+            Then::Accept(_) | Then::Mark(_) | Then::RollBack(_) => true,
+            Then::Do(_) => false,
+        })
     }
 
     /// Whether that topology is on its way back.
     pub(super) fn roll_back(&self, name: &str) -> bool {
-        self.pending.values().any(|(then, _)| match then {
+        self.decisive().any(|then| match then {
             Then::RollBack(rolling) => rolling.is_of(name),
             _ => false,
         })
@@ -67,9 +88,7 @@ impl Batches {
 
 impl Framework {
     pub(super) fn persist(&mut self, writes: Vec<Write>, then: Then, out: &mut Vec<Command>) {
-        self.batches.made += 1;
-        let batch = BatchId(self.batches.made);
-        self.batches.pending.insert(batch, (then, Vec::new()));
+        let batch = self.batches.add(then);
         out.push(Command::Persist { batch, writes });
     }
 
@@ -81,7 +100,7 @@ impl Framework {
     }
 
     pub(super) fn persisted(&mut self, now: Time, batch: BatchId, out: &mut Vec<Command>) {
-        let Some((then, also)) = self.batches.pending.remove(&batch) else { return };
+        let Some((then, also)) = self.batches.remove(batch) else { return };
         match then {
             Then::Do(commands) => {
                 out.extend(commands.into_iter().filter(|command| self.still_holds(command)));

@@ -29,9 +29,6 @@ const PUTS: &str = "/lathe/staged/put";
 /// Before the paths of records that are to be deleted.
 const DELETES: &str = "/lathe/staged/delete";
 
-/// Operations of one step.
-const STEP_OPS: usize = 1_000;
-
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
     records: usize,
@@ -57,9 +54,9 @@ pub(super) fn steps(ops: &[Op], limits: &Limits) -> Vec<Vec<Op>> {
     let staged: Vec<Op> = ops.iter().map(stage).collect();
     let count = serde_json::to_vec(&Count { records: staged.len() }).expect("a number");
     let paths = staged.iter().map(|op| op.path().to_owned()).collect();
-    let mut steps = pieces(staged, limits);
+    let mut steps = limits.pieces(staged);
     steps.push(vec![Op::put(COUNT, count)]);
-    steps.extend(pieces(ops.to_vec(), limits));
+    steps.extend(limits.pieces(ops.to_vec()));
     steps.extend(removal(true, paths, limits));
     steps
 }
@@ -77,7 +74,7 @@ pub(super) fn rest(
         return Err(StagedError::Missing { said: count.records, found: staged.len() });
     }
     let ops = staged.into_iter().filter_map(|(path, record)| unstage(path, &record.data)).collect();
-    let mut steps = pieces(ops, limits);
+    let mut steps = limits.pieces(ops);
     steps.extend(removal(true, paths, limits));
     Ok(steps)
 }
@@ -101,28 +98,7 @@ fn unstage(path: &str, data: &Bytes) -> Option<Op> {
 fn removal(counted: bool, paths: Vec<String>, limits: &Limits) -> Vec<Vec<Op>> {
     let count = counted.then(|| vec![Op::delete(COUNT)]);
     let paths = paths.into_iter().map(Op::delete).collect();
-    count.into_iter().chain(pieces(paths, limits)).collect()
-}
-
-/// The operations in multis that the store takes easily.
-fn pieces(ops: Vec<Op>, limits: &Limits) -> Vec<Vec<Op>> {
-    let most = limits.group_bytes.min(limits.multi_bytes / 2);
-    let mut pieces: Vec<Vec<Op>> = Vec::new();
-    let mut bytes = 0;
-    for op in ops {
-        let cost = limits.cost(&op);
-        match pieces.last_mut() {
-            Some(piece) if piece.len() < STEP_OPS && bytes + cost <= most => {
-                bytes += cost;
-                piece.push(op);
-            }
-            _ => {
-                bytes = cost;
-                pieces.push(vec![op]);
-            }
-        }
-    }
-    pieces
+    count.into_iter().chain(limits.pieces(paths)).collect()
 }
 
 #[cfg(test)]

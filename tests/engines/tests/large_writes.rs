@@ -43,12 +43,7 @@ async fn begin_and_die(address: &str, task: &str, when: impl Fn(&Listing) -> boo
     recover(&store, &lead).await.expect("it takes over");
     let (batches, waiting) = mpsc::unbounded_channel();
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let pipeline = Pipeline {
-        limits: store.limits(),
-        store: store.clone(),
-        lead,
-        metrics: Metrics::default(),
-    };
+    let pipeline = Pipeline { store: store.clone(), lead, metrics: Metrics::default() };
     let writer = tokio::spawn(pipeline.run(waiting, events));
     batches.send(plan(task)).expect("it takes batches");
     let other = connect(address).await;

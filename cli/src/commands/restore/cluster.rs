@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use lathe_api::backup::{Head, Restoring, format};
 use lathe_coordination::{Listing, Op, Options, Record, Store, StoreError, without_password};
 
-use super::store::{groups, restored, stored};
+use super::store::{restored, stored};
 use super::{file, say_of_numbers, told};
 use crate::args::Restore;
 use crate::failure::{BAD_INPUT, Failure, OK, REFUSED};
@@ -94,8 +94,8 @@ async fn write(
     let put = records.into_iter().map(|(path, data)| Op::put(path, data)).collect();
     let limits = store.limits();
     let mut steps = vec![vec![Op::put(format::FORMAT, format::RESTORING)]];
-    steps.extend(groups(gone, &limits));
-    steps.extend(groups(put, &limits));
+    steps.extend(limits.pieces(gone));
+    steps.extend(limits.pieces(put));
     steps.push(vec![Op::put(format::FORMAT, form)]);
     for step in steps {
         store.multi(step).await.map_err(|error| {

@@ -6,16 +6,12 @@ use std::future::Future;
 use std::path::Path;
 
 use lathe_api::backup::{Line, Restoring, is_instance};
-use lathe_coordination::limits::Limits;
 use lathe_coordination::local::server::Server;
 use lathe_coordination::{Op, Options, Store, StoreError};
 
 use super::{file, remove};
 use crate::failure::{Failure, chain};
 use crate::home::Home;
-
-/// Of one write, well below what a store takes at once.
-const OPS_MAX: usize = 1_000;
 
 /// Opens a folder as a store, has the work done, closes it.
 async fn with<T, F>(home: &Home, folder: &Path, work: impl FnOnce(Store) -> F) -> Result<T, Failure>
@@ -74,7 +70,7 @@ pub(super) async fn write(
     remove(folder)?;
     let ops = operations(backup, restoring)?;
     with(home, folder, |store| async move {
-        for group in groups(ops, &store.limits()) {
+        for group in store.limits().pieces(ops) {
             store.multi(group).await.map_err(|error| stored(&error))?;
         }
         store.close().await.map_err(|error| stored(&error))
@@ -107,24 +103,4 @@ pub(super) fn restored(
         Ok(())
     })?;
     Ok(records)
-}
-
-/// As many together as one write takes easily.
-pub(super) fn groups(ops: Vec<Op>, limits: &Limits) -> Vec<Vec<Op>> {
-    let mut groups: Vec<Vec<Op>> = Vec::new();
-    let mut bytes = 0;
-    for op in ops {
-        let own = limits.cost(&op);
-        match groups.last_mut() {
-            Some(group) if group.len() < OPS_MAX && bytes + own <= limits.group_bytes => {
-                group.push(op)
-            }
-            _ => {
-                groups.push(vec![op]);
-                bytes = 0;
-            }
-        }
-        bytes += own;
-    }
-    groups
 }
