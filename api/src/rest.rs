@@ -261,6 +261,15 @@ pub struct HostView {
     pub ports: u64,
     pub attributes: BTreeMap<String, String>,
     pub instances: Vec<String>,
+    /// active, draining, drained, deactivated, or unreachable. One that is out of reach and that the
+    /// master lists no more has no resources.
+    #[serde(default = "listed")]
+    pub state: String,
+}
+
+/// What an older scheduler says of a host: nothing.
+fn listed() -> String {
+    "listed".to_owned()
 }
 
 /// `GET /v1/status`: the above at one moment.

@@ -11,7 +11,8 @@ use clap_complete::Shell;
 use crate::printer::Colour;
 
 pub(crate) use changes::{
-    Backup, Consent, Pause, Remove, Restart, Restore, Rollback, Scale, Set, Submit,
+    Backup, Consent, Drain, Pause, Reactivate, Remove, Restart, Restore, Rollback, Scale, Set,
+    Submit,
 };
 pub(crate) use reads::{
     Doctor, Events, Explain, History, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch,
@@ -67,6 +68,10 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Shows the hosts; can lose, freeze and bring back those of `lathe up`.
     Hosts(Hosts),
+    /// Has everything on a host end and start elsewhere, and nothing placed there any more.
+    Drain(Drain),
+    /// Takes a drained or deactivated host into use again.
+    Reactivate(Reactivate),
     /// Shows what an instance has printed.
     Logs(Logs),
     /// Shows what has happened.
@@ -113,6 +118,8 @@ impl Command {
             Self::Status(status) => status.json,
             Self::Explain(explain) => explain.json,
             Self::Hosts(hosts) => hosts.json,
+            Self::Drain(drain) => drain.json,
+            Self::Reactivate(reactivate) => reactivate.json,
             Self::Logs(logs) => logs.json,
             Self::Events(events) => events.json,
             Self::Lookup(lookup) => lookup.json,

@@ -5,6 +5,7 @@ mod carry;
 mod change;
 mod check;
 mod doctor;
+mod drain;
 mod events;
 mod explain;
 mod history;
@@ -16,6 +17,7 @@ mod offline;
 mod pause;
 mod plan;
 mod planned;
+mod reactivate;
 mod registry;
 mod remove;
 mod restart;
@@ -45,6 +47,8 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::Status(status) => status::run(&find, &status, printer).await,
         Command::Explain(asked) => explain::run(&find, &asked, printer).await,
         Command::Hosts(hosts) => hosts::run(&find, &hosts, printer).await,
+        Command::Drain(drain) => drain::run(&find, &drain, printer).await,
+        Command::Reactivate(asked) => reactivate::run(&find, &asked, printer).await,
         Command::Logs(logs) => logs::run(&find, &logs, printer).await,
         Command::Events(events) => events::run(&find, &events, printer).await,
         Command::Lookup(lookup) => registry::lookup(&find, &lookup, printer).await,

@@ -7,6 +7,7 @@ mod events;
 mod explain;
 mod front;
 mod grpc;
+mod hosts;
 mod lines;
 mod logs;
 mod openapi;
@@ -39,6 +40,8 @@ pub struct Shared {
     /// What backups are made of; a listener without one gives none.
     pub store: Option<Store>,
     pub operator: Arc<operator::Client>,
+    /// Ours at the master.
+    pub role: String,
     pub key: Key,
     pub tokens: Tokens,
     pub metrics: Metrics,
@@ -50,9 +53,8 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Every route, behind the door.
 pub fn router(shared: Shared, hosts: Hosts) -> Router {
     let (tokens, requests) = (shared.tokens.clone(), shared.metrics.requests.clone());
-    let service =
-        SchedulerServer::new(grpc::Service::new(shared.handle.clone(), shared.store.clone()))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let service = SchedulerServer::new(grpc::Service::new(&shared))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let calls = tonic::service::Routes::new(service).into_axum_router();
     let rest = Router::new()
         .route("/v1/status", get(reads::status))

@@ -20,7 +20,7 @@ pub use subscriber::StreamItem;
 use crate::audit::Authors;
 use crate::framework::Framework;
 use crate::framework::command::{Answer, Command};
-use crate::framework::event::{Event, Question};
+use crate::framework::event::{Event, HostInfo, Question};
 use crate::framework::explain::Explaining;
 use crate::framework::ids::{AskId, FrameworkId, Incarnation, InstanceId, Time};
 use crate::framework::views::Counts;
@@ -131,6 +131,15 @@ impl Handle {
     /// When the process is about to end.
     pub async fn pulse(&self) -> Result<(), Stopping> {
         self.request(Message::Pulse).await
+    }
+
+    /// Tells the loop what somebody beside it has learnt of the hosts.
+    ///
+    /// # Errors
+    /// When the process is about to end.
+    pub async fn tell_hosts(&self, hosts: Vec<HostInfo>) -> Result<(), Stopping> {
+        let message = Message::Event(Event::HostsListed(hosts));
+        self.messages.send(message).await.map_err(|_| Stopping)
     }
 
     /// The registries' addresses.

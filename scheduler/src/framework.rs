@@ -60,6 +60,7 @@ use reconcile::Reconciling;
 use records::{Recovered, TopologyRecord};
 use standing::Standings;
 use starving::Starving;
+pub(crate) use submissions::plain;
 use wanted::{Accepted, Wanted};
 use watchers::Watcher;
 

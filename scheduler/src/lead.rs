@@ -221,6 +221,7 @@ impl Seat {
             artifacts: self.artifacts.clone(),
             store: Some(store.clone()),
             operator: Arc::clone(&self.operator),
+            role: self.identity.role.clone(),
             key: self.key.clone(),
             tokens: self.tokens.clone(),
             metrics: self.metrics.clone(),

@@ -5,6 +5,7 @@ mod events;
 mod resources;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use lathe_api::door::Key;
 use lathe_mesos::v1;
@@ -204,6 +205,37 @@ pub fn get_quota() -> v1::master::Call {
     }
 }
 
+/// Has the master end everything on an agent and offer nothing of it. Each task ends within its own
+/// grace, and within `max_grace_ms` where that is given. With `mark_gone` the agent is gone for good
+/// once it is empty.
+#[must_use]
+pub fn drain_agent(
+    agent: &AgentId,
+    max_grace_ms: Option<u64>,
+    mark_gone: bool,
+) -> v1::master::Call {
+    let max_grace_period = max_grace_ms.and_then(|ms| Duration::from_millis(ms).try_into().ok());
+    v1::master::Call {
+        r#type: Some(v1::master::call::Type::DrainAgent.into()),
+        drain_agent: Some(v1::master::call::DrainAgent {
+            agent_id: agent_id(agent),
+            max_grace_period,
+            mark_gone: Some(mark_gone),
+        }),
+        ..v1::master::Call::default()
+    }
+}
+
+/// Has the master offer an agent again that was drained or deactivated.
+#[must_use]
+pub fn reactivate_agent(agent: &AgentId) -> v1::master::Call {
+    v1::master::Call {
+        r#type: Some(v1::master::call::Type::ReactivateAgent.into()),
+        reactivate_agent: Some(v1::master::call::ReactivateAgent { agent_id: agent_id(agent) }),
+        ..v1::master::Call::default()
+    }
+}
+
 /// Asks an agent for a piece of a file in an incarnation's newest sandbox.
 #[must_use]
 pub fn read_sandbox_file(located: &Located, file: &str, piece: Range<u64>) -> v1::agent::Call {
@@ -237,7 +269,7 @@ fn kill(task_id: String, agent: Option<&AgentId>, grace_ms: Option<u64>) -> call
 }
 
 fn filters(refuse_ms: u64) -> v1::Filters {
-    let refused = std::time::Duration::from_millis(refuse_ms);
+    let refused = Duration::from_millis(refuse_ms);
     v1::Filters { refuse_seconds: Some(refused.as_secs_f64()) }
 }
 

@@ -198,7 +198,7 @@ impl Metrics {
         self.connected.set(i64::from(status.scheduler.connected));
         for (gauge, number) in [
             (&self.term, usize::try_from(status.scheduler.term).unwrap_or(usize::MAX)),
-            (&self.hosts, status.hosts.len()),
+            (&self.hosts, counts.hosts),
             (&self.topologies, status.topologies.len()),
             (&self.offers_held, counts.offers_held),
             (&self.questions_waiting, counts.questions_waiting),

@@ -123,6 +123,12 @@ codes! {
     NOT_AN_OWN_KEY = 407, "a key that cannot be set by hand";
     /// What failed gave way to what ran before.
     ROLLED_BACK = 408, "an update has failed and was rolled back";
+    /// No host of that name.
+    UNKNOWN_HOST = 409, "no such host";
+    /// A host that the master does not hear of.
+    HOST_UNREACHABLE = 410, "the host is out of reach";
+    /// The master refuses what an operator asks of it.
+    MASTER_REFUSES = 411, "the master refuses it";
 
     /// A configuration file has a key that means nothing.
     CONFIG_UNKNOWN_KEY = 501, "an unknown key in a configuration file";

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_scheduler::framework::event::{Event, Free, HostInfo, Status, TaskState};
+use lathe_scheduler::framework::event::{Event, Free, HostInfo, HostState, Status, TaskState};
 use lathe_scheduler::framework::ids::{
     AgentId, FrameworkId, HostName, Incarnation, InstanceId, Time,
 };
@@ -119,7 +119,7 @@ impl Scene {
                 ports: vec![(20_000, 20_999)],
             },
             attributes: BTreeMap::new(),
-            active: true,
+            state: HostState::Active,
         });
         let hosts = hosts.collect();
         let master = "10.0.0.1:5050".to_owned();

@@ -127,3 +127,36 @@ pub(crate) struct Remove {
     #[arg(long, short)]
     pub yes: bool,
 }
+
+#[derive(Debug, Group)]
+pub(crate) struct Drain {
+    /// The host, as `lathe hosts` names it.
+    pub host: String,
+    /// No instance has longer than this to end there [default: each its own grace].
+    #[arg(long, value_name = "DURATION")]
+    pub max_grace: Option<String>,
+    /// The machine never comes back: once it is drained the master declares it gone.
+    #[arg(long)]
+    pub mark_gone: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// How long the end of it is waited for [default: without end].
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
+    /// Return as soon as the master has taken it.
+    #[arg(long, conflicts_with = "wait")]
+    pub no_wait: bool,
+    /// A refusal, or the host afterwards, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Reactivate {
+    /// The host, as `lathe hosts` names it.
+    pub host: String,
+    /// A refusal, or the host afterwards, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

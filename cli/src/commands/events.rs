@@ -91,7 +91,8 @@ fn tone(kind: &str) -> Option<Tone> {
 pub(crate) fn line_of(event: &EventView) -> String {
     let subject = event.incarnation.as_deref().or(event.topology.as_deref());
     let subject = subject.map(|subject| format!(" {subject}")).unwrap_or_default();
-    let host = event.host.as_deref().map(|host| format!(" on {host}")).unwrap_or_default();
+    let on = if subject.is_empty() { "" } else { " on" };
+    let host = event.host.as_deref().map(|host| format!("{on} {host}")).unwrap_or_default();
     let message = match event.message.as_str() {
         "" => String::new(),
         text => format!(": {text}"),

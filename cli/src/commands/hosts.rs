@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lathe_api::rest::HostView;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::args::{Find, HostAction, Hosts};
 use crate::client::{Client, segment};
@@ -33,15 +33,6 @@ struct Virtual {
     attributes: BTreeMap<String, String>,
 }
 
-/// One line.
-#[derive(Debug, Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    host: HostView,
-    /// Of a host of `lathe up`; nothing is known of others beyond that the master lists them.
-    state: Option<String>,
-}
-
 pub(crate) async fn run(find: &Find, asked: &Hosts, printer: &Printer) -> Result<u8, Failure> {
     let found = Found::of(find)?;
     match &asked.action {
@@ -59,8 +50,8 @@ fn standalone(found: &Found) -> Result<Option<Client>, Failure> {
 async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failure> {
     let client = Client::new(found.scheduler.clone(), found.token_file.as_deref())?;
     let listed: Vec<HostView> = client.read("/v1/hosts").await?;
-    let mut shown: BTreeMap<String, Shown> =
-        listed.into_iter().map(|host| (host.name.clone(), Shown { host, state: None })).collect();
+    let mut shown: BTreeMap<String, HostView> =
+        listed.into_iter().map(|host| (host.name.clone(), host)).collect();
     if let Some(master) = standalone(found)? {
         for one in master.read::<Vec<Virtual>>("/standalone/hosts").await? {
             let Virtual { name, state, attributes, .. } = one;
@@ -72,11 +63,13 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
                 ports: one.ports.iter().map(|(from, to)| to - from + 1).sum(),
                 attributes,
                 instances: Vec::new(),
+                state: state.clone(),
             };
-            shown.entry(name).or_insert(Shown { host: unlisted, state: None }).state = Some(state);
+            // Its host process may be frozen or dead, which a master only comes to know of.
+            shown.entry(name).or_insert(unlisted).state = state;
         }
     }
-    let shown: Vec<Shown> = shown.into_values().collect();
+    let shown: Vec<HostView> = shown.into_values().collect();
     if json {
         printer.json(&shown, true);
         return Ok(OK);
@@ -89,13 +82,12 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
     Ok(OK)
 }
 
-fn row(shown: &Shown) -> Row {
-    let host = &shown.host;
+fn row(host: &HostView) -> Row {
     let attributes: Vec<String> =
         host.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
     Row::new([
         host.name.as_str().into(),
-        Cell::state(shown.state.as_deref().unwrap_or("listed")),
+        Cell::state(&host.state),
         cpus(host.cpus_milli).into(),
         bytes(host.mem_bytes).into(),
         bytes(host.disk_bytes).into(),

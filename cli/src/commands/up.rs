@@ -217,8 +217,9 @@ async fn connect(client: &Client) -> Result<usize, Failure> {
     let deadline = tokio::time::Instant::now() + CONNECT_TIME;
     loop {
         let status: StatusView = client.read("/v1/status").await?;
-        if status.scheduler.connected && !status.hosts.is_empty() {
-            return Ok(status.hosts.len());
+        let active = status.hosts.iter().filter(|host| host.state == "active").count();
+        if status.scheduler.connected && active > 0 {
+            return Ok(active);
         }
         if tokio::time::Instant::now() >= deadline {
             let waits = status.scheduler.waiting_for.unwrap_or_else(|| "its hosts".to_owned());

@@ -7,29 +7,41 @@ use lathe_api::convert::refused_to_wire;
 use lathe_api::door::Caller;
 use lathe_api::v1;
 use lathe_api::v1::edit::What;
+use lathe_api::v1::host_reply;
 use lathe_api::v1::plan_reply::Outcome;
 use lathe_api::v1::progress;
 use lathe_coordination::Store;
+use lathe_placement::Refusal;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::Shared;
+use super::hosts::HostsInUse;
 use super::lines::Lines;
 use crate::driver::{Handle, Stopping};
 use crate::framework::command::{Answer, ChangeKind, PlanView};
 use crate::framework::event::{Edit, Question, Submission};
 use crate::framework::records::ArtifactRecord;
 
+/// Nobody gives a task longer than a year to end.
+const GRACE_MS_MAX: u64 = 366 * 24 * 3_600_000;
+
 /// The service behind `lathe.v1.Scheduler`.
 #[derive(Debug)]
 pub(super) struct Service {
     handle: Handle,
     store: Option<Store>,
+    hosts: HostsInUse,
 }
 
 impl Service {
-    pub(super) fn new(handle: Handle, store: Option<Store>) -> Self {
-        Self { handle, store }
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            handle: shared.handle.clone(),
+            store: shared.store.clone(),
+            hosts: HostsInUse::new(shared),
+        }
     }
 
     async fn follow(
@@ -112,6 +124,34 @@ impl v1::scheduler_server::Scheduler for Service {
         self.follow(caller, Question::Remove { name: request.name, id: request.submission_id })
             .await
     }
+
+    async fn drain(
+        &self,
+        request: Request<v1::DrainRequest>,
+    ) -> Result<Response<v1::HostReply>, Status> {
+        let caller = caller_of(&request);
+        let request = request.into_inner();
+        if request.max_grace_ms.is_some_and(|ms| ms > GRACE_MS_MAX) {
+            return Err(Status::invalid_argument("`max_grace_ms` is more than a year"));
+        }
+        Ok(reply_of(self.hosts.drain(&caller, &request).await))
+    }
+
+    async fn reactivate(
+        &self,
+        request: Request<v1::ReactivateRequest>,
+    ) -> Result<Response<v1::HostReply>, Status> {
+        let caller = caller_of(&request);
+        Ok(reply_of(self.hosts.reactivate(&caller, &request.into_inner().host).await))
+    }
+}
+
+fn reply_of(result: Result<v1::HostChanged, Refusal>) -> Response<v1::HostReply> {
+    let outcome = match result {
+        Ok(changed) => host_reply::Outcome::Host(changed),
+        Err(refusal) => host_reply::Outcome::Refused(refused_to_wire("refused", &refusal)),
+    };
+    Response::new(v1::HostReply { outcome: Some(outcome) })
 }
 
 /// Who the door has let in.

@@ -155,8 +155,36 @@ pub struct HostInfo {
     pub endpoint: String,
     pub total: Free,
     pub attributes: BTreeMap<String, String>,
-    /// Whether the master counts the agent as present.
-    pub active: bool,
+    pub state: HostState,
+}
+
+/// How a host stands with the master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostState {
+    /// It takes work.
+    Active,
+    /// The master does not hear of it, and has not given it up yet.
+    Disconnected,
+    /// An operator lets everything on it be ended; it takes nothing.
+    Draining,
+    /// All of it has ended.
+    Drained,
+    /// It keeps what it has, and takes nothing.
+    Deactivated,
+}
+
+impl HostState {
+    /// The word for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disconnected => "unreachable",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::Deactivated => "deactivated",
+        }
+    }
 }
 
 /// What the master says of one incarnation.

@@ -2,10 +2,10 @@
 
 use lathe_placement::{Capacity, Cluster, Host};
 
-use super::Framework;
 use super::command::Command;
-use super::event::HostInfo;
+use super::event::{HostInfo, HostState};
 use super::ids::{AgentId, Time};
+use super::{EventDraft, Framework};
 
 /// A list older than this is asked for again before it is planned upon.
 pub(super) const FRESH_MS: u64 = 10_000;
@@ -38,6 +38,7 @@ impl Framework {
     }
 
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
+        self.tell_states(now, &hosts, out);
         let known = std::mem::take(&mut self.agents);
         self.agents = hosts.iter().map(|host| host.agent.clone()).collect();
         hosts.iter().for_each(|host| self.losses.listed(&host.name, &host.agent));
@@ -50,8 +51,22 @@ impl Framework {
             self.room_may_have_come(now);
         }
         self.hosts_listed_ms = Some(now);
-        self.hosts_ask_ms = now + self.hosts_good_for_ms;
+        // How far a drain is, nobody tells but the list.
+        let drains = self.hosts.values().any(|host| host.state == HostState::Draining);
+        self.hosts_ask_ms = now + if drains { AGAIN_MS } else { self.hosts_good_for_ms };
         self.job_hosts_listed(now, out);
+    }
+
+    /// What others do to hosts is news for people.
+    fn tell_states(&mut self, now: Time, hosts: &[HostInfo], out: &mut Vec<Command>) {
+        for host in hosts {
+            let before = self.hosts.get(&host.name).map(|known| known.state);
+            if before.is_none_or(|before| before == host.state) {
+                continue;
+            }
+            let draft = EventDraft::new("host", host.state.as_str());
+            self.publish(now, EventDraft { host: Some(host.name.to_string()), ..draft }, out);
+        }
     }
 
     pub(super) fn hosts_unknown(&mut self, now: Time, reason: &str, out: &mut Vec<Command>) {
@@ -80,7 +95,7 @@ impl Framework {
         let hosts = self
             .hosts
             .values()
-            .filter(|host| host.active)
+            .filter(|host| host.state == HostState::Active)
             .map(|host| Host {
                 name: host.name.0.clone(),
                 capacity: Capacity {

@@ -293,7 +293,7 @@ pub(super) fn accepted_text(record: &TopologyRecord) -> String {
     }
 }
 
-pub(super) fn plain(code: Code, sentence: &str, hint: &str) -> Refusal {
+pub(crate) fn plain(code: Code, sentence: &str, hint: &str) -> Refusal {
     let reason =
         Reason { code, task: None, statement: sentence.to_owned(), span: None, topology: None };
     Refusal { reasons: vec![reason], sentence: sentence.to_owned(), hint: hint.to_owned() }

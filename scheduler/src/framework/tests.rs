@@ -1,6 +1,7 @@
 //! The machine, step by step: what it asks for, in which order, and what it leaves alone.
 
 mod edits;
+mod hosts;
 mod losses;
 mod out_of_reach;
 mod refusals;

@@ -1,9 +1,10 @@
 //! The framework's state as people read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_api::rest::{HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView};
 
+use super::event::HostState;
 use super::ids::{HostName, InstanceId};
 use super::records::{InstanceRecord, Life, Phase};
 use super::wanted::Accepted;
@@ -20,6 +21,8 @@ pub struct Counts {
     pub unreconciled: usize,
     /// Hosts of which nothing is replaced, since they went at once.
     pub losses_held: usize,
+    /// Hosts that the master lists.
+    pub hosts: usize,
 }
 
 impl Framework {
@@ -54,6 +57,7 @@ impl Framework {
             questions_waiting: self.questions.len(),
             unreconciled: self.reconciling.unanswered(),
             losses_held: self.losses.waited_for(),
+            hosts: self.hosts.len(),
         }
     }
 
@@ -190,10 +194,14 @@ impl Framework {
 
     fn host_views(&self) -> Vec<HostView> {
         let mut on: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
+        let mut lost: BTreeSet<&HostName> = BTreeSet::new();
         for life in self.instances.values().flat_map(|record| &record.lives) {
             on.entry(&life.host).or_default().push(life.incarnation.instance.to_string());
+            if life.phase == Phase::Unreachable && !self.hosts.contains_key(&life.host) {
+                lost.insert(&life.host);
+            }
         }
-        let views = self.hosts.iter().map(|(name, info)| HostView {
+        let listed = self.hosts.iter().map(|(name, info)| HostView {
             name: name.to_string(),
             cpus_milli: info.total.cpus_milli,
             mem_bytes: info.total.mem_bytes,
@@ -201,7 +209,25 @@ impl Framework {
             ports: info.total.port_count(),
             attributes: info.attributes.clone(),
             instances: on.remove(name).unwrap_or_default(),
+            state: info.state.as_str().to_owned(),
         });
-        views.collect()
+        let mut views: Vec<HostView> = listed.collect();
+        let lost = lost.into_iter().map(|name| lost_view(name, on.remove(name)));
+        views.extend(lost);
+        views
+    }
+}
+
+/// A host that the master lists no more, and that may still run something.
+fn lost_view(name: &HostName, instances: Option<Vec<String>>) -> HostView {
+    HostView {
+        name: name.to_string(),
+        cpus_milli: 0,
+        mem_bytes: 0,
+        disk_bytes: 0,
+        ports: 0,
+        attributes: BTreeMap::new(),
+        instances: instances.unwrap_or_default(),
+        state: HostState::Disconnected.as_str().to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Event as MesosEvent, event};
 
 use super::free_of;
-use crate::framework::event::{Event, HostInfo, Offer, Status, TaskState};
+use crate::framework::event::{Event, HostInfo, HostState, Offer, Status, TaskState};
 use crate::framework::ids::{AgentId, FrameworkId, HostName, OfferId};
 
 /// Our event for the master's, where it says something that we act upon. `master` is where the
@@ -154,8 +154,19 @@ fn host_of(
         endpoint: endpoint.to_owned(),
         total: free_of(total, role),
         attributes,
-        active: agent.active && agent.deactivated != Some(true),
+        state: host_state_of(agent),
     })
+}
+
+/// An agent that is drained is deactivated as well, and one that is deactivated is not active.
+fn host_state_of(agent: &v1::master::response::get_agents::Agent) -> HostState {
+    match agent.drain_info.as_ref().map(v1::DrainInfo::state) {
+        Some(v1::DrainState::Drained) => HostState::Drained,
+        Some(_) => HostState::Draining,
+        None if agent.deactivated == Some(true) => HostState::Deactivated,
+        None if agent.active => HostState::Active,
+        None => HostState::Disconnected,
+    }
 }
 
 fn text_of(attribute: &v1::Attribute) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use lathe_mesos::v1;
 
-use super::{free_of, quota_of, resources_of};
-use crate::framework::event::Free;
+use super::{free_of, hosts_of, quota_of, resources_of};
+use crate::framework::event::{Free, HostState};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -66,4 +66,33 @@ fn noise_of_floating_point_does_not_reach_the_arithmetic() {
     assert_eq!(free_of(&offered, "lathe").cpus_milli, 300);
     offered[0].scalar = Some(v1::value::Scalar { value: f64::NAN });
     assert_eq!(free_of(&offered, "lathe").cpus_milli, 0);
+}
+
+#[test]
+fn a_host_that_drains_is_told_from_one_that_is_deactivated_or_silent() {
+    use v1::master::response::{GetAgents, get_agents::Agent};
+    let agent = |active: bool, deactivated: Option<bool>, drain: Option<v1::DrainState>| Agent {
+        agent_info: v1::AgentInfo {
+            hostname: "h".to_owned(),
+            id: Some(v1::AgentId { value: "a".to_owned() }),
+            ..Default::default()
+        },
+        active,
+        deactivated,
+        pid: Some("slave(1)@10.0.0.1:5051".to_owned()),
+        drain_info: drain.map(|state| v1::DrainInfo { state: state.into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let state = |agent: Agent| {
+        let hosts = hosts_of(&GetAgents { agents: vec![agent], ..Default::default() }, "lathe");
+        hosts[0].state
+    };
+    assert_eq!(state(agent(true, None, None)), HostState::Active);
+    assert_eq!(state(agent(true, Some(false), None)), HostState::Active);
+    assert_eq!(state(agent(false, None, None)), HostState::Disconnected);
+    // Mesos has an agent that is deactivated, to be drained or not, as not active.
+    assert_eq!(state(agent(false, Some(true), None)), HostState::Deactivated);
+    let drains = |drain| state(agent(false, Some(true), Some(drain)));
+    assert_eq!(drains(v1::DrainState::Draining), HostState::Draining);
+    assert_eq!(drains(v1::DrainState::Drained), HostState::Drained);
 }

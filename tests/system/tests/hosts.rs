@@ -84,3 +84,18 @@ fn what_a_silent_host_had_runs_elsewhere_and_once_when_it_is_back() {
     let now = lathe.all_ready(6);
     assert!(now.hosts_of("filler").contains(&host), "{:?}", now.hosts_of("filler"));
 }
+
+#[test]
+fn virtual_hosts_are_not_drained_and_the_refusal_says_what_to_do() {
+    let mut lathe = Lathe::new();
+    let scripts = Scripts::default().with("steady", "exec sleep 100000", "");
+    let file = scripts.write(&lathe.folder().join("steady.toml"));
+    lathe.up(&[file.to_str().unwrap()]);
+    let before = lathe.all_ready(1);
+    let refused = lathe.lathe(&["drain", "host-1", "--yes"]).with_code(3);
+    assert!(refused.err.contains("LT0411"), "{}", refused.err);
+    assert!(refused.err.contains("lathe hosts kill"), "{}", refused.err);
+    let active = lathe.lathe(&["reactivate", "host-1"]).with_code(0);
+    assert!(active.err.contains("active already"), "{}", active.err);
+    assert_eq!(lathe.all_ready(1).incarnations(), before.incarnations());
+}

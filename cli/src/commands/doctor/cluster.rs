@@ -90,13 +90,36 @@ fn master(status: &StatusView, all: &mut Findings) {
 }
 
 fn hosts(status: &StatusView, all: &mut Findings) {
-    match status.hosts.len() {
-        0 => {
-            let hint = "`lathe hosts` shows those of `lathe up`; `lathe hosts resume NAME` brings \
-                        one back";
-            all.bad("hosts", Level::Fail, "the master lists no host", hint);
-        }
-        number => all.ok("hosts", format!("{number} listed by the master")),
+    let of = |state: &str| status.hosts.iter().filter(|host| host.state == state).count();
+    let (number, active) = (status.hosts.len(), of("active"));
+    if number == 0 {
+        let hint = "`lathe hosts` shows those of `lathe up`; `lathe hosts resume NAME` brings one \
+                    back";
+        all.bad("hosts", Level::Fail, "the master lists no host", hint);
+        return;
+    }
+    if active == 0 {
+        let hint = "nothing can be placed: `lathe hosts` shows how each stands";
+        all.bad("hosts", Level::Fail, format!("none of {number} hosts is active"), hint);
+    } else {
+        all.ok("hosts", format!("{active} of {number} are active"));
+    }
+    for host in &status.hosts {
+        let (level, hint) = match host.state.as_str() {
+            "unreachable" => {
+                let hint =
+                    "is the machine, its agent or the network down? docs/incident.md has more";
+                (Level::Fail, hint.to_owned())
+            }
+            "draining" | "drained" | "deactivated" => {
+                let name = &host.name;
+                (Level::Warn, format!("`lathe reactivate {name}` takes it back into use"))
+            }
+            _ => continue,
+        };
+        let there = host.instances.len();
+        let text = format!("{} is {}, with {there} instances", host.name, host.state);
+        all.bad("hosts", level, text, hint);
     }
 }
 

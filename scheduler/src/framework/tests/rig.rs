@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use lathe_api::rest::EventView;
+
 use crate::framework::command::{Answer, Call, Command, PlanInput};
 use crate::framework::event::{
-    Edit, Event, Free, HostInfo, Offer, Question, Status, Submission, TaskState,
+    Edit, Event, Free, HostInfo, HostState, Offer, Question, Status, Submission, TaskState,
 };
 use crate::framework::ids::{AgentId, AskId, BatchId, FrameworkId, HostName, JobId, OfferId, Time};
 use crate::framework::records::{ArtifactRecord, Recovered, Write};
@@ -33,10 +35,13 @@ pub(super) struct Rig {
     pub(super) launched: Vec<String>,
     pub(super) to_end: Vec<String>,
     pub(super) hosts: usize,
+    /// Of those that are not active, by number.
+    pub(super) states: BTreeMap<usize, HostState>,
     offers: u64,
     asks: u64,
     /// Lists of hosts that were asked for.
     pub(super) lists: u32,
+    pub(super) published: Vec<EventView>,
 }
 
 impl Rig {
@@ -52,6 +57,8 @@ impl Rig {
             launched: Vec::new(),
             to_end: Vec::new(),
             hosts,
+            states: BTreeMap::new(),
+            published: Vec::new(),
             offers: 0,
             asks: 0,
             lists: 0,
@@ -93,7 +100,8 @@ impl Rig {
                 self.lists += 1;
                 self.step(Event::HostsListed(self.host_list()));
             }
-            Command::Publish(_) | Command::AskQuota => {}
+            Command::Publish(event) => self.published.push(event),
+            Command::AskQuota => {}
             other => {
                 match &other {
                     Command::Call(Call::Accept { launches, .. }) => {
@@ -115,7 +123,7 @@ impl Rig {
         self.step(Event::Planned { job, verdict });
     }
 
-    fn host_list(&self) -> Vec<HostInfo> {
+    pub(super) fn host_list(&self) -> Vec<HostInfo> {
         (1..=self.hosts)
             .map(|at| HostInfo {
                 name: HostName(format!("host-{at}")),
@@ -124,7 +132,7 @@ impl Rig {
                 endpoint: format!("127.0.0.1:{at}"),
                 total: free(at),
                 attributes: BTreeMap::new(),
-                active: true,
+                state: self.states.get(&at).copied().unwrap_or(HostState::Active),
             })
             .collect()
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lathe_mesos::v1;
 use lathe_scheduler::framework::command::Command;
-use lathe_scheduler::framework::event::{Edit, Event, Free, HostInfo, Question, Submission};
+use lathe_scheduler::framework::event::{
+    Edit, Event, Free, HostInfo, HostState, Question, Submission,
+};
 use lathe_scheduler::framework::ids::{AgentId, AskId, FrameworkId, HostName, Time};
 use lathe_scheduler::framework::records::{ArtifactRecord, Recovered};
 use lathe_scheduler::framework::{Config, Framework};
@@ -61,7 +63,7 @@ fn hosts() -> Vec<HostInfo> {
             ports: vec![(31_000, 31_999)],
         },
         attributes: BTreeMap::new(),
-        active: true,
+        state: HostState::Active,
     };
     vec![host(1), host(2)]
 }

@@ -193,6 +193,7 @@ fn started(kept: Kept) -> (Router, Driver) {
         handle,
         artifacts: kept.artifacts,
         store: None,
+        role: "lathe".to_owned(),
         operator,
         key: Key::from_bytes(b"key"),
         tokens: kept.tokens,
