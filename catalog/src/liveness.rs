@@ -93,8 +93,8 @@ struct Pulse {
     /// Never heard, and expected since then. Where nobody is expected, nobody is suspect who was
     /// never heard: it may beat at another registry.
     expected_ms: Option<u64>,
-    /// What the last beat said of itself.
-    said: State,
+    /// What the last beat said of itself, since something was missed of it.
+    said: Option<State>,
     /// Whether it was heard here since the catalog shows its state.
     heard_since: bool,
     /// What it said to be wrong with it.
@@ -136,12 +136,22 @@ impl Pulse {
         })
     }
 
-    fn back(&self, incarnation: &str) -> Finding {
-        let (state, reason) = self.before.clone().unwrap_or_else(|| {
-            let starts = self.said == State::Starting;
-            (if starts { State::Starting } else { State::Ready }, None)
-        });
-        Finding { incarnation: incarnation.to_owned(), state, reason }
+    /// It may have become ready unseen before it became suspect; and what it said so far may be
+    /// older than that.
+    fn missed(&mut self) {
+        self.before = None;
+        self.said = None;
+    }
+
+    /// As it was before, or else as it says; none before it has said anything.
+    fn back(&self, incarnation: &str) -> Option<Finding> {
+        let (state, reason) = match (&self.before, self.said) {
+            (Some(before), _) => before.clone(),
+            (None, Some(State::Starting)) => (State::Starting, None),
+            (None, Some(_)) => (State::Ready, None),
+            (None, None) => return None,
+        };
+        Some(Finding { incarnation: incarnation.to_owned(), state, reason })
     }
 }
 
@@ -161,7 +171,7 @@ impl Liveness {
             before: None,
             heard_ms: None,
             expected_ms: None,
-            said: entry.state,
+            said: None,
             heard_since: false,
             failing: None,
         });
@@ -193,9 +203,17 @@ impl Liveness {
         self.pulses.remove(incarnation);
     }
 
-    /// Keeps only those for which the answer is yes: after a new listing.
+    /// Not everything that the catalog has shown of it was seen: before what it shows now is
+    /// observed.
+    pub fn missed(&mut self, incarnation: &str) {
+        self.pulses.get_mut(incarnation).into_iter().for_each(Pulse::missed);
+    }
+
+    /// Keeps only those for which the answer is yes: before all that a new listing shows is
+    /// observed. Of each of them something may have been missed.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.pulses.retain(|incarnation, _| keep(incarnation));
+        self.pulses.values_mut().for_each(Pulse::missed);
     }
 
     /// An incarnation was heard. Gives a finding at once if its entry should say something else;
@@ -203,13 +221,13 @@ impl Liveness {
     pub fn beat(&mut self, now_ms: u64, incarnation: &str, beat: Beat) -> Option<Finding> {
         let pulse = self.pulses.get_mut(incarnation)?;
         pulse.heard_ms = Some(pulse.heard_ms.map_or(now_ms, |heard| heard.max(now_ms)));
-        pulse.said = beat.state;
+        pulse.said = Some(beat.state);
         pulse.failing = beat.failing;
         pulse.heard_since = true;
         if pulse.failing.is_some() {
             return pulse.unwell(incarnation);
         }
-        (pulse.shown == State::Suspect).then(|| pulse.back(incarnation))
+        if pulse.shown == State::Suspect { pulse.back(incarnation) } else { None }
     }
 
     /// Whether this listener is the only one: then whoever is watched and was never heard is
@@ -254,7 +272,7 @@ impl Liveness {
             }
             if pulse.shown == State::Suspect {
                 if pulse.heard_ms.is_some() && silence_ms < limit_ms {
-                    findings.wanted.push(pulse.back(incarnation));
+                    findings.wanted.extend(pulse.back(incarnation));
                 } else if (limit_ms..limit_ms.saturating_add(limits.window_ms))
                     .contains(&silence_ms)
                 {

@@ -211,6 +211,12 @@ impl Directory {
         for node in nodes {
             let Some(change) = decode(&node, commands) else { continue };
             if let Change::Entry { incarnation, .. } = &change {
+                let version = node.content.as_ref().map(|content| content.version);
+                let known = self.versions.get(&node.path);
+                // The store may tell the sum of several commits.
+                if version.zip(known).is_some_and(|(version, known)| version > known + 1) {
+                    self.beats.missed(incarnation);
+                }
                 incarnations.push(incarnation.clone());
             }
             changes.push(change);

@@ -114,6 +114,20 @@ fn a_suspect_of_an_earlier_registry_comes_back_as_it_says() {
 }
 
 #[test]
+fn a_suspect_that_was_listed_anew_comes_back_as_it_says() {
+    let mut liveness = liveness(0);
+    liveness.observe(&entry("a#0.1", State::Starting));
+    liveness.beat(0, "a#0.1", said(State::Starting));
+    // It became ready, and then suspect at another registry, while nothing of it came here.
+    liveness.retain(|_| true);
+    liveness.observe(&suspect("a#0.1", "no heartbeat for 3000 ms"));
+    assert_eq!(liveness.findings(500), Findings::default(), "what it said before may be old");
+    let back = liveness.beat(1_000, "a#0.1", said(State::Ready)).unwrap();
+    assert_eq!((back.state, &back.reason), (State::Ready, &None));
+    assert_eq!(liveness.findings(1_500).wanted, [back]);
+}
+
+#[test]
 fn who_drains_is_not_watched() {
     let mut liveness = liveness(1);
     liveness.beat(0, "a#0.1", said(State::Ready));

@@ -56,6 +56,10 @@ impl Beats {
         }
     }
 
+    pub(super) fn missed(&mut self, incarnation: &str) {
+        self.liveness.missed(incarnation);
+    }
+
     pub(super) fn relisted(&mut self, catalog: &Catalog) {
         self.liveness.retain(|incarnation| catalog.entry(incarnation).is_some());
         for entry in catalog.entries() {

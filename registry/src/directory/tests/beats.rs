@@ -40,6 +40,23 @@ fn a_beat_of_a_suspect_is_written_at_once() {
 }
 
 #[test]
+fn a_suspect_of_which_the_store_told_a_sum_comes_back_as_it_says() {
+    for (told, state) in [(2, State::Starting), (3, State::Ready)] {
+        let mut rig = Rig::new();
+        rig.put("a#0.1", State::Starting);
+        // Another registry has written the suspicion; at version 3 something was between.
+        rig.commit = told;
+        let nodes = written(told, "a#0.1", State::Suspect);
+        rig.take(Event::Committed { commit: told, nodes });
+        rig.commands.clear();
+        rig.beat("a#0.1");
+        let writes = rig.writes();
+        let back: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
+        assert_eq!(back.state, state, "told at version {told}");
+    }
+}
+
+#[test]
 fn a_write_that_failed_is_looked_at_again_with_the_newest_versions() {
     let mut rig = Rig::new();
     rig.put("a#0.1", State::Starting);
