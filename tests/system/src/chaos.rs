@@ -5,7 +5,6 @@
 //! back, nothing runs twice. It must not know how Lathe heals.
 
 mod account;
-mod dice;
 mod faults;
 mod steady;
 mod story;
@@ -14,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 pub use account::Account;
-use dice::Dice;
 use faults::{Applied, Fault};
 use steady::Steady;
 use story::Story;
 
+use crate::dice::Dice;
 use crate::lathe::Lathe;
 use crate::status::Instance;
 use crate::waiting::{SOON, until};

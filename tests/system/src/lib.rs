@@ -4,10 +4,12 @@
 //! It knows Lathe only from outside, by its commands, its files and its wire: no crate of Lathe is
 //! linked here. [`OnMesos`] is the same on real masters and agents.
 
+mod attrition;
 mod binaries;
 mod chaos;
 mod child;
 mod cluster;
+mod dice;
 mod files;
 mod http;
 mod journal;
@@ -26,6 +28,7 @@ mod terminal;
 mod turns;
 mod waiting;
 
+pub use attrition::{Attrition, Measured, Trend, Wear};
 pub use binaries::{Binaries, binaries};
 pub use chaos::{Account, Chaos};
 pub use child::{Outcome, Running};

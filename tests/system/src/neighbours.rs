@@ -10,11 +10,11 @@ use std::path::PathBuf;
 
 use crate::binaries::binaries;
 use crate::files::Scripts;
-use crate::process::{Process, Signal};
+use crate::process::Signal;
 use crate::several::{Several, Shape};
 use crate::waiting::{SOON, until};
 
-const SHAPE: Shape = Shape { zookeepers: 1, masters: 1, agents: 3, schedulers: 0 };
+const SHAPE: Shape = Shape { zookeepers: 1, masters: 1, agents: 3, schedulers: 0, gc_delay: None };
 /// Whom the journals and the lookups name.
 const TASK: &str = "page";
 const FIRST: usize = 3;
@@ -172,11 +172,7 @@ impl<'a, T: FnMut(&str)> Drill<'a, T> {
     /// not, which only takes a little longer.
     fn replaces(&mut self, slot: usize, step: &str) {
         let life = format!("{TASK}#{slot}.1");
-        let is_it = |one: &Process| {
-            let parent = Process::of(one.parent).filter(|parent| parent.name == "lathe-executor");
-            parent.is_some() && one.environment().get("LATHE_INCARNATION") == Some(&life)
-        };
-        let found = Process::all().into_iter().filter(is_it).find(|one| self.several.is_ours(one));
+        let found = self.several.tasks().remove(&life);
         found.unwrap_or_else(|| panic!("{life} has no process")).signal(Signal::KILL);
         self.expected.push(format!("{TASK}#{slot}.2"));
         self.holds(step);

@@ -18,7 +18,7 @@ use crate::status::Status;
 use crate::waiting::{SOON, until};
 
 const SCHEDULERS: usize = 3;
-const SHAPE: Shape = Shape { zookeepers: 3, masters: 3, agents: 5, schedulers: 0 };
+const SHAPE: Shape = Shape { zookeepers: 3, masters: 3, agents: 5, schedulers: 0, gc_delay: None };
 /// `never` holds between them.
 const PAGES: usize = 3;
 /// They may be anywhere.

@@ -2,6 +2,7 @@
 //! a process, and faults for each. Knows Lathe from outside only.
 
 mod builds;
+mod looking;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,6 +31,9 @@ pub struct Shape {
     pub masters: usize,
     pub agents: usize,
     pub schedulers: usize,
+    /// After which agents remove the sandboxes of what has ended, such as `2mins`; without, they
+    /// keep them for longer than any test.
+    pub gc_delay: Option<&'static str>,
 }
 
 /// A scheduler, and the way that it has to the store and to the master.
@@ -67,7 +71,7 @@ impl Several {
     /// When something does not start.
     #[must_use]
     pub fn start(masters: usize, agents: usize, schedulers: usize) -> Self {
-        Self::of(&Shape { zookeepers: 1, masters, agents, schedulers })
+        Self::of(&Shape { zookeepers: 1, masters, agents, schedulers, gc_delay: None })
     }
 
     /// The same with as many of everything as one likes.
@@ -91,11 +95,13 @@ impl Several {
         let zookeeper = block_on(ZooKeeper::start(&ZooKeeperSpec::ensemble_of(shape.zookeepers)));
         let zookeeper = zookeeper.unwrap_or_else(|failure| panic!("{failure}"));
         let agents = (1..=shape.agents).map(|number| AgentSpec::with(&format!("rack:r{number}")));
+        let gc_delay = shape.gc_delay.iter().map(|after| ("gc_delay".into(), (*after).into()));
         let spec = MesosSpec {
             masters: shape.masters,
             agents: agents.collect(),
             zookeeper: Some(zookeeper.url("/mesos")),
             dir: Some(folder.path().join("mesos")),
+            agent_flags: gc_delay.collect(),
             ..MesosSpec::default()
         };
         let mesos = block_on(Mesos::start(&spec)).unwrap_or_else(|failure| panic!("{failure}"));

@@ -6,15 +6,16 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lathe_system::{Chaos, Lathe, Ordeal, example};
+use lathe_system::{Attrition, Chaos, Lathe, Ordeal, example};
 
-const USAGE: &str =
-    "soak healing [--seconds N] [--seed S] [--rate N], or soak several [--still N] [--down N]";
+const USAGE: &str = "soak healing [--seconds N] [--seed S] [--rate N], \
+                     or soak several [--still N] [--down N], or soak mesos [--seconds N] [--seed S]";
 
 /// What is asked for.
 enum Asked {
     Healing(Chaos),
     Several(Ordeal),
+    Mesos(Attrition),
 }
 
 fn main() -> ExitCode {
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     match read(&words) {
         Some(Asked::Healing(chaos)) => healing(&chaos),
         Some(Asked::Several(ordeal)) => several(&ordeal),
+        Some(Asked::Mesos(attrition)) => mesos(&attrition),
         None => {
             talk(&format!("usage: {USAGE}"));
             ExitCode::from(2)
@@ -50,11 +52,19 @@ fn several(ordeal: &Ordeal) -> ExitCode {
     if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn mesos(attrition: &Attrition) -> ExitCode {
+    talk(&format!("kills for {} s, seed {}", attrition.time.as_secs(), attrition.seed));
+    let wear = attrition.run(talk);
+    let printed = write!(std::io::stdout(), "{wear}");
+    if printed.is_ok() && wear.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn read(words: &[String]) -> Option<Asked> {
     let (what, flags) = words.split_first()?;
     match what.as_str() {
         "healing" => read_healing(flags).map(Asked::Healing),
         "several" => read_several(flags).map(Asked::Several),
+        "mesos" => read_mesos(flags).map(Asked::Mesos),
         _ => None,
     }
 }
@@ -85,6 +95,20 @@ fn read_several(mut flags: &[String]) -> Option<Ordeal> {
         flags = rest;
     }
     flags.is_empty().then_some(ordeal)
+}
+
+fn read_mesos(mut flags: &[String]) -> Option<Attrition> {
+    let (time, pause) = (Duration::from_secs(1_800), Duration::from_millis(1_400));
+    let mut attrition = Attrition { time, seed: 1, pause };
+    while let [flag, value, rest @ ..] = flags {
+        match flag.as_str() {
+            "--seconds" => attrition.time = seconds(value)?,
+            "--seed" => attrition.seed = value.parse().ok()?,
+            _ => return None,
+        }
+        flags = rest;
+    }
+    flags.is_empty().then_some(attrition)
 }
 
 fn seconds(value: &str) -> Option<Duration> {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 use crate::lathe::Lathe;
 use crate::process::{Process, Signal};
 use crate::status::Instance;

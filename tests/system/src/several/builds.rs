@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Several, address};
 use crate::binaries::root;
 use crate::http::Request;
-use crate::process::{Process, Signal};
+use crate::process::Signal;
 use crate::waiting::SOON;
 
 /// The files of configuration that came with a build: its own, or those of the checkout.
@@ -59,11 +59,5 @@ impl Several {
         let mut named: Vec<String> = named.collect();
         named.sort();
         Some(named)
-    }
-
-    /// Whether a process works in a sandbox of this cluster.
-    pub(crate) fn is_ours(&self, process: &Process) -> bool {
-        let folder = std::fs::read_link(format!("/proc/{}/cwd", process.pid));
-        folder.is_ok_and(|folder| folder.starts_with(self.folder.path()))
     }
 }
