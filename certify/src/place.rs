@@ -85,10 +85,9 @@ impl<'s> Terms<'s> {
         }
         let base = sum(fixed.iter().map(|run| self.scene.need(&run.resources)));
         let runs = |task: &Weighed<'_>| given.iter().filter(|run| is_of(run, task)).count() as u64;
-        let stays = self.tasks.iter().map(|task| {
-            let need = self.scene.need(&task.spec.resources);
-            need.map(|need| need.saturating_mul(runs(task)))
-        });
+        // By the given file, also where it wants none of them any more.
+        let specs = given.iter().filter_map(|run| self.scene.spec_of(run));
+        let stays = specs.map(|spec| self.scene.need(&spec.resources));
         let used = sum(stays.chain([base]));
         let has = host.map_or([0; 4], Host::capacity);
         let capacity: [u64; 4] = std::array::from_fn(|at| has[at].max(used[at]));
@@ -102,7 +101,7 @@ impl<'s> Terms<'s> {
         let (mut may, mut must) = (Vec::new(), Vec::new());
         for (at, task) in self.tasks.iter().enumerate() {
             let there = runs(task);
-            let allowed = host.map_or(there > 0, |host| self.may_be(task.spec, host, there > 0));
+            let allowed = host.map_or(there > 0, |host| self.may_be(task.spec, host));
             if !allowed {
                 continue;
             }
@@ -144,7 +143,7 @@ impl<'s> Terms<'s> {
         let (mut may, mut must) = (Vec::new(), Vec::new());
         for (at, task) in self.tasks.iter().enumerate() {
             let spec = task.spec;
-            if !hosts.iter().any(|host| self.may_be(spec, host, false)) {
+            if !hosts.iter().any(|host| self.may_be(spec, host)) {
                 continue;
             }
             may.push(at);
@@ -165,14 +164,14 @@ impl<'s> Terms<'s> {
     }
 
     /// Whether the hard attribute rules hold there, and its ports are offered.
-    fn may_be(&self, spec: &TaskSpec, host: &Host, runs_there: bool) -> bool {
+    fn may_be(&self, spec: &TaskSpec, host: &Host) -> bool {
         let holds = |bias: &Bias| match (has(bias, host), bias.word) {
             (Some(has), Word::Always) => has,
             (Some(has), Word::Never) => !has,
             _ => true,
         };
         let mut ports = spec.resources.ports.iter().filter_map(|port| port.fixed);
-        spec.biases.iter().all(holds) && (runs_there || ports.all(|port| host.offers(port)))
+        spec.biases.iter().all(holds) && ports.all(|port| host.offers(port))
     }
 
     fn bare(&self, task: &Weighed<'_>, most: u64) -> Kind {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lathe_topology::{Bias, Resources, Tag, Topology, parse};
+use lathe_topology::{Bias, Diagnostic, Resources, Tag, Topology, parse};
 use serde_json::Value;
 
 /// A running instance.
@@ -59,8 +59,10 @@ fn own(value: &Value, task: &str) -> Result<lathe_topology::TaskSpec, String> {
             text.push_str(&format!("{key} = {}\n", toml(value)));
         }
     }
-    let checked = parse("it", &text)
-        .map_err(|found| found.into_iter().map(|one| one.message).next().unwrap_or_default())?;
+    let checked = parse("it", &text).map_err(|found| {
+        let first = found.into_iter().find(Diagnostic::is_error);
+        first.map(|one| one.message).unwrap_or_default()
+    })?;
     checked.topology.tasks.into_iter().next().ok_or_else(|| "no task".to_owned())
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_topology::{Resources, TaskSpec, Topology};
+use lathe_topology::{Diagnostic, Resources, TaskSpec, Topology};
 
 use crate::hosts::{self, Host};
 use crate::runs::{self, Run};
@@ -34,7 +34,7 @@ impl Scene {
         for (name, text) in topologies {
             let parsed = lathe_topology::parse(name, text);
             let checked = parsed.map_err(|found| {
-                let first = found.into_iter().next().map(|one| one.message);
+                let first = found.into_iter().find(Diagnostic::is_error).map(|one| one.message);
                 format!("{name}: {}", first.unwrap_or_default())
             })?;
             read.push(checked.topology);
@@ -54,6 +54,12 @@ impl Scene {
     /// Whether a running instance is the plan's to decide about.
     pub(crate) fn is_given(&self, run: &Run) -> bool {
         self.topologies.iter().any(|one| one.name == run.topology)
+    }
+
+    /// What the files say of the task of a running instance.
+    pub(crate) fn spec_of(&self, run: &Run) -> Option<&TaskSpec> {
+        let topology = self.topologies.iter().find(|one| one.name == run.topology)?;
+        topology.tasks.iter().find(|spec| spec.path.as_str() == run.task)
     }
 
     /// What an instance takes of a host.

@@ -88,7 +88,8 @@ impl Statements {
         let spec = match parse("it", &text) {
             Ok(checked) => checked.topology.tasks.into_iter().next()?,
             Err(found) => {
-                let first = found.first();
+                // Warnings stand among the errors.
+                let first = found.iter().find(|one| one.is_error());
                 let code = first.map_or(Code::WRONG_TYPE, |one| one.code);
                 let said = first.map(|one| one.message.as_str()).unwrap_or_default();
                 findings.add(code, format!("{place}: {said}"), HINT);

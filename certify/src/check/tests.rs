@@ -164,6 +164,37 @@ fn a_proof_of_another_input_proves_nothing() {
     assert!(judged(&room, &proof).unwrap_err().contains("worth more than it says"));
 }
 
+/// On the only host runs more than it has, of a task of which none is wanted any more; and the one that
+/// is wanted has a port that the host does not offer, although it runs there.
+fn overfull() -> (Scene, Value) {
+    let tasks = [
+        ("old", "tasks = 0\nresources = { cpus = 9 }"),
+        (
+            "web",
+            "tasks = 1\nresources = { cpus = 1, mem = \"1GiB\", disk = 0, ports = { http = 80 } }",
+        ),
+    ];
+    let runs = |task: &str| json!({"topology": "shop", "task": task, "slot": 0, "host": "h0"});
+    let scene = scene(&tasks, &hosts(&[""]), Some(&json!([runs("old"), runs("web")])));
+    let mut capacity = CAPACITY;
+    capacity[0] = 10_000;
+    let proof = json!({
+        "claim": "impossible", "scale": 1, "constant": 0, "scope": null,
+        "weights": [{"topology": "shop", "task": "web", "count": 1, "weight": 1}],
+        "classes": [{"places": [["h0"]], "capacity": capacity, "base": [0, 0, 0, 0], "tasks": [],
+            "most": 0}],
+    });
+    (scene, proof)
+}
+
+#[test]
+fn what_runs_where_it_does_not_fit_is_room_and_a_port_that_is_not_offered_is_none() {
+    let (scene, mut proof) = overfull();
+    assert_eq!(judged(&scene, &proof), Ok(Proved::Impossible));
+    proof["classes"][0]["capacity"] = json!(CAPACITY);
+    assert!(judged(&scene, &proof).unwrap_err().contains("has [10000, "));
+}
+
 #[test]
 fn what_was_not_looked_at_whole_is_said_to_be_so() {
     let (scene, proof) = pigeons();
