@@ -90,7 +90,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "pip",
-        why: "fetches Mesos",
+        why: "fetches Mesos and the judge of placement",
         probe: &["python3", "-m", "pip", "--version"],
         source: Source::Packages(&["python3", "python3-pip"]),
     },

@@ -16,14 +16,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{Failure, Kafka, Mesos, ZooKeeper, block_on, cache, say};
-use args::{Args, Engines, Task};
+use crate::{Failure, Kafka, Mesos, Peer, ZooKeeper, block_on, cache, say};
+use args::{Args, Part, Task};
 
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
     let done = match Args::parse().task {
-        Task::Install { engines } => block_on(install(&Engines::of(&engines))),
+        Task::Install { parts } => block_on(install(&parts)),
         Task::Up(up) => block_on(up::run(&up)),
         Task::Status { dir, json } => folder(dir).and_then(|dir| block_on(look::run(&dir, json))),
         Task::Down { dir } => folder(dir).and_then(|dir| block_on(down::run(&dir))),
@@ -44,16 +44,19 @@ fn folder(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
     asked.map_or_else(|| Ok(cache::folder()?.join("up")), Ok)
 }
 
-async fn install(engines: &Engines) -> Result<bool, Failure> {
-    if engines.zookeeper {
-        ZooKeeper::install().await?;
+async fn install(parts: &[Part]) -> Result<bool, Failure> {
+    for part in [Part::Zookeeper, Part::Mesos, Part::Kafka, Part::CpSat, Part::Fenzo] {
+        // No test needs Fenzo.
+        let meant = parts.contains(&part) || (parts.contains(&Part::All) && part != Part::Fenzo);
+        match part {
+            _ if !meant => continue,
+            Part::Zookeeper => ZooKeeper::install().await?,
+            Part::Mesos => Mesos::install().await?,
+            Part::Kafka => Kafka::install().await?,
+            Part::CpSat => Peer::CpSat.install().await?,
+            Part::Fenzo | Part::All => Peer::Fenzo.install().await?,
+        }
+        say::say(&format!("{part:?} is in {}", cache::folder()?.display()));
     }
-    if engines.mesos {
-        Mesos::install().await?;
-    }
-    if engines.kafka {
-        Kafka::install().await?;
-    }
-    say::say(&format!("{} installed in {}", engines.listed(), cache::folder()?.display()));
     Ok(true)
 }

@@ -35,12 +35,12 @@ impl Java<'_> {
         words.push(tmp.into());
         words.extend(self.properties.iter().map(OsString::from));
         words.extend(["-cp".into(), self.class_path.into(), self.main.into()]);
-        Recipe::new(self.name, program(), self.dir).args(words).args(args)
+        Recipe::new(self.name, program("java"), self.dir).args(words).args(args)
     }
 }
 
 /// `$JAVA_HOME`'s, or the one that is found first.
-fn program() -> PathBuf {
-    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-    home.filter(|java| java.is_file()).unwrap_or_else(|| "java".into())
+pub(crate) fn program(name: &str) -> PathBuf {
+    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin").join(name));
+    home.filter(|path| path.is_file()).unwrap_or_else(|| name.into())
 }

@@ -1,5 +1,5 @@
 //! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, a Kafka
-//! broker, and a proxy to put before one.
+//! broker, and a proxy to put before one; and programs that place tasks, to compare with.
 //!
 //! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
 //! about, nor any crate of Lathe but `child`.
@@ -46,6 +46,7 @@ mod kafka;
 mod keeper;
 mod maven;
 mod mesos;
+mod peer;
 mod ports;
 mod proxy;
 mod say;
@@ -61,6 +62,7 @@ pub use kafka::{Kafka, KafkaSpec};
 pub use keeper::block_on;
 pub use lathe_child::Signal;
 pub use mesos::{AgentSpec, Flags, Mesos, MesosSpec};
+pub use peer::Peer;
 pub use proxy::{Counts, Proxy, Way};
 pub use waiting::{SOON, until};
 pub use zookeeper::{ZooKeeper, ZooKeeperSpec};

@@ -87,6 +87,24 @@ fn a_missing_package_of_the_kit_is_named() {
 }
 
 #[test]
+fn the_judge_of_placement_says_what_it_lacks_and_what_differs() {
+    let bare = Machine::new();
+    bare.tool("python3", "exit 1");
+    let said = bare.refusal("cp-sat");
+    assert!(said.contains("engines E1: there is no Python 3 with pip and venv"), "{said}");
+    for (printed, code) in
+        [("no route to the index", "E2"), ("THESE PACKAGES DO NOT MATCH THE HASHES", "E3")]
+    {
+        let machine = Machine::new();
+        let pip = format!("case \"$*\" in *pip*--python*) echo '{printed}'; exit 1;; esac; exit 0");
+        machine.tool("python3", &pip);
+        let said = machine.refusal("cp-sat");
+        assert!(said.contains(&format!("engines {code}: ortools-9.15")), "{said}");
+        assert!(said.contains(printed), "{said}");
+    }
+}
+
+#[test]
 fn two_that_want_the_same_engine_fetch_it_once() {
     let machine = Machine::new();
     let note = machine.0.path().join("fetched");

@@ -17,9 +17,9 @@ pub(super) struct Args {
 pub(super) enum Task {
     /// Fetch and build engines, without starting any
     Install {
-        /// Which; all of them, if none is named
+        /// Which; all that the tests need, if none is named
         #[arg(default_value = "all")]
-        engines: Vec<Engine>,
+        parts: Vec<Part>,
     },
     /// Start engines that stay until `down`, and print where they are
     Up(Up),
@@ -103,6 +103,19 @@ impl Wanted {
     }
 }
 
+/// What can be fetched without being started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    Zookeeper,
+    Mesos,
+    Kafka,
+    /// The judge of placement
+    CpSat,
+    /// What placement is measured beside
+    Fenzo,
+    All,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(super) enum Engine {
     Zookeeper,
@@ -127,12 +140,5 @@ impl Engines {
             mesos: has(Engine::Mesos),
             kafka: has(Engine::Kafka),
         }
-    }
-
-    pub(super) fn listed(self) -> String {
-        let all = [(self.zookeeper, "ZooKeeper"), (self.mesos, "Mesos"), (self.kafka, "Kafka")];
-        let named: Vec<&str> =
-            all.iter().filter(|(meant, _)| *meant).map(|(_, name)| *name).collect();
-        named.join(", ")
     }
 }
