@@ -28,6 +28,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "write",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
+    /// Measure Lathe's placement alone, without others that place the same cases
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Solve one case of placement in this process, and print what came of it as JSON
     #[arg(long, hide = true, value_name = "NAME")]
     pub(crate) case: Option<String>,

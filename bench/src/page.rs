@@ -25,13 +25,7 @@ pub(crate) fn rewritten(page: &str, head: &Head, rows: &[Row]) -> Result<String,
     let (old, after) = rest.split_once(&end).ok_or_else(|| PageError::NoMark(end.clone()))?;
     let machine = format!("Machine: {}.", head.machine);
     let is_same_machine = old.lines().any(|line| line == machine);
-    let mut table = vec![
-        String::new(),
-        machine,
-        String::new(),
-        "| row | measured | bar | peer | | how | when |".to_owned(),
-        "|---|---|---|---|---|---|---|".to_owned(),
-    ];
+    let mut table = vec![String::new(), machine, String::new(), header(head.area)];
     for figure in Figure::ALL {
         let first_cell = format!("| `{}` |", figure.name());
         let kept = || old.lines().find(|line| is_same_machine && line.starts_with(&first_cell));
@@ -43,6 +37,19 @@ pub(crate) fn rewritten(page: &str, head: &Head, rows: &[Row]) -> Result<String,
     Ok(format!("{before}{begin}\n{}\n\n{end}{after}", table.join("\n")))
 }
 
+/// Whether rows of an area have aims, and others to be compared with.
+fn is_wide(area: &str) -> bool {
+    area == "placement"
+}
+
+fn header(area: &str) -> String {
+    let cells = match is_wide(area) {
+        true => "| row | measured | bar | aim | peer | ratio | | how | when |",
+        false => "| row | measured | bar | peer | | how | when |",
+    };
+    format!("{cells}\n{}|", "|---".repeat(cells.matches('|').count() - 1))
+}
+
 fn line(head: &Head, row: &Row) -> String {
     let mut when = head.moment.date();
     if let Some(commit) = &head.commit {
@@ -51,16 +58,14 @@ fn line(head: &Head, row: &Row) -> String {
     if head.is_disturbed() {
         when.push_str(&format!("; {}", head.shown_others()));
     }
-    let cells = [
-        format!("`{}`", row.name.name()),
-        row.shown_value(),
-        row.shown_bar(),
-        row.shown_peer(),
-        row.verdict.word().to_owned(),
-        row.how.clone(),
-        when,
-    ];
-    let cells = cells.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+    let wide = is_wide(head.area);
+    let mut cells = vec![format!("`{}`", row.name.name()), row.shown_value(), row.shown_bar()];
+    cells.extend(wide.then(|| row.shown_aim()));
+    cells.push(row.shown_peer());
+    cells.extend(wide.then(|| row.shown_ratio()));
+    cells.extend([row.verdict.word().to_owned(), row.how.clone(), when]);
+    let escaped = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+    let cells: Vec<String> = escaped.collect();
     format!("| {} |", cells.join(" | "))
 }
 

@@ -11,6 +11,7 @@ mod draw;
 mod flat;
 mod impossible;
 mod mixed;
+mod peers;
 mod planted;
 mod solved;
 mod tables;
@@ -57,6 +58,21 @@ pub(crate) fn bar(figure: Figure) -> (Unit, Bar) {
     }
 }
 
+/// What is hoped for beyond the bar, in the figure's unit.
+fn aim(figure: Figure) -> Option<f64> {
+    Some(match figure {
+        Figure::FlatPlain | Figure::FlatNever => 5.0,
+        Figure::FlatLarge => 80.0,
+        Figure::FlatGrowth => 1.05,
+        Figure::MixedBound => 99.5,
+        Figure::MixedMiddle => 97.0,
+        Figure::PlantedSmall | Figure::PlantedLarge | Figure::BundlesFuller => 100.0,
+        Figure::ChurnEvent => 2.0,
+        Figure::ChurnScore => 98.0,
+        _ => return None,
+    })
+}
+
 /// Measures, prints, writes. True if every row has a value.
 pub(crate) async fn run(args: &Args) -> Result<bool, Failure> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -73,6 +89,7 @@ pub(crate) async fn run(args: &Args) -> Result<bool, Failure> {
         if args.wants(figure) {
             say::talk(figure.name());
             report.take(figure, bar(figure), measure(args, figure).await);
+            report.aim(aim(figure));
         } else {
             report.leave_out(figure);
         }
@@ -223,7 +240,7 @@ async fn measure(args: &Args, figure: Figure) -> Outcome {
         .flat_map(|name| seeds.clone().map(move |seed| (format!("{name}:{seed}"), within)));
     let answers = all(asked.collect()).await?;
     let ms = Unit::Milliseconds;
-    match figure {
+    let outcome = match figure {
         Figure::FlatGrowth => growth(&answers),
         Figure::MixedValid | Figure::BundlesFull | Figure::BundlesFuller => {
             share(&answers, "valid")
@@ -237,7 +254,13 @@ async fn measure(args: &Args, figure: Figure) -> Outcome {
         Figure::ChurnScore => least(&answers, "of_fresh"),
         Figure::PlacementMemory => median(&answers, "peak_mib", 100, Unit::Mebibytes),
         _ => median(&answers, "ms", 50, ms),
+    };
+    let (mut measured, samples) = outcome?;
+    if args.alone {
+        return Ok((measured, samples));
     }
+    let peer = peers::beside(figure, &answers, &mut measured).await;
+    Ok((measured, json!({ "own": samples, "peer": peer })))
 }
 
 /// The exponent of time in the number of instances, between the least size and the largest.

@@ -112,6 +112,13 @@ impl Report {
         }
     }
 
+    /// What is hoped for of the row that was taken last.
+    pub(crate) fn aim(&mut self, aim: Option<f64>) {
+        if let Some(row) = self.rows.last_mut() {
+            row.aim = aim;
+        }
+    }
+
     /// A figure that nobody asked for.
     pub(crate) fn leave_out(&mut self, figure: Figure) {
         self.left_out.push(figure);
@@ -152,17 +159,18 @@ impl Report {
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let head = ["row", "measured", "bar", "peer", ""].map(str::to_owned);
+        let head = ["row", "measured", "bar", "aim", "peer", "ratio", ""].map(str::to_owned);
         let mut lines = vec![head];
         lines.extend(self.rows.iter().map(|row| {
             let name = row.name.name().to_owned();
             let verdict = row.verdict.word().to_owned();
-            [name, row.shown_value(), row.shown_bar(), row.shown_peer(), verdict]
+            let (bar, aim) = (row.shown_bar(), row.shown_aim());
+            [name, row.shown_value(), bar, aim, row.shown_peer(), row.shown_ratio(), verdict]
         }));
         let width = |column: usize| {
             lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..5).map(width).collect();
+        let widths: Vec<usize> = (0..7).map(width).collect();
         let mut text = format!("{}, {}", self.head.machine, self.head.moment.date());
         text.push_str(&format!("; {}\n", self.head.shown_others()));
         let hows = std::iter::once("").chain(self.rows.iter().map(|row| row.how.as_str()));
@@ -231,7 +239,8 @@ mod tests {
         report.leave_out(Figure::ColdUp);
         let table = report.table();
         assert!(
-            table.contains("task-crates  41 crates  ≤ 70 crates  –     ok\n    counted"),
+            table
+                .contains("task-crates  41 crates  ≤ 70 crates  –    –     –      ok\n    counted"),
             "{table}"
         );
         assert!(table.ends_with("cold-up  not asked for"), "{table}");

@@ -114,6 +114,9 @@ pub(crate) struct Row {
     pub(crate) value: Option<f64>,
     pub(crate) unit: Unit,
     pub(crate) bar: Bar,
+    /// What is hoped for beyond the bar, in the row's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) aim: Option<f64>,
     pub(crate) peer: Option<Peer>,
     pub(crate) verdict: Verdict,
     /// How many samples the value stands for.
@@ -143,13 +146,13 @@ impl Row {
             (Bar::AtMostOfPeer(_) | Bar::AtLeastOfPeer(_), None) => false,
         };
         let verdict = if keeps { Verdict::Ok } else { Verdict::Short };
-        Self { name, value: Some(value), unit, bar, peer, verdict, samples, how }
+        Self { name, value: Some(value), unit, bar, aim: None, peer, verdict, samples, how }
     }
 
     /// A row that has no value.
     pub(crate) fn missing(name: Figure, unit: Unit, bar: Bar, why: String) -> Self {
         let verdict = Verdict::Short;
-        Self { name, value: None, unit, bar, peer: None, verdict, samples: 0, how: why }
+        Self { name, value: None, unit, bar, aim: None, peer: None, verdict, samples: 0, how: why }
     }
 
     /// The value with its unit.
@@ -172,6 +175,22 @@ impl Row {
             Bar::AtMostOfPeer(most) => format!("≤ {most:.2}×"),
             Bar::AtLeastOfPeer(least) => format!("≥ {least:.2}×"),
         }
+    }
+
+    /// What is hoped for, with the unit.
+    pub(crate) fn shown_aim(&self) -> String {
+        let sign = if matches!(self.bar, Bar::AtLeast(_)) { '≥' } else { '≤' };
+        let shown = |aim| format!("{sign} {aim} {}", self.unit.name());
+        self.aim.map_or_else(|| "–".to_owned(), shown)
+    }
+
+    /// The value as a multiple of the peer's.
+    pub(crate) fn shown_ratio(&self) -> String {
+        let shown = |peer: &Peer| {
+            let digits = if peer.ratio < 0.1 { 5 } else { 3 };
+            format!("{:.digits$}×", peer.ratio)
+        };
+        self.peer.as_ref().map_or_else(|| "–".to_owned(), shown)
     }
 
     /// The peer and its value.

@@ -43,6 +43,22 @@ fn rows_of_the_same_machine_stay_until_they_are_measured_again() {
 }
 
 #[test]
+fn placement_has_aims_and_ratios_and_its_rows_stay_too() {
+    let page = PAGE.replace("path", "placement");
+    let head = Head { area: "placement", ..head(2, 0.0) };
+    let peer = Some(crate::row::Peer { name: "other", value: 4_000.0, ratio: 0.005 });
+    let measured = Measured { value: 20.0, peer, samples: 1, how: String::new() };
+    let bar = Bar::AtMost(20.0);
+    let mut row = Row::new(Figure::FlatPlain, Unit::Milliseconds, bar, measured);
+    row.aim = Some(5.0);
+    let page = rewritten(&page, &head, &[row]).unwrap();
+    let line = "| `flat-plain` | 20.0 ms | ≤ 20 ms | ≤ 5 ms | other: 4000.0 ms | 0.00500× | ok | ";
+    assert!(page.contains(line), "{page}");
+    assert!(page.contains("\n|---|---|---|---|---|---|---|---|---|\n| `flat"), "{page}");
+    assert!(rewritten(&page, &head, &[]).unwrap().contains(line), "{page}");
+}
+
+#[test]
 fn figures_of_a_machine_at_work_say_so() {
     let page = rewritten(PAGE, &head(2, 0.31), &[row(Figure::WarmUp, 1.0)]).unwrap();
     assert!(page.contains(", abc; others took 31 % of the cores' time |"), "{page}");
