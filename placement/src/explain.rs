@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_topology::{Tag, Target, Word};
 
+use crate::closure::{Facts, contradiction};
 use crate::input::Input;
 use crate::model::{Budget, Holding, Model, Statement, attribute_statements, statements};
+use crate::refute::{of_kinds, refute};
 use crate::search::Outcome;
 use crate::solve::solve;
 use crate::state::State;
@@ -23,8 +25,18 @@ enum Known {
     Open,
 }
 
+/// What was shown before it is asked why.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// There is no plan.
+    pub(crate) proved: bool,
+    /// Tasks of which alone that was shown.
+    pub(crate) kinds: Option<BTreeSet<usize>>,
+}
+
 struct Oracle<'i, 'b> {
     input: &'i Input<'i>,
+    facts: &'i Facts<'i>,
     budget: &'b mut Budget,
     /// A single question may spend this much.
     each: u64,
@@ -32,14 +44,14 @@ struct Oracle<'i, 'b> {
 
 impl Oracle<'_, '_> {
     fn ask(&mut self, set: &BTreeSet<Statement>) -> Known {
-        let kinds = in_play(self.input, set);
+        if contradiction(self.facts, Holding::Only(set)).is_some() {
+            return Known::Impossible;
+        }
         let mut share = self.budget.take(self.each);
+        let (model, kinds) = part(self.input, set);
         if share.spend(1 + kinds.len().saturating_mul(self.input.hosts.len()) / 8).is_break() {
             return Known::Open;
         }
-        let input = self.input.only(&kinds);
-        let set = set.iter().filter_map(|one| renumbered(one, &kinds)).collect();
-        let model = Model::new(&input, Holding::Only(&set));
         let outcome = solve(&model, self.input.options.seed, &mut share);
         self.budget.give(&share);
         match outcome {
@@ -48,6 +60,14 @@ impl Oracle<'_, '_> {
             Outcome::Spent => Known::Open,
         }
     }
+}
+
+/// The model of the tasks that matter to some statements, and which tasks these are, ascending.
+pub(crate) fn part(input: &Input<'_>, set: &BTreeSet<Statement>) -> (Model, Vec<usize>) {
+    let kinds = in_play(input, set);
+    let fewer = input.only(&kinds);
+    let set = set.iter().filter_map(|one| renumbered(one, &kinds)).collect();
+    (Model::new(&fewer, Holding::Only(&set)), kinds.into_iter().collect())
 }
 
 /// The tasks that matter to some statements: those whose count is named, and those that somebody
@@ -88,8 +108,14 @@ fn renumbered(statement: &Statement, kinds: &BTreeSet<usize>) -> Option<Statemen
     })
 }
 
-/// The refusal for an input without a plan. `proved`: that there is none was shown.
-pub(crate) fn refuse(input: &Input<'_>, proved: bool, budget: &mut Budget) -> Verdict {
+/// The refusal for an input without a plan.
+pub(crate) fn refuse(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    found: Found,
+    budget: &mut Budget,
+) -> Verdict {
+    let Found { proved, kinds } = found;
     let total = input.options.budget_steps;
     let alone: BTreeSet<Statement> = statements(input, false).into_iter().collect();
     let half = budget.left / 2;
@@ -97,17 +123,18 @@ pub(crate) fn refuse(input: &Input<'_>, proved: bool, budget: &mut Budget) -> Ve
     let same = all == alone && input.fixed.is_empty();
     let relaxed = match (same, proved) {
         // Nothing runs that could be thought away, so the answer is known.
-        (true, true) if budget.left > 0 => Known::Impossible,
+        (true, true) => Known::Impossible,
         (true, _) => Known::Open,
-        _ => Oracle { input, budget, each: half }.ask(&alone),
+        _ => Oracle { input, facts, budget, each: half }.ask(&alone),
     };
+    let mut oracle = Oracle { input, facts, budget, each: 0 };
     match (relaxed, proved) {
         (Known::Impossible, _) => {
-            let reasons = reasons(input, &alone, budget);
+            let reasons = reasons(&mut oracle, &alone, kinds.as_ref(), same);
             Verdict::Impossible(wording::impossible(input, &reasons))
         }
         (Known::Possible, true) => {
-            let reasons = reasons(input, &all, budget);
+            let reasons = reasons(&mut oracle, &all, kinds.as_ref(), true);
             Verdict::Blocked(wording::blocked(input, &reasons))
         }
         _ => {
@@ -117,18 +144,33 @@ pub(crate) fn refuse(input: &Input<'_>, proved: bool, budget: &mut Budget) -> Ve
     }
 }
 
-/// A small part of an impossible set that is still impossible.
+/// A small part of an impossible set that is still impossible. `shown`: tasks that may be enough, or are
+/// for sure.
 fn reasons(
-    input: &Input<'_>,
+    oracle: &mut Oracle<'_, '_>,
     all: &BTreeSet<Statement>,
-    budget: &mut Budget,
+    shown: Option<&BTreeSet<usize>>,
+    sure: bool,
 ) -> BTreeSet<Statement> {
-    let each = (budget.left / 16).max(1);
-    let mut oracle = Oracle { input, budget, each };
-    let suspects = suspects(input, all);
-    let start = suspects.into_iter().find(|set| oracle.ask(set) == Known::Impossible);
-    let start = start.unwrap_or_else(|| all.clone());
-    minimal(&mut oracle, start)
+    oracle.each = (oracle.budget.left / 16).max(1);
+    let mut start = shown.map(|kinds| of_kinds(all, kinds));
+    // What was shown of everything need not hold where what runs is thought away.
+    start.take_if(|set| !sure && oracle.ask(set) != Known::Impossible);
+    let start = start.or_else(|| {
+        let kinds = contradiction(oracle.facts, Holding::Only(all));
+        let kinds = kinds.or_else(|| {
+            let mut share = oracle.budget.take(oracle.budget.left / 4);
+            let kinds = refute(oracle.input, oracle.facts, all, &mut share);
+            oracle.budget.give(&share);
+            kinds
+        });
+        kinds.map(|kinds| of_kinds(all, &kinds))
+    });
+    let start = start.or_else(|| {
+        let suspects = suspects(oracle.input, all);
+        suspects.into_iter().find(|set| oracle.ask(set) == Known::Impossible)
+    });
+    minimal(oracle, start.unwrap_or_else(|| all.clone()))
 }
 
 /// Leaves out what is not needed, in parts that are halved until they are single statements.
@@ -217,19 +259,6 @@ fn hopeless_always(model: &Model, kind: usize) -> Option<BTreeSet<usize>> {
         };
         (!carriers.iter().any(beside)).then(|| carriers.into_iter().chain([kind]).collect())
     })
-}
-
-/// The statements of some kinds, and everything about what runs.
-fn of_kinds(all: &BTreeSet<Statement>, kinds: &BTreeSet<usize>) -> BTreeSet<Statement> {
-    let mut set = all.clone();
-    set.retain(|one| match one {
-        Statement::Count(kind)
-        | Statement::Resources(kind)
-        | Statement::Pins(kind)
-        | Statement::Bias(kind, _) => kinds.contains(kind),
-        Statement::Others(_) => true,
-    });
-    set
 }
 
 fn is_number(statement: &Statement) -> bool {

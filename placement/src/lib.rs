@@ -9,8 +9,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod anneal;
+mod answer;
 mod bound;
 mod certificate;
+mod closure;
 mod cluster;
 mod construct;
 mod explain;
@@ -20,6 +22,7 @@ mod model;
 mod parties;
 mod prove;
 mod random;
+mod refute;
 mod search;
 mod slots;
 mod solve;
@@ -42,10 +45,6 @@ pub use weigh::{Cause, Objection, Share, Weighed, weigh};
 
 use lathe_topology::Topology;
 
-use input::Input;
-use model::{Budget, Holding, Model};
-use search::Outcome;
-
 /// Finds where every instance of `topologies` should run, or says why that cannot be.
 ///
 /// The given topologies are wanted whole: running instances of theirs that are no longer wanted
@@ -62,7 +61,7 @@ pub fn place(
     running: &Running,
     options: &Options,
 ) -> Verdict {
-    prove(cluster, topologies, running, options, false).0
+    answer::answer(cluster, topologies, running, options, false).0
 }
 
 /// The same with a proof of what is claimed, where there is one: of a plan's bound, or that it is
@@ -74,45 +73,5 @@ pub fn place_proved(
     running: &Running,
     options: &Options,
 ) -> (Verdict, Option<Certificate>) {
-    prove(cluster, topologies, running, options, true)
-}
-
-fn prove(
-    cluster: &Cluster,
-    topologies: &[Topology],
-    running: &Running,
-    options: &Options,
-    certified: bool,
-) -> (Verdict, Option<Certificate>) {
-    let input = Input::new(cluster, topologies, running, options);
-    let model = Model::new(&input, Holding::All);
-    let mut budget = Budget { left: options.budget_steps };
-    // The other half is for saying why, which needs the search again.
-    let mut share = budget.take(options.budget_steps.div_ceil(2));
-    let outcome = solve::solve(&model, options.seed, &mut share);
-    budget.give(&share);
-    let proved = match outcome {
-        Outcome::Found(mut state) => {
-            let bound = solve::bound(&model);
-            solve::polish(&mut state, bound, options, &mut budget);
-            let proof = solve::prove(&state, bound, certified, options, &mut budget);
-            let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(&model, proof));
-            let plan = slots::plan(&input, &state.counts(), state.score, bound.min(proved));
-            debug_assert_eq!(
-                verify(cluster, topologies, running, options, &plan),
-                Ok(()),
-                "every plan passes the independent check"
-            );
-            let proof = proof.filter(|_| certified);
-            let certificate = proof.map(|proof| prove::of_points(&input, &model, &proof));
-            return (Verdict::Placed(plan), certificate);
-        }
-        Outcome::None => true,
-        Outcome::Spent => false,
-    };
-    let verdict = explain::refuse(&input, proved, &mut budget);
-    let impossible = certified && matches!(verdict, Verdict::Impossible(_));
-    let mut share = Budget { left: options.budget_steps };
-    let certificate = impossible.then(|| prove::of_impossible(&input, &mut share)).flatten();
-    (verdict, certificate)
+    answer::answer(cluster, topologies, running, options, true)
 }

@@ -16,7 +16,7 @@ mod domain;
 mod likeness;
 mod per_host;
 
-pub(crate) use build::port_count;
+pub(crate) use build::{need, port_count, port_numbers, shared_ports};
 pub(crate) use domain::Domain;
 pub(crate) use likeness::{bare_classes, classes};
 pub(crate) use per_host::PerHost;
@@ -47,7 +47,7 @@ pub(crate) enum Holding<'s> {
 }
 
 impl Holding<'_> {
-    fn has(&self, statement: &Statement) -> bool {
+    pub(crate) fn has(&self, statement: &Statement) -> bool {
         match self {
             Self::All => true,
             Self::Only(set) => set.contains(statement),

@@ -55,10 +55,17 @@ struct Search<'m, 'b> {
     levels: Vec<Level>,
 }
 
-/// Whether counting alone does not refute every placement with so many moves.
-pub(crate) fn may_exist(model: &Model, moves: u32) -> bool {
-    let (state, _) = floor(model, moves);
-    prune::may_exist(model, &state)
+/// Kinds by which counting alone refutes every placement with so many moves; they may be fewer than it
+/// takes. None: it refutes nothing.
+pub(crate) fn counted_out(model: &Model, moves: u32) -> Option<Vec<usize>> {
+    let (state, floor) = floor(model, moves);
+    let mut short = prune::counted_out(model, &state)?;
+    // What stays in any case takes room, whatever is wanted of it.
+    let stays = (0..floor.len()).filter(|&kind| floor[kind].iter().any(|count| *count > 0));
+    short.extend(stays);
+    short.sort_unstable();
+    short.dedup();
+    Some(short)
 }
 
 /// What stays in any case, in place and as counts.

@@ -9,26 +9,54 @@ use crate::construct::{Manner, attempt, construct, crowd};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
 use crate::random::mixed;
-use crate::search::{Outcome, may_exist, search};
+use crate::search::{Outcome, counted_out, search};
 use crate::state::State;
 
 /// Greedy attempts in an order drawn from the seed.
 const SHUFFLES: u64 = 3;
 /// Making a placement even ends after so many looks, however large the budget is.
 const IMPROVE_STEPS: u64 = 100_000;
+/// So many tasks are few.
+const FEW: usize = 16;
 /// The complete search gets a first, short turn of so many steps.
 const FIRST_TURN: u64 = 20_000;
 /// Local searches for a valid placement, each with twice the steps of the one before.
 const REPAIRS: u32 = 3;
 
+/// What can be said without a search: a first placement that moves nothing, or that there is none, with
+/// the kinds that it was seen by.
+pub(crate) fn at_once(model: &Model) -> (Outcome<'_>, Option<Vec<usize>>) {
+    let short = counted_out(model, moves_most(model));
+    if short.is_some() {
+        return (Outcome::None, short);
+    }
+    let manners = [Manner::Spread, Manner::Pack];
+    let found = manners.into_iter().find_map(|manner| construct(model, 0, manner));
+    (found.map_or(Outcome::Spent, |state| Outcome::Found(Box::new(state))), None)
+}
+
 /// A valid placement, the proof that there is none, or neither. As few moves as could be shown.
 pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Outcome<'m> {
-    let mut spent = false;
-    // With no pins in the way, the number of moves decides nothing.
-    let most = movable(model).min(model.max_moves);
-    if !may_exist(model, most) {
-        return Outcome::None;
+    let (first, _) = at_once(model);
+    if !matches!(first, Outcome::Spent) {
+        return first;
     }
+    // Few rows are looked at sooner than they are searched.
+    if model.kinds.len() <= FEW {
+        let mut share = budget.take(budget.left / 8);
+        let refuted = refutation(model, &mut share).is_some();
+        budget.give(&share);
+        if refuted {
+            return Outcome::None;
+        }
+    }
+    persist(model, seed, budget)
+}
+
+/// The same once that was not enough.
+pub(crate) fn persist<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Outcome<'m> {
+    let mut spent = false;
+    let most = moves_most(model);
     for moves in 0..=most {
         if let Some(state) = greedy(model, seed, moves) {
             return Outcome::Found(Box::new(state));
@@ -49,6 +77,11 @@ pub(crate) fn solve<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Out
         }
     }
     if spent { Outcome::Spent } else { Outcome::None }
+}
+
+/// With no pins in the way, the number of moves decides nothing.
+fn moves_most(model: &Model) -> u32 {
+    movable(model).min(model.max_moves)
 }
 
 /// The complete search for a moment, then weights that refute every placement, then local search, then
@@ -94,8 +127,9 @@ fn movable(model: &Model) -> u32 {
 
 fn greedy(model: &Model, seed: u64, moves: u32) -> Option<State<'_>> {
     let shuffled = (0..SHUFFLES).map(|turn| Manner::Shuffled(mixed(seed.wrapping_add(turn))));
-    let manners = [Manner::Spread, Manner::Pack].into_iter().chain(shuffled);
-    manners.into_iter().find_map(|manner| construct(model, moves, manner))
+    // Without moves these two were tried at once.
+    let plain = [Manner::Spread, Manner::Pack].into_iter().filter(|_| moves > 0);
+    plain.chain(shuffled).find_map(|manner| construct(model, moves, manner))
 }
 
 /// Makes what was found as good as the budget allows. So many points are enough.

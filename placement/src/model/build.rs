@@ -156,7 +156,7 @@ fn fixed_groups<'a>(fixed: &[(usize, &'a RunningInstance)]) -> BTreeMap<FixedKey
         .collect()
 }
 
-fn need(resources: &Resources, overhead: &Resources) -> Need {
+pub(crate) fn need(resources: &Resources, overhead: &Resources) -> Need {
     let ports = resources.ports.len() + overhead.ports.len();
     [
         resources.cpus_milli.saturating_add(overhead.cpus_milli),
@@ -166,7 +166,7 @@ fn need(resources: &Resources, overhead: &Resources) -> Need {
     ]
 }
 
-fn port_numbers(resources: &Resources, overhead: &Resources) -> Vec<u16> {
+pub(crate) fn port_numbers(resources: &Resources, overhead: &Resources) -> Vec<u16> {
     let all = resources.ports.iter().chain(&overhead.ports);
     let numbers: BTreeSet<u16> = all.filter_map(|port| port.fixed).collect();
     numbers.into_iter().collect()
@@ -298,7 +298,7 @@ fn attributes(input: &Input<'_>, at: usize, holding: Holding<'_>, kind: &mut Kin
 }
 
 /// Port numbers that two given instances use on one host already, whatever went wrong there.
-fn shared_ports(input: &Input<'_>) -> BTreeSet<u16> {
+pub(crate) fn shared_ports(input: &Input<'_>) -> BTreeSet<u16> {
     let mut users: BTreeMap<(usize, u16), u32> = BTreeMap::new();
     for wanted in &input.wanted {
         let numbers = port_numbers(&wanted.spec.resources, &input.options.overhead);

@@ -14,35 +14,48 @@ pub(super) fn can_still_fit(
     rest: &[usize],
     cliques: &[(usize, Vec<usize>)],
 ) -> bool {
+    short(state, rest, cliques).is_none()
+}
+
+/// Kinds among those still to come that cannot all find room, whatever becomes of the others.
+fn short(state: &State<'_>, rest: &[usize], cliques: &[(usize, Vec<usize>)]) -> Option<Vec<usize>> {
     let model = state.model;
     let hosts = 0..model.hosts.len();
     let lacking =
         |kind: usize| u64::from(model.kinds[kind].least.saturating_sub(state.placed[kind]));
-    let each = rest.iter().all(|&kind| {
+    let each = rest.iter().find(|&&kind| {
         let mut left = lacking(kind);
-        left == 0
-            || hosts.clone().any(|host| {
+        left > 0
+            && !hosts.clone().any(|host| {
                 left = left.saturating_sub(u64::from(state.room(kind, host)));
                 left == 0
             })
     });
-    each && (0..4).all(|resource| total_fits(state, rest, resource))
-        && rest.iter().all(|&kind| lacking(kind) == 0 || finds_company(state, kind, lacking(kind)))
-        && cliques.iter().all(|(sort, clique)| {
-            let wanted: u64 =
-                clique.iter().filter(|kind| rest.contains(kind)).map(|&kind| lacking(kind)).sum();
-            wanted == 0 || {
-                let domain = &model.domains[*sort];
-                let open = domain.members.iter().filter(|members| {
-                    members.iter().any(|&host| {
-                        clique
-                            .iter()
-                            .any(|&kind| rest.contains(&kind) && state.room(kind, host) > 0)
-                    })
-                });
-                u64::try_from(open.count()).unwrap_or(u64::MAX) >= wanted
-            }
-        })
+    if let Some(&kind) = each {
+        return Some(vec![kind]);
+    }
+    if let Some(resource) = (0..4).find(|&resource| !total_fits(state, rest, resource)) {
+        let users = rest.iter().copied().filter(|&kind| model.kinds[kind].need[resource] > 0);
+        return Some(users.collect());
+    }
+    let alone = |kind: usize| lacking(kind) > 0 && !finds_company(state, kind, lacking(kind));
+    if let Some(&kind) = rest.iter().find(|&&kind| alone(kind)) {
+        return Some(vec![kind]);
+    }
+    let crowded = cliques.iter().find(|(sort, clique)| {
+        let wanted: u64 =
+            clique.iter().filter(|kind| rest.contains(kind)).map(|&kind| lacking(kind)).sum();
+        wanted > 0 && {
+            let domain = &model.domains[*sort];
+            let open = domain.members.iter().filter(|members| {
+                members.iter().any(|&host| {
+                    clique.iter().any(|&kind| rest.contains(&kind) && state.room(kind, host) > 0)
+                })
+            });
+            u64::try_from(open.count()).unwrap_or(u64::MAX) < wanted
+        }
+    });
+    crowded.map(|(_, clique)| clique.clone())
 }
 
 /// Whether the places beside those that a kind always needs have room for what it lacks: as many
@@ -76,10 +89,16 @@ fn finds_company(state: &State<'_>, kind: usize, lacking: u64) -> bool {
     })
 }
 
-/// Whether nothing shows at the outset that there is no placement.
-pub(super) fn may_exist(model: &Model, state: &State<'_>) -> bool {
+/// Kinds that show at the outset that there is no placement.
+pub(super) fn counted_out(model: &Model, state: &State<'_>) -> Option<Vec<usize>> {
     let all: Vec<usize> = (0..model.kinds.len()).collect();
-    state.broken().is_empty() && can_still_fit(state, &all, &model.cliques())
+    // What stays in any case breaks a rule already.
+    if let Some((rule, _)) = state.broken().first() {
+        let rule = &model.rules[*rule];
+        let parties = model.tags[rule.tag].profiles.iter().copied().chain([rule.holder]);
+        return Some(parties.filter(|party| *party < model.kinds.len()).collect());
+    }
+    short(state, &all, &model.cliques())
 }
 
 fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use lathe_topology::Code;
 
-use crate::sample::{Case, at_port, cluster, reasons, runs, sized, task, topology, with_attribute};
+use crate::sample::{Case, at_port, cluster, reasons, runs, sized, task, with_attribute};
 use crate::{Refusal, Verdict};
 
 fn codes(refusal: &Refusal) -> Vec<Code> {
@@ -133,25 +133,20 @@ fn without_hosts_nothing_fits_and_nothing_wanted_fits() {
 
 #[test]
 fn a_spent_budget_is_said_honestly() {
-    // Sizes that fill four hosts exactly only in a few ways, and no budget to find one.
-    let sizes = [1900_u64, 1700, 1500, 1300, 1100, 900, 1290, 1310, 1410, 1590, 1010, 990];
+    // Sizes of which two fit on a host and three never do: that is not seen by adding them up.
+    let sizes = [1_400_u64, 1_500, 1_600, 1_700, 1_800];
     let tasks: Vec<_> = sizes
         .iter()
         .enumerate()
         .map(|(at, size)| sized(task(&format!("t{at}"), 1, &[], &[]), *size))
         .collect();
-    let mut case = Case::new(cluster(4), &tasks);
-    for host in &mut case.cluster.hosts {
-        host.capacity.cpus_milli = 4000;
-    }
+    let mut case = Case::new(cluster(2), &tasks);
     case.options.budget_steps = 0;
-    case.topologies.push(topology("u", &[sized(task("u", 1, &[], &[]), 1)]));
     match case.ask() {
         Verdict::Unknown { steps, refusal } => {
             assert!(refusal.sentence.contains(&format!("{steps} steps")), "{}", refusal.sentence);
         }
-        Verdict::Placed(plan) => assert_eq!(case.check(&plan), Vec::<String>::new()),
-        other => panic!("neither unknown nor placed: {other:?}"),
+        other => panic!("not unknown: {other:?}"),
     }
 }
 

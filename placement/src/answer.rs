@@ -1,0 +1,95 @@
+//! The course of an answer: contradictions, a first placement, counting, the search; then the plan with its
+//! bound, or the reasons.
+//!
+//! Owns what is asked in which order, and how much of the budget each gets. Must not know how any of it is
+//! found.
+
+use std::collections::BTreeSet;
+
+use lathe_topology::Topology;
+
+use crate::closure::{Facts, contradiction};
+use crate::explain::{self, Found};
+use crate::input::Input;
+use crate::model::{Budget, Holding, Model, statements};
+use crate::refute::refute;
+use crate::search::Outcome;
+use crate::{Certificate, Cluster, Options, Running, Verdict, prove, slots, solve, verify};
+
+/// The answer, with a proof where one is asked for and there is one.
+pub(crate) fn answer(
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    options: &Options,
+    certified: bool,
+) -> (Verdict, Option<Certificate>) {
+    let input = Input::new(cluster, topologies, running, options);
+    let facts = Facts::new(&input);
+    let mut budget = Budget { left: options.budget_steps };
+    if let Some(kinds) = contradiction(&facts, Holding::All) {
+        let found = Found { proved: true, kinds: Some(kinds) };
+        return refused(&input, &facts, found, certified, &mut budget);
+    }
+    let model = Model::new(&input, Holding::All);
+    let (outcome, kinds) = solved(&input, &facts, &model, &mut budget);
+    let proved = match outcome {
+        Outcome::Found(mut state) => {
+            let bound = solve::bound(&model);
+            solve::polish(&mut state, bound, options, &mut budget);
+            let proof = solve::prove(&state, bound, certified, options, &mut budget);
+            let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(&model, proof));
+            let plan = slots::plan(&input, &state.counts(), state.score, bound.min(proved));
+            debug_assert_eq!(
+                verify(cluster, topologies, running, options, &plan),
+                Ok(()),
+                "every plan passes the independent check"
+            );
+            let proof = proof.filter(|_| certified);
+            let certificate = proof.map(|proof| prove::of_points(&input, &model, &proof));
+            return (Verdict::Placed(plan), certificate);
+        }
+        Outcome::None => true,
+        Outcome::Spent => false,
+    };
+    refused(&input, &facts, Found { proved, kinds }, certified, &mut budget)
+}
+
+/// A placement, or that there is none, with the tasks that are enough to show it where they are known.
+fn solved<'m>(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    model: &'m Model,
+    budget: &mut Budget,
+) -> (Outcome<'m>, Option<BTreeSet<usize>>) {
+    let (first, short) = solve::at_once(model);
+    if !matches!(first, Outcome::Spent) {
+        return (first, short.map(BTreeSet::from_iter));
+    }
+    let mut share = budget.take(budget.left / 8);
+    let all = statements(input, true).into_iter().collect();
+    let refuted = refute(input, facts, &all, &mut share);
+    budget.give(&share);
+    if refuted.is_some() {
+        return (Outcome::None, refuted);
+    }
+    // The other half is for saying why, which needs the search again.
+    let mut share = budget.take(input.options.budget_steps.div_ceil(2));
+    let outcome = solve::persist(model, input.options.seed, &mut share);
+    budget.give(&share);
+    (outcome, None)
+}
+
+fn refused(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    found: Found,
+    certified: bool,
+    budget: &mut Budget,
+) -> (Verdict, Option<Certificate>) {
+    let verdict = explain::refuse(input, facts, found, budget);
+    let impossible = certified && matches!(verdict, Verdict::Impossible(_));
+    let mut share = Budget { left: input.options.budget_steps };
+    let certificate = impossible.then(|| prove::of_impossible(input, &mut share)).flatten();
+    (verdict, certificate)
+}
