@@ -1,5 +1,6 @@
 //! `GET /v1/logs/{instance}`: a piece of a sandbox file, by way of the agent's files API.
 
+use std::error::Error;
 use std::ops::Range;
 
 use axum::Json;
@@ -106,8 +107,15 @@ async fn read_at(
         .map_err(|error| Problem::not_found(error.to_string()))?;
     let call = read_sandbox_file(located, file, piece);
     let answer = shared.operator.agent_call(&url, call).await.map_err(|error| {
-        Problem::new(StatusCode::BAD_GATEWAY, code::BUSY, format!("the host's agent: {error}"))
+        let said = format!("the host's agent: {}", with_causes(&error));
+        Problem::new(StatusCode::BAD_GATEWAY, code::BUSY, said)
     })?;
     let read = answer.read_file.unwrap_or_default();
     Ok((read.size, read.data.to_vec()))
+}
+
+/// What is wrong, and below it why: a call that was not sent does not say itself where it could not go.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

@@ -73,7 +73,7 @@ impl Attrition {
             storm.one_fault();
             let at = started.elapsed();
             // Once, and early, since the memory of the next one is judged.
-            if scheduler_lives && at > self.time / 4 {
+            if scheduler_lives && at > self.time / 8 {
                 storm.kill_scheduler();
                 scheduler_lives = false;
             }

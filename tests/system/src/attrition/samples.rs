@@ -29,8 +29,8 @@ const FIGURES: [(&str, f64); 12] = [
 ];
 /// Connections come and go, and so do records of lives.
 const COUNT: f64 = 5.0;
-/// What the scheduler keeps of what has happened is 2,000 events, four or five of each life.
-const LIVES_MIN: u64 = 600;
+/// What the scheduler keeps of what has happened is 2,000 events, four of each life at the least.
+const LIVES_MIN: u64 = 500;
 
 /// All figures at one moment.
 #[derive(Clone, Debug)]
