@@ -29,8 +29,7 @@ impl Host {
 }
 
 pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Host>, String> {
-    let list: Vec<Value> =
-        serde_json::from_str(text).map_err(|error| format!("the hosts: {error}"))?;
+    let list = list(text).map_err(|error| format!("the hosts: {error}"))?;
     let mut hosts = BTreeMap::new();
     for (at, value) in list.iter().enumerate() {
         let name = value["name"].as_str().ok_or_else(|| format!("host {at} has no name"))?;
@@ -40,6 +39,11 @@ pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Host>, String> {
         }
     }
     Ok(hosts)
+}
+
+/// The elements of a list; a mark of the byte order before it means nothing.
+pub(crate) fn list(text: &str) -> serde_json::Result<Vec<Value>> {
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn host(value: &Value) -> Result<Host, String> {
@@ -59,7 +63,14 @@ fn host(value: &Value) -> Result<Host, String> {
     };
     let mut attributes = BTreeMap::new();
     for (key, value) in value["attributes"].as_object().into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = match value {
+            Value::String(text) => text.clone(),
+            // A fraction that is none is written as the whole number.
+            Value::Number(number) if number.is_f64() => {
+                number.as_f64().map_or_else(String::new, |number| number.to_string())
+            }
+            other => other.to_string(),
+        };
         attributes.insert(key.clone(), text);
     }
     let sizes = [cpus, size("mem", 8 << 30)?, size("disk", 16 << 30)?];

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use lathe_topology::{Bias, Diagnostic, Resources, Tag, Topology, parse};
 use serde_json::Value;
 
+use crate::hosts;
+
 /// A running instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
@@ -17,8 +19,7 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn read(text: &str, given: &[Topology]) -> Result<Vec<Run>, String> {
-    let list: Vec<Value> =
-        serde_json::from_str(text).map_err(|error| format!("what runs: {error}"))?;
+    let list = hosts::list(text).map_err(|error| format!("what runs: {error}"))?;
     let one = |(at, value): (usize, &Value)| {
         run(value, given).map_err(|what| format!("running instance {at}: {what}"))
     };
@@ -32,7 +33,8 @@ fn run(value: &Value, given: &[Topology]) -> Result<Run, String> {
         _ => None,
     });
     let topology = topology.ok_or("no topology")?;
-    let task = text("task").ok_or("no task")?.trim_start_matches("task.").to_owned();
+    let task = text("task").ok_or("no task")?;
+    let task = task.strip_prefix("task.").unwrap_or(&task).to_owned();
     let host = text("host").ok_or("no host")?;
     let own = own(value, &task)?;
     let of = given.iter().find(|one| one.name == topology);
@@ -76,6 +78,7 @@ fn toml(value: &Value) -> String {
             };
             format!("{{{}}}", list(entries.iter().map(entry).collect()))
         }
-        other => other.to_string(),
+        // JSON may have it as it is, TOML may not.
+        other => other.to_string().replace('\u{7f}', "\\u007f"),
     }
 }

@@ -7,6 +7,7 @@ mod framework;
 mod http;
 mod inventory;
 mod mesos;
+mod offline;
 mod records;
 mod tasks;
 mod topology;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Target> {
         target("configuration", topology::configuration),
         target("hosts", inventory::hosts),
         target("running", inventory::running),
+        target("offline-plan", offline::files),
         target("recordio", mesos::recordio),
         target("executor-events", mesos::executor_events),
         target("framework-events", framework::events),
