@@ -261,10 +261,22 @@ pub struct HostView {
     pub ports: u64,
     pub attributes: BTreeMap<String, String>,
     pub instances: Vec<String>,
-    /// active, draining, drained, deactivated, or unreachable. One that is out of reach and that the
+    /// active, leaving, draining, drained, deactivated, or unreachable. One that is out of reach and that the
     /// master lists no more has no resources.
     #[serde(default = "listed")]
     pub state: String,
+    /// Maintenance that an operator has planned.
+    #[serde(default)]
+    pub maintenance: Option<WindowView>,
+}
+
+/// When a host is to be away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowView {
+    /// Milliseconds since 1970.
+    pub start_ms: u64,
+    /// None where it is open.
+    pub end_ms: Option<u64>,
 }
 
 /// What an older scheduler says of a host: nothing.

@@ -51,8 +51,8 @@ impl Tone {
         match state {
             "ready" | "active" | "finished" => Some(Self::Good),
             "unreachable" | "suspect" | "dead" | "gone" => Some(Self::Bad),
-            "waiting" | "launching" | "starting" | "killing" | "draining" | "drained"
-            | "deactivated" | "paused" | "silent" => Some(Self::Busy),
+            "waiting" | "launching" | "starting" | "killing" | "leaving" | "draining"
+            | "drained" | "deactivated" | "paused" | "silent" => Some(Self::Busy),
             _ => None,
         }
     }

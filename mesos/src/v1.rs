@@ -29,6 +29,11 @@ pub mod quota {
     include!(concat!(env!("OUT_DIR"), "/mesos.v1.quota.rs"));
 }
 
+/// When machines are planned to be away.
+pub mod maintenance {
+    include!(concat!(env!("OUT_DIR"), "/mesos.v1.maintenance.rs"));
+}
+
 /// The agent's operator API.
 pub mod agent {
     include!(concat!(env!("OUT_DIR"), "/mesos.v1.agent.rs"));

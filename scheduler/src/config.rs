@@ -109,6 +109,7 @@ pub struct Config {
     pub executor: PathBuf,
     pub replace_after_ms: u64,
     pub hold_losses_ms: u64,
+    pub leave_before_ms: u64,
     pub served_by: bool,
     pub log_format: LogFormat,
 }
@@ -167,6 +168,7 @@ impl Config {
                 &beside("lathe-executor"),
             ),
             hold_losses_ms: file.duration_ms("hold_losses", 30 * 60_000),
+            leave_before_ms: file.duration_ms("leave_before", 60 * 60_000),
             served_by: file.bool("served_by", false) || flags.served_by,
             log_format: flags.log_format.unwrap_or(log_format(&mut file)),
             artifacts_shared: file.bool("artifacts_shared", false),
@@ -230,6 +232,7 @@ impl Config {
         put("executor", text(&self.executor));
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
         put("hold_losses", format!("{}ms", self.hold_losses_ms).into());
+        put("leave_before", format!("{}ms", self.leave_before_ms).into());
         put("served_by", self.served_by.into());
         put("log_format", self.log_format.word().into());
         self.mesos.print(&mut table);

@@ -18,7 +18,9 @@ pub mod ids;
 mod instances;
 mod jobs;
 mod launches;
+mod leaving;
 mod losses;
+mod maintenance;
 mod offers;
 mod out_of_reach;
 mod overtaken;
@@ -52,7 +54,9 @@ use history::History;
 use ids::{AgentId, AskId, FrameworkId, HostName, Incarnation, JobId, Time};
 use instances::Instances;
 use jobs::Job;
+use leaving::Leaving;
 use losses::Losses;
+use maintenance::Maintenance;
 use offers::Offers;
 use persist::Batches;
 use queued::Queued;
@@ -74,6 +78,8 @@ pub struct Config {
     pub replace_after_ms: u64,
     /// How long nothing is replaced of many hosts that are lost at once; 0 is not at all.
     pub hold_losses_ms: u64,
+    /// How long before planned maintenance a host is left.
+    pub leave_before_ms: u64,
     /// No offer is held longer than this.
     pub hold_ms: u64,
     /// How long a submission waits for hosts unless it says otherwise.
@@ -97,6 +103,7 @@ impl Default for Config {
             },
             replace_after_ms: 300_000,
             hold_losses_ms: 30 * 60_000,
+            leave_before_ms: 60 * 60_000,
             hold_ms: 5_000,
             wait_ms: 30_000,
             budget_steps: 2_000_000,
@@ -156,6 +163,8 @@ pub struct Framework {
     batches: Batches,
     reconciling: Reconciling,
     losses: Losses,
+    maintenance: Maintenance,
+    leaving: Leaving,
     /// When each ending incarnation was last told to end.
     kills: BTreeMap<Incarnation, Time>,
     /// A life that plans did not count any more is back.
@@ -202,6 +211,8 @@ impl Framework {
             batches: Batches::default(),
             reconciling: Reconciling::default(),
             losses: Losses::default(),
+            maintenance: Maintenance::default(),
+            leaving: Leaving::default(),
             kills: BTreeMap::new(),
             came_back: false,
             repair_not_before_ms: 0,
@@ -236,6 +247,9 @@ impl Framework {
             Event::StatusArrived(status) => self.status_arrived(now, &status, out),
             Event::HostsListed(hosts) => self.hosts_listed(now, hosts, out),
             Event::HostsUnknown { reason } => self.hosts_unknown(now, &reason, out),
+            Event::WindowsListed(windows) => self.windows_listed(now, windows),
+            Event::InverseOffersArrived(offers) => self.inverse_offers_arrived(now, offers),
+            Event::InverseOfferRescinded(id) => self.inverse_offer_rescinded(&id),
             Event::QuotaTold(quota) => self.quota_told(quota),
             Event::AgentLost(agent) => self.agent_lost(now, &agent),
             Event::Planned { job, verdict } => self.planned(now, job, verdict, out),
@@ -315,6 +329,7 @@ impl Framework {
         }
         self.offers.clear();
         self.starving = Starving::default();
+        self.maintenance.subscribed(now);
         self.connection = Connection::Up { master: master.to_owned() };
         for incarnation in std::mem::take(&mut self.kills).into_keys() {
             self.instances.mark(incarnation.instance);
@@ -330,6 +345,7 @@ impl Framework {
         self.connection = Connection::Down { reason: reason.clone() };
         self.offers.clear();
         self.reconciling = Reconciling::default();
+        self.maintenance.disconnected();
         self.job_disconnected(now);
         if was_up {
             self.publish(now, EventDraft::new("disconnected", reason), out);

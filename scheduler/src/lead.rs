@@ -179,6 +179,7 @@ impl Seat {
         let framework = Framework::new(framework::Config {
             replace_after_ms: self.config.replace_after_ms,
             hold_losses_ms: self.config.hold_losses_ms,
+            leave_before_ms: self.config.leave_before_ms,
             url: self.url.clone(),
             served_by: self.config.served_by,
             ..framework::Config::default()

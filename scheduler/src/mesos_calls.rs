@@ -11,7 +11,7 @@ use lathe_api::door::Key;
 use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Call as MesosCall, call};
 
-pub use events::{endpoints_of, event_of, hosts_of, quota_of};
+pub use events::{endpoints_of, event_of, hosts_of, quota_of, windows_of};
 pub use resources::{free_of, resources_of};
 
 use crate::driver::Located;
@@ -83,6 +83,19 @@ impl Identity {
                 let filters = Some(filters(refuse_ms));
                 made.decline = Some(call::Decline { offer_ids: offer_ids(offers), filters });
                 call::Type::Decline
+            }
+            Call::AcceptInverse { offers } => {
+                let inverse_offer_ids = offer_ids(offers);
+                made.accept_inverse_offers =
+                    Some(call::AcceptInverseOffers { inverse_offer_ids, filters: None });
+                call::Type::AcceptInverseOffers
+            }
+            Call::DeclineInverse { offers, refuse_ms } => {
+                let inverse_offer_ids = offer_ids(offers);
+                let filters = Some(filters(refuse_ms));
+                made.decline_inverse_offers =
+                    Some(call::DeclineInverseOffers { inverse_offer_ids, filters });
+                call::Type::DeclineInverseOffers
             }
             Call::Revive => {
                 made.revive = Some(call::Revive { roles: vec![self.role.clone()] });
@@ -192,6 +205,15 @@ impl Identity {
 pub fn list_agents() -> v1::master::Call {
     v1::master::Call {
         r#type: Some(v1::master::call::Type::GetAgents.into()),
+        ..v1::master::Call::default()
+    }
+}
+
+/// Asks the master when which machines are to be away.
+#[must_use]
+pub fn get_schedule() -> v1::master::Call {
+    v1::master::Call {
+        r#type: Some(v1::master::call::Type::GetMaintenanceSchedule.into()),
         ..v1::master::Call::default()
     }
 }

@@ -70,6 +70,7 @@ pub struct Metrics {
     questions_waiting: Gauge,
     unanswered: Gauge,
     losses_held: Gauge,
+    leaving_stuck: Gauge,
     callers: Gauge,
     inputs_waiting: Gauge,
     calls: Family<OfCall, Counter>,
@@ -103,6 +104,7 @@ impl Default for Metrics {
             questions_waiting: Gauge::default(),
             unanswered: Gauge::default(),
             losses_held: Gauge::default(),
+            leaving_stuck: Gauge::default(),
             callers: Gauge::default(),
             inputs_waiting: Gauge::default(),
             calls: Family::default(),
@@ -164,6 +166,7 @@ impl Metrics {
             ("questions_waiting", "Questions that wait for their turn", &self.questions_waiting),
             ("unreconciled", "Incarnations that the master was asked about", &self.unanswered),
             ("losses_held", "Hosts that went at once and are waited for", &self.losses_held),
+            ("leaving_stuck", "Instances that cannot leave their hosts", &self.leaving_stuck),
             ("callers", "Callers that wait for answers", &self.callers),
             ("inputs_waiting", "Inputs that wait for the loop", &self.inputs_waiting),
         ] {
@@ -204,6 +207,7 @@ impl Metrics {
             (&self.questions_waiting, counts.questions_waiting),
             (&self.unanswered, counts.unreconciled),
             (&self.losses_held, counts.losses_held),
+            (&self.leaving_stuck, counts.leaving_stuck),
         ] {
             gauge.set(signed(number));
         }
@@ -242,6 +246,8 @@ impl Metrics {
         let call = match call {
             Call::Accept { .. } => "accept",
             Call::Decline { .. } => "decline",
+            Call::AcceptInverse { .. } => "accept_inverse_offers",
+            Call::DeclineInverse { .. } => "decline_inverse_offers",
             Call::Revive => "revive",
             Call::Suppress => "suppress",
             Call::Kill { .. } | Call::KillStray { .. } => "kill",

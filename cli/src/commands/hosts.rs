@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use lathe_api::rest::HostView;
+use lathe_api::rest::{HostView, WindowView};
 use serde::Deserialize;
 
 use crate::args::{Find, HostAction, Hosts};
 use crate::client::{Client, segment};
 use crate::failure::{Failure, OK, REFUSED};
 use crate::find::Found;
-use crate::printer::{Cell, Column, Printer, Row, Table};
+use crate::printer::{Cell, Column, Printer, Row, Table, utc};
 
 const COLUMNS: [Column; 7] = [
     Column::name("HOST", 12),
@@ -64,6 +64,7 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
                 attributes,
                 instances: Vec::new(),
                 state: state.clone(),
+                maintenance: None,
             };
             // Its host process may be frozen or dead, which a master only comes to know of.
             shown.entry(name).or_insert(unlisted).state = state;
@@ -83,8 +84,9 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
 }
 
 fn row(host: &HostView) -> Row {
-    let attributes: Vec<String> =
+    let mut notes: Vec<String> =
         host.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    notes.extend(host.maintenance.as_ref().map(away));
     Row::new([
         host.name.as_str().into(),
         Cell::state(&host.state),
@@ -94,7 +96,16 @@ fn row(host: &HostView) -> Row {
         host.ports.to_string().into(),
         host.instances.len().to_string().into(),
     ])
-    .with_note(attributes.join(" "))
+    .with_note(notes.join(" "))
+}
+
+/// When a host is to be away.
+pub(crate) fn away(window: &WindowView) -> String {
+    let from = utc(window.start_ms);
+    match window.end_ms {
+        Some(end) => format!("maintenance from {from} to {}", utc(end)),
+        None => format!("maintenance from {from}"),
+    }
 }
 
 fn cpus(milli: u64) -> String {

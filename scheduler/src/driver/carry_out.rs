@@ -13,7 +13,7 @@ use crate::framework::command::{Answer, Call, Command};
 use crate::framework::event::Event;
 use crate::framework::ids::{AskId, FrameworkId};
 use crate::framework::rollout::ROLLED_BACK;
-use crate::mesos_calls::{get_quota, hosts_of, list_agents, quota_of};
+use crate::mesos_calls::{get_quota, get_schedule, hosts_of, list_agents, quota_of, windows_of};
 use crate::planner;
 use crate::store::Batch;
 
@@ -107,9 +107,22 @@ impl Driver {
         let role = self.tools.identity.role.clone();
         let to_self = self.to_self.clone();
         tokio::spawn(async move {
-            let event = match operator.master_call(list_agents()).await {
+            let asked = [list_agents(), get_schedule()].map(|call| operator.master_call(call));
+            let [agents, schedule] = asked;
+            let (agents, schedule) = tokio::join!(agents, schedule);
+            let event = match agents {
                 Ok(response) => {
                     let agents = response.get_agents.unwrap_or_default();
+                    match schedule {
+                        Ok(answer) => {
+                            let schedule = answer.get_maintenance_schedule.unwrap_or_default();
+                            let windows = windows_of(&agents, &schedule.schedule);
+                            // First, since a list of hosts is planned upon at once.
+                            let _ = to_self.send(Message::Event(Event::WindowsListed(windows)));
+                        }
+                        // Who may not ask goes by what offers say.
+                        Err(error) => tracing::debug!(%error, "the schedule is not told"),
+                    }
                     Event::HostsListed(hosts_of(&agents, &role))
                 }
                 Err(error) => Event::HostsUnknown { reason: error.to_string() },

@@ -56,6 +56,15 @@ pub enum Call {
         offers: Vec<OfferId>,
         refuse_ms: u64,
     },
+    /// Nothing of ours is there any more.
+    AcceptInverse {
+        offers: Vec<OfferId>,
+    },
+    /// Something has to stay there.
+    DeclineInverse {
+        offers: Vec<OfferId>,
+        refuse_ms: u64,
+    },
     Revive,
     Suppress,
     Kill {

@@ -19,6 +19,9 @@ impl Framework {
             self.list_hosts(now, out);
         }
         self.tend_losses(now, out);
+        self.tend_maintenance(now, out);
+        self.judge(now);
+        self.tend_leaving(now, out);
         self.judge(now);
         self.tend_rollouts(now, out);
         self.end_unwanted(now, out);
@@ -27,6 +30,7 @@ impl Framework {
         self.tend_offers(now, out);
         self.tend_reconciling(now, out);
         self.judge(now);
+        self.answer_inverse_offers(now, out);
         self.tend_watchers(out);
     }
 
@@ -102,8 +106,8 @@ impl Framework {
         slot.copied().map(of_slot).into_iter().collect()
     }
 
-    /// Whether a life is not wanted any more: its slot is gone, a newer life has its place, or
-    /// the slot is to hold other contents.
+    /// Whether a life is not wanted any more: its slot is gone, a newer life has its place, the slot
+    /// is to hold other contents, or its host is to be left.
     pub(super) fn must_end(&self, record: &InstanceRecord, life: &Life) -> bool {
         let newest = record.lives.last().is_some_and(|last| last.incarnation == life.incarnation);
         match self.wanted.of(&record.id) {
@@ -112,7 +116,9 @@ impl Framework {
             // What was told to end is told again until it has: its slot may be wanted again by now,
             // and the word may have reached nobody.
             Some((accepted, task)) => {
-                life.phase == Phase::Killing || accepted.identity(task) != life.identity
+                life.phase == Phase::Killing
+                    || accepted.identity(task) != life.identity
+                    || self.leaving.goes(life)
             }
         }
     }
@@ -161,6 +167,8 @@ impl Framework {
             self.next_revive(),
             self.reconciling.next(),
             self.losses.next(),
+            self.maintenance.next(self.now_seen, self.config.leave_before_ms),
+            self.leaving.next().filter(|_| self.connected()),
             self.job_deadline(),
             self.hosts_due().filter(|_| self.connected()),
             self.repair_deadline(),

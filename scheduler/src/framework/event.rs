@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use lathe_placement::Verdict;
 
-use super::ids::{AgentId, AskId, BatchId, FrameworkId, HostName, Incarnation, JobId, OfferId};
+use super::ids::{
+    AgentId, AskId, BatchId, FrameworkId, HostName, Incarnation, JobId, OfferId, Time,
+};
 use super::records::{ArtifactRecord, Recovered};
 
 /// Something that has happened.
@@ -37,6 +39,11 @@ pub enum Event {
     HostsUnknown {
         reason: String,
     },
+    /// When which agents are to be away, of all that the master lists.
+    WindowsListed(BTreeMap<AgentId, Window>),
+    /// The master asks for hosts to be left.
+    InverseOffersArrived(Vec<InverseOffer>),
+    InverseOfferRescinded(OfferId),
     /// What our role may have at the most, as a sentence; none where nothing bounds it.
     QuotaTold(Option<String>),
     /// An agent is gone from the master's list.
@@ -133,6 +140,38 @@ pub struct Offer {
     pub agent: AgentId,
     pub hostname: String,
     pub free: Free,
+    /// When the host is to be away, where that is planned.
+    pub window: Option<Window>,
+}
+
+/// A time for which a host is to be away, by an operator's plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub start_ms: Time,
+    /// None where it is open.
+    pub end_ms: Option<Time>,
+}
+
+impl Window {
+    /// Whether the host is free again.
+    #[must_use]
+    pub fn is_over(&self, now: Time) -> bool {
+        self.end_ms.is_some_and(|end| now >= end)
+    }
+
+    /// From when on the host is left, which takes so long at the most.
+    #[must_use]
+    pub fn begins_ms(&self, leave_before_ms: u64) -> Time {
+        self.start_ms.saturating_sub(leave_before_ms)
+    }
+}
+
+/// The master asks for a host to be left by a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InverseOffer {
+    pub id: OfferId,
+    pub agent: AgentId,
+    pub window: Window,
 }
 
 /// Resources in whole numbers.

@@ -4,7 +4,7 @@ use lathe_placement::{Capacity, Cluster, Host};
 
 use super::command::Command;
 use super::event::{HostInfo, HostState};
-use super::ids::{AgentId, Time};
+use super::ids::{AgentId, HostName, Time};
 use super::{EventDraft, Framework};
 
 /// A list older than this is asked for again before it is planned upon.
@@ -90,12 +90,22 @@ impl Framework {
         self.hosts_listed_ms.is_some_and(|listed| now < listed + FRESH_MS)
     }
 
+    /// Whether a host may get something new: it is active, and is not to be left.
+    fn is_in_use(&self, host: &HostInfo) -> bool {
+        host.state == HostState::Active && !self.maintenance.is_due(&host.agent)
+    }
+
+    /// The same by name.
+    pub(super) fn takes_more(&self, host: &HostName) -> bool {
+        self.hosts.get(host).is_some_and(|host| self.is_in_use(host))
+    }
+
     /// The hosts as a planner sees them.
     pub(super) fn cluster(&self) -> Cluster {
         let hosts = self
             .hosts
             .values()
-            .filter(|host| host.state == HostState::Active)
+            .filter(|host| self.is_in_use(host))
             .map(|host| Host {
                 name: host.name.0.clone(),
                 capacity: Capacity {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ids::InstanceId;
+use super::ids::{AgentId, InstanceId};
 use super::records::InstanceRecord;
 
 /// The records. Whoever may change one leaves a mark.
@@ -49,6 +49,15 @@ impl Instances {
     /// All of a topology at once.
     pub(super) fn mark_all_of(&mut self, topology: &str) {
         let of_it = self.records.values().filter(|record| record.topology == topology);
+        self.changed.extend(of_it.map(|record| record.id.clone()));
+    }
+
+    /// All that have a life on one of these agents.
+    pub(super) fn mark_all_on(&mut self, agents: &BTreeSet<AgentId>) {
+        let of_it = self
+            .records
+            .values()
+            .filter(|record| record.lives.iter().any(|life| agents.contains(&life.agent)));
         self.changed.extend(of_it.map(|record| record.id.clone()));
     }
 

@@ -158,7 +158,7 @@ impl Framework {
     }
 
     /// Whether the job's plan is not worth waiting for: what has come back has its own room and its
-    /// own rules, a host that is gone makes no offer, and a repair of which nothing can be started
+    /// own rules, a host that is gone or takes nothing makes no offer, and a repair of which nothing can be started
     /// yet does not keep what has gone missing since then waiting.
     fn is_outdated(&self, now: Time) -> bool {
         let Some(job) = &self.job else { return false };
@@ -168,7 +168,7 @@ impl Framework {
             JobPhase::Holding(holding) => {
                 let mut hosts = holding.wishes.values();
                 self.came_back
-                    || hosts.any(|host| !self.hosts.contains_key(host))
+                    || hosts.any(|host| !self.takes_more(host))
                     || (matches!(job.purpose, Purpose::Repair)
                         && now >= holding.since_ms + PATIENCE_MS
                         && self.standings.vacancies() != holding.vacancies
@@ -201,6 +201,9 @@ impl Framework {
         verdict: Verdict,
         out: &mut Vec<Command>,
     ) {
+        if self.trial_planned(now, id, &verdict, out) {
+            return;
+        }
         let Some(job) =
             self.job.take_if(|job| job.id == id && matches!(job.phase, JobPhase::Planning))
         else {

@@ -78,6 +78,7 @@ impl Framework {
                 // A host that the list does not have yet: ask for the list again.
                 self.hosts_have_changed();
             }
+            self.offer_tells(now, &offer.agent, offer.window);
             self.offers.hold(offer, now);
         }
     }

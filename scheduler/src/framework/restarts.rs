@@ -136,12 +136,17 @@ impl Framework {
         if let Some(record) = self.wanted.record_mut(&named.topology) {
             record.rollout = rollout;
         }
+        self.know_all_of(&named.topology);
+    }
+
+    /// Slots beyond the count are instances like all others from now on.
+    pub(super) fn know_all_of(&mut self, name: &str) {
         let ids: Vec<InstanceId> =
-            self.wanted.get(&named.topology).into_iter().flat_map(|one| one.instances()).collect();
+            self.wanted.get(name).into_iter().flat_map(|one| one.instances()).collect();
         for id in ids {
-            self.instances.of(id, &named.topology);
+            self.instances.of(id, name);
         }
-        self.instances.mark_all_of(&named.topology);
+        self.instances.mark_all_of(name);
     }
 
     fn may_restart(&self, named: &Named) -> Result<(), Refusal> {

@@ -106,7 +106,7 @@ impl Framework {
     }
 
     /// Slots that run beside those of the plan: those that do already, then the next numbers.
-    fn add_surge(
+    pub(super) fn add_surge(
         &self,
         target: &Accepted,
         task: &TaskSpec,

@@ -39,6 +39,8 @@ struct Standing {
     as_wanted: bool,
     /// It is wanted and ends early again and again.
     hopeless: bool,
+    /// Some life of it may be on a host that is to be left.
+    there: bool,
     /// Its newest launch is not heard of yet, since then.
     silent_since_ms: Option<Time>,
     /// When time alone may change this judgement.
@@ -79,6 +81,8 @@ pub(super) struct OfTopology {
 pub(super) struct Standings {
     each: BTreeMap<InstanceId, Standing>,
     pub(super) to_end: BTreeSet<InstanceId>,
+    /// Those on hosts that are to be left.
+    pub(super) there: BTreeSet<InstanceId>,
     /// Tasks of which some slot needs something.
     pub(super) tasks: BTreeMap<TaskPath, OfTask>,
     topologies: BTreeMap<String, OfTopology>,
@@ -121,6 +125,7 @@ impl Standings {
 
     fn count(&mut self, id: &InstanceId, standing: &Standing, add: bool) {
         put(&mut self.to_end, id.clone(), standing.to_end, add);
+        put(&mut self.there, id.clone(), standing.there, add);
         let task = self.tasks.entry(id.task.clone()).or_default();
         put(&mut task.in_turn, id.slot, standing.in_turn, add);
         put(&mut task.vacant, id.slot, standing.vacant, add);
@@ -223,6 +228,7 @@ impl Framework {
             settled,
             as_wanted: settled && is_wanted && !beside,
             hopeless: is_wanted && record.early_ends >= HOPELESS_ENDS,
+            there: record.lives.iter().any(|life| self.maintenance.is_due(&life.agent)),
             silent_since_ms: record
                 .lives
                 .iter()

@@ -2,6 +2,7 @@
 
 mod edits;
 mod hosts;
+mod leaving;
 mod losses;
 mod out_of_reach;
 mod refusals;

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lathe_api::rest::{HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView};
+use lathe_api::rest::{
+    HostView, InstanceView, SchedulerView, StatusView, TaskView, TopologyView, WindowView,
+};
 
-use super::event::HostState;
+use super::event::{HostInfo, HostState};
 use super::ids::{HostName, InstanceId};
 use super::records::{InstanceRecord, Life, Phase};
 use super::wanted::Accepted;
@@ -23,6 +25,8 @@ pub struct Counts {
     pub losses_held: usize,
     /// Hosts that the master lists.
     pub hosts: usize,
+    /// Lives on hosts that are to be left, and that have no place elsewhere.
+    pub leaving_stuck: usize,
 }
 
 impl Framework {
@@ -58,6 +62,7 @@ impl Framework {
             unreconciled: self.reconciling.unanswered(),
             losses_held: self.losses.waited_for(),
             hosts: self.hosts.len(),
+            leaving_stuck: self.leaving.stuck(),
         }
     }
 
@@ -138,7 +143,12 @@ impl Framework {
             None => "waiting",
         };
         let reason = match life {
-            Some(life) => self.why_out_of_reach(life).or_else(|| life.reason.clone()),
+            Some(life) => self
+                .why_out_of_reach(life)
+                .or_else(|| {
+                    self.why_it_stays(life).map(|why| format!("its host is to be left: {why}"))
+                })
+                .or_else(|| life.reason.clone()),
             None => self.why_waiting(record),
         };
         InstanceView {
@@ -192,6 +202,14 @@ impl Framework {
         self.why_starving().or_else(|| self.repair_trouble.clone())
     }
 
+    /// The word for people. One that is left takes nothing more, like one that drains.
+    fn state_of(&self, host: &HostInfo) -> &'static str {
+        if host.state == HostState::Active && self.maintenance.is_due(&host.agent) {
+            return "leaving";
+        }
+        host.state.as_str()
+    }
+
     fn host_views(&self) -> Vec<HostView> {
         let mut on: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
         let mut lost: BTreeSet<&HostName> = BTreeSet::new();
@@ -209,7 +227,11 @@ impl Framework {
             ports: info.total.port_count(),
             attributes: info.attributes.clone(),
             instances: on.remove(name).unwrap_or_default(),
-            state: info.state.as_str().to_owned(),
+            state: self.state_of(info).to_owned(),
+            maintenance: self
+                .maintenance
+                .window(&info.agent)
+                .map(|window| WindowView { start_ms: window.start_ms, end_ms: window.end_ms }),
         });
         let mut views: Vec<HostView> = listed.collect();
         let lost = lost.into_iter().map(|name| lost_view(name, on.remove(name)));
@@ -229,5 +251,6 @@ fn lost_view(name: &HostName, instances: Option<Vec<String>>) -> HostView {
         attributes: BTreeMap::new(),
         instances: instances.unwrap_or_default(),
         state: HostState::Disconnected.as_str().to_owned(),
+        maintenance: None,
     }
 }

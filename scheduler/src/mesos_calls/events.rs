@@ -6,7 +6,9 @@ use lathe_mesos::v1;
 use lathe_mesos::v1::scheduler::{Event as MesosEvent, event};
 
 use super::free_of;
-use crate::framework::event::{Event, HostInfo, HostState, Offer, Status, TaskState};
+use crate::framework::event::{
+    Event, HostInfo, HostState, InverseOffer, Offer, Status, TaskState, Window,
+};
 use crate::framework::ids::{AgentId, FrameworkId, HostName, OfferId};
 
 /// Our event for the master's, where it says something that we act upon. `master` is where the
@@ -36,9 +38,15 @@ pub fn event_of(event: MesosEvent, role: &str, master: &str) -> Option<Event> {
             let removed = message.contains("removed");
             Some(Event::Refused { message, removed })
         }
+        event::Type::InverseOffers => {
+            let offers = event.inverse_offers?.inverse_offers.into_iter();
+            Some(Event::InverseOffersArrived(offers.filter_map(inverse_offer_of).collect()))
+        }
+        event::Type::RescindInverseOffer => {
+            let id = event.rescind_inverse_offer?.inverse_offer_id;
+            Some(Event::InverseOfferRescinded(OfferId(id.value)))
+        }
         event::Type::Unknown
-        | event::Type::InverseOffers
-        | event::Type::RescindInverseOffer
         | event::Type::UpdateOperationStatus
         | event::Type::Message
         | event::Type::Heartbeat => None,
@@ -51,7 +59,47 @@ fn offer_of(offer: v1::Offer, role: &str) -> Offer {
         agent: AgentId(offer.agent_id.value),
         hostname: offer.hostname,
         free: free_of(&offer.resources, role),
+        window: offer.unavailability.as_ref().map(window_of),
     }
+}
+
+/// One that names no agent asks for nothing that could be left.
+fn inverse_offer_of(offer: v1::InverseOffer) -> Option<InverseOffer> {
+    Some(InverseOffer {
+        id: OfferId(offer.id.value),
+        agent: AgentId(offer.agent_id?.value),
+        window: window_of(&offer.unavailability),
+    })
+}
+
+fn window_of(unavailability: &v1::Unavailability) -> Window {
+    let ms = |nanoseconds: i64| u64::try_from(nanoseconds / 1_000_000).unwrap_or(0);
+    let start_ms = ms(unavailability.start.nanoseconds);
+    let duration = unavailability.duration.as_ref().map(|duration| ms(duration.nanoseconds));
+    Window { start_ms, end_ms: duration.map(|duration| start_ms.saturating_add(duration)) }
+}
+
+/// When which of these agents are to be away. A machine is known by its name and its address, both of
+/// which must be the agent's.
+#[must_use]
+pub fn windows_of(
+    agents: &v1::master::response::GetAgents,
+    schedule: &v1::maintenance::Schedule,
+) -> BTreeMap<AgentId, Window> {
+    let key = |name: &str, address: &str| (name.to_ascii_lowercase(), address.to_owned());
+    let mut machines = BTreeMap::new();
+    for window in &schedule.windows {
+        for machine in &window.machine_ids {
+            let key = key(machine.hostname(), machine.ip());
+            machines.insert(key, window_of(&window.unavailability));
+        }
+    }
+    let of = |agent: &v1::master::response::get_agents::Agent| {
+        let (address, _) = endpoint_of(agent)?.rsplit_once(':')?;
+        let window = machines.get(&key(&agent.agent_info.hostname, address))?;
+        Some((AgentId(agent.agent_info.id.as_ref()?.value.clone()), *window))
+    };
+    agents.agents.iter().filter_map(of).collect()
 }
 
 fn status_of(status: v1::TaskStatus) -> Status {

@@ -86,6 +86,11 @@ fn answer(driver: &mut Driver, kind: call::Type) -> Option<Answer> {
             Answer { get_frameworks: Some(cluster.get_frameworks()), ..typed(R::GetFrameworks) }
         }
         T::GetTasks => Answer { get_tasks: Some(cluster.get_tasks()), ..typed(R::GetTasks) },
+        // Nobody plans maintenance of virtual hosts.
+        T::GetMaintenanceSchedule => Answer {
+            get_maintenance_schedule: Some(response::GetMaintenanceSchedule::default()),
+            ..typed(R::GetMaintenanceSchedule)
+        },
         T::GetMaster => Answer { get_master: Some(cluster.get_master()), ..typed(R::GetMaster) },
         T::GetState => Answer {
             get_state: Some(response::GetState {

@@ -49,6 +49,14 @@ pub trait Cluster: Sync {
     /// # Panics
     /// When a look fails.
     fn watched(&self, task: &str, arguments: &[&str]) -> (Outcome, Seen) {
+        self.watched_while(task, || self.lathe(arguments))
+    }
+
+    /// Does something while a task is looked at each 100 ms.
+    ///
+    /// # Panics
+    /// When a look fails.
+    fn watched_while<T>(&self, task: &str, work: impl FnOnce() -> T) -> (T, Seen) {
         let go_on = AtomicBool::new(true);
         std::thread::scope(|scope| {
             let looks = scope.spawn(|| {
@@ -62,7 +70,7 @@ pub trait Cluster: Sync {
                 }
                 seen
             });
-            let outcome = self.lathe(arguments);
+            let outcome = work();
             go_on.store(false, Ordering::SeqCst);
             (outcome, looks.join().expect("each look is answered"))
         })

@@ -115,6 +115,10 @@ fn hosts(status: &StatusView, all: &mut Findings) {
                 let name = &host.name;
                 (Level::Warn, format!("`lathe reactivate {name}` takes it back into use"))
             }
+            "leaving" => {
+                let hint = "it is left before its maintenance; `lathe status` says what cannot go";
+                (Level::Warn, hint.to_owned())
+            }
             _ => continue,
         };
         let there = host.instances.len();

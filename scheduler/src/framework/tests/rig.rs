@@ -6,7 +6,7 @@ use lathe_api::rest::EventView;
 
 use crate::framework::command::{Answer, Call, Command, PlanInput};
 use crate::framework::event::{
-    Edit, Event, Free, HostInfo, HostState, Offer, Question, Status, Submission, TaskState,
+    Edit, Event, Free, HostInfo, HostState, Offer, Question, Status, Submission, TaskState, Window,
 };
 use crate::framework::ids::{AgentId, AskId, BatchId, FrameworkId, HostName, JobId, OfferId, Time};
 use crate::framework::records::{ArtifactRecord, Recovered, Write};
@@ -35,6 +35,8 @@ pub(super) struct Rig {
     pub(super) launched: Vec<String>,
     pub(super) to_end: Vec<String>,
     pub(super) hosts: usize,
+    /// What is planned for hosts, by number.
+    pub(super) windows: BTreeMap<usize, Window>,
     /// Of those that are not active, by number.
     pub(super) states: BTreeMap<usize, HostState>,
     offers: u64,
@@ -57,6 +59,7 @@ impl Rig {
             launched: Vec::new(),
             to_end: Vec::new(),
             hosts,
+            windows: BTreeMap::new(),
             states: BTreeMap::new(),
             published: Vec::new(),
             offers: 0,
@@ -150,7 +153,9 @@ impl Rig {
             if agent != *silent {
                 self.offers += 1;
                 let id = OfferId(format!("o-{}", self.offers));
-                offers.push(Offer { id, agent, hostname: format!("host-{at}"), free: free(at) });
+                let window = self.windows.get(&at).copied();
+                let hostname = format!("host-{at}");
+                offers.push(Offer { id, agent, hostname, free: free(at), window });
             }
         }
         self.step(Event::OffersArrived(offers));

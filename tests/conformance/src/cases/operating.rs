@@ -51,6 +51,9 @@ pub async fn an_operator_sees_agents_frameworks_and_tasks(stage: &Stage) {
     assert_eq!(tasks[0].state(), TaskState::TaskRunning);
     assert_eq!(tasks[0].agent_id, offer.agent_id);
     assert_eq!(state.get_agents.unwrap().agents.len(), 2);
+    // Nobody has planned to have a machine away.
+    let schedule = ask(stage, of_type(Type::GetMaintenanceSchedule)).await;
+    assert!(schedule.get_maintenance_schedule.unwrap().schedule.windows.is_empty());
 
     let post = || Request::post(wire::OPERATOR_PATH).signed(stage.credentials());
     let status = |request: Request| async move { request.send(&stage.master()).await.status };
