@@ -198,17 +198,24 @@ impl Config {
             }
         }
         let session_timeout = Duration::from_millis(session_ms);
-        if config.mesos.masters.is_empty() && config.mesos.group.is_none() {
-            problems.push(missing("masters", "name the masters in the file, or by --master"));
-        }
-        if let Err(error) = door::allow(listen, config.insecure) {
-            problems.push(plain(lathe_topology::Code::CONFIG_OPEN_LISTENER, error.to_string()));
-        }
+        problems.extend(config.unfit(listen));
         if problems.is_empty() {
             Ok(Self { listen, replace_after_ms, session_timeout, ..config })
         } else {
             Err(problems)
         }
+    }
+
+    /// What each key by itself does not show.
+    fn unfit(&self, listen: SocketAddr) -> Vec<lathe_topology::Diagnostic> {
+        let mut problems = Vec::new();
+        if self.mesos.masters.is_empty() && self.mesos.group.is_none() {
+            problems.push(missing("masters", "name the masters in the file, or by --master"));
+        }
+        if let Err(error) = door::allow(listen, self.insecure) {
+            problems.push(plain(lathe_topology::Code::CONFIG_OPEN_LISTENER, error.to_string()));
+        }
+        problems
     }
 
     /// The configuration as a file would say it.
