@@ -38,7 +38,20 @@ impl Folder {
 
     fn plan(&self, words: &str) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lathe"));
-        command.current_dir(self.0.path()).arg("plan").args(words.split(' '));
+        command.arg("plan").args(words.split(' '));
+        self.said(command)
+    }
+
+    /// The same with so much memory; a program that wants more is ended.
+    fn plan_within(&self, mib: u32, words: &str) -> Said {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -v {}; exec \"$0\" plan \"$@\"", mib << 10);
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_lathe")]).args(words.split(' '));
+        self.said(command)
+    }
+
+    fn said(&self, mut command: Command) -> Said {
+        command.current_dir(self.0.path());
         command.env_remove("LATHE_SCHEDULER").env_remove("NO_COLOR");
         let output = command.output().unwrap();
         Said {
@@ -212,4 +225,66 @@ fn a_plan_is_drawn_in_the_terminal_and_into_a_file_and_its_bound_has_a_certifica
     assert_eq!(proof["claim"]["bound"], answer["bound"], "{proof}");
     let nowhere = folder.plan("shop.toml --hosts hosts.json --svg no/such/plan.svg");
     assert_eq!(nowhere.code, Some(1), "{}", nowhere.err);
+}
+
+/// Twenty tasks of so many instances together.
+fn twenty(instances: usize) -> String {
+    let one = |at: usize| {
+        let biases =
+            format!("[[\"t{at}\", \"avoid\", 20], [\"t{}\", \"prefer\", 30]]", (at + 1) % 20);
+        let rest =
+            format!("tasks = {}\nbiases = {biases}\nresources = {{ cpus = 0.1 }}", instances / 20);
+        task(&format!("t{at}"), &rest)
+    };
+    (0..20).map(one).collect()
+}
+
+#[test]
+fn many_instances_on_many_hosts_are_planned_and_drawn_in_bounded_memory() {
+    let names: Vec<String> = (0..5_000).map(|at| format!("h{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let runs = (0..1_000).map(|slot| {
+        json!({"topology": "other", "task": "old", "slot": slot, "host": names[slot * 5],
+            "tags": ["t1"], "resources": {"cpus": 0.5}})
+    });
+    let folder = Folder::new()
+        .with("shop.toml", &twenty(20_000))
+        .with("hosts.json", &hosts(&names))
+        .with("running.json", &Value::from(runs.collect::<Vec<_>>()).to_string());
+    let given = "shop.toml --hosts hosts.json --running running.json --budget 1000";
+    let said = folder.plan_within(600, &format!("{given} --svg plan.svg --json"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.json()["assignments"].as_array().unwrap().len(), 20_000);
+    let drawn = fs::read_to_string(folder.0.path().join("plan.svg")).unwrap();
+    assert!(drawn.len() < 20 << 20, "{} bytes are drawn", drawn.len());
+}
+
+#[test]
+fn lists_and_files_beyond_their_limits_are_refused_in_bounded_memory() {
+    let many = |text: &str, number: usize| format!("[{}]", vec![text; number].join(","));
+    let named: Value = (0..200_001).map(|at| json!({"name": format!("h{at}")})).collect();
+    let run = "{\"task\": \"t0\", \"slot\": 1, \"host\": \"h\"}";
+    let folder = Folder::new()
+        .with("shop.toml", &twenty(20))
+        .with("hosts.json", &hosts(&["h1"]))
+        .with("empty.json", &many("{}", 200_001))
+        .with("many.json", &named.to_string())
+        .with("nested.json", &("[".repeat(1_000_000) + &"]".repeat(1_000_000)))
+        .with("long.json", &many(&format!("{:?}", "x".repeat(1_000)), 20_000))
+        .with("alike.json", &many(run, 30_000));
+    for (words, code) in [
+        ("--hosts empty.json", "LT0105"),
+        ("--hosts many.json", "LT0103"),
+        ("--hosts nested.json", "LT0128"),
+        ("--hosts long.json", "LT0106"),
+        ("--hosts hosts.json --running alike.json", "LT0123"),
+    ] {
+        let said = folder.plan_within(600, &format!("shop.toml {words} --json"));
+        assert_eq!(said.code, Some(2), "{words}: {}", said.err);
+        let answer = said.json();
+        let codes: Vec<&Value> =
+            answer["problems"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+        assert!(codes.contains(&&json!(code)), "{words}: {codes:?}");
+        assert!(said.out.len() < 100_000, "{words}: {} bytes are said", said.out.len());
+    }
 }
