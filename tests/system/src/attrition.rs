@@ -161,6 +161,9 @@ impl Storm {
         self.look(&status);
         let hit = match fault {
             Fault::InstanceKilled | Fault::ExecutorKilled => self.victim(&status),
+            // An agent that is killed within a launch finds half an executor when it comes back, and
+            // ends itself over it.
+            Fault::AgentRestarted if status.ready() < WORN_ALL + KEPT_ALL => return,
             Fault::AgentRestarted | Fault::KeySet => None,
         };
         if fault.apply(self, hit.as_ref()) {

@@ -3,7 +3,7 @@
 //!
 //! Its store is the local one, in a process of its own, so that schedulers may die without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lathe_engines::{Mesos, MesosSpec, block_on};
@@ -304,21 +304,26 @@ impl OnMesos {
     #[must_use]
     pub fn tasks(&self) -> BTreeMap<String, Process> {
         let mut tasks = BTreeMap::new();
+        let executors: BTreeSet<u32> = self.executors().iter().map(|one| one.pid).collect();
         let mut all = Process::all();
         all.sort_by_key(Process::started);
-        let framework = self.connected();
-        for one in all {
-            let parent = Process::of(one.parent).filter(|parent| parent.name == "lathe-executor");
-            let of_ours = |parent: &Process| {
-                parent.environment().get("MESOS_FRAMEWORK_ID") == Some(&framework)
-            };
-            if parent.as_ref().is_some_and(of_ours)
-                && let Some(incarnation) = one.environment().remove("LATHE_INCARNATION")
-            {
+        for one in all.into_iter().filter(|one| executors.contains(&one.parent)) {
+            if let Some(incarnation) = one.environment().remove("LATHE_INCARNATION") {
                 tasks.entry(incarnation).or_insert(one);
             }
         }
         tasks
+    }
+
+    /// The processes of executors.
+    #[must_use]
+    pub fn executors(&self) -> Vec<Process> {
+        let framework = self.connected();
+        let is_ours = |one: &Process| {
+            let of = || one.environment().remove("MESOS_FRAMEWORK_ID");
+            one.name == "lathe-executor" && of().as_ref() == Some(&framework)
+        };
+        Process::all().into_iter().filter(is_ours).collect()
     }
 
     fn log(&self) -> String {

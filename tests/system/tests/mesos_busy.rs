@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use hand::Hand;
-use lathe_engines::MesosSpec;
-use lathe_system::{OnMesos, SOON, Scripts, Signal, until};
+use lathe_engines::{AgentSpec, MesosSpec};
+use lathe_system::{OnMesos, Process, SOON, Scripts, Signal, binaries, until};
 use serde_json::json;
 
 /// Scripts that wait for ever.
@@ -196,11 +196,50 @@ fn what_ends_at_once_is_written_together_and_all_of_it_is_acknowledged() {
     lathe.all_ready(MANY);
     let tasks = lathe.tasks();
     assert_eq!(tasks.len(), MANY);
+    end_at_once(&lathe, &tasks.into_values().collect::<Vec<_>>());
+    let now = lathe.all_ready(MANY);
+    assert!(now.instances.iter().all(|one| one.life() >= 2), "{:?}", now.incarnations());
+}
+
+/// As many executors as two cores start within a minute, where none of them has a process of a task
+/// below it.
+const CROWD: usize = 200;
+
+#[test]
+fn hundreds_that_end_at_once_for_good_are_all_acknowledged_and_none_is_started_again() {
+    let resources = "cpus:64;mem:65536;disk:65536".to_owned();
+    let agent = AgentSpec { resources, ..AgentSpec::default() };
+    let mut spec = MesosSpec { agents: vec![agent; 3], ..MesosSpec::default() };
+    // Who starts among so many others is late, and would not be waited for.
+    spec.agent_flags.insert("executor_registration_timeout".into(), "10mins".into());
+    let mut lathe = OnMesos::without_scheduler(&spec);
+    // One that says that its task runs, and does nothing else.
+    let executor = binaries().built.with_file_name("scripted-executor");
+    let master = lathe.mesos().url();
+    lathe.start_scheduler(&["--master", &master, "--executor", executor.to_str().unwrap()]);
+    lathe.connected();
+    let keys = format!("tasks = {CROWD}\nrestart = \"never\"");
+    let scripts = Scripts::default().with("sleeper", "exec sleep 100000", &keys);
+    let file = scripts.write(&lathe.folder().join("a.toml"));
+    let _ = lathe.lathe(&["submit", "--wait", "10m", file.to_str().unwrap()]).with_code(0);
+    lathe.all_ready(CROWD);
+    let executors = lathe.executors();
+    assert_eq!(executors.len(), CROWD);
+    end_at_once(&lathe, &executors);
+    lathe.status_when("all of them ended for good", |now| {
+        let ended = now.instances.iter().filter(|one| one.state == "finished");
+        ended.count() == CROWD && now.instances.iter().all(|one| one.incarnations == 1)
+    });
+}
+
+/// Kills all of these processes, each with a task of its own, before the first of their ends is
+/// durable. Each end is acknowledged once it is.
+fn end_at_once(lathe: &OnMesos, processes: &[Process]) {
     let acknowledged = lathe.framework_figure("calls/acknowledge");
     // The store is slow: all ends are there before the first is durable.
     lathe.store().signal(Signal::STOP);
-    tasks.values().for_each(|task| task.signal(Signal::KILL));
-    let many = f64::from(u32::try_from(MANY).unwrap());
+    processes.iter().for_each(|process| process.signal(Signal::KILL));
+    let many = f64::from(u32::try_from(processes.len()).unwrap());
     until("the ends to be known to the master", SOON, || {
         (lathe.master_figures()["master/tasks_failed"] == many).then_some(())
     });
@@ -220,6 +259,4 @@ fn what_ends_at_once_is_written_together_and_all_of_it_is_acknowledged() {
     });
     let all = lathe.master_figures();
     assert_eq!(all["master/invalid_status_update_acknowledgements"], 0.0);
-    let now = lathe.all_ready(MANY);
-    assert!(now.instances.iter().all(|one| one.life() >= 2), "{:?}", now.incarnations());
 }

@@ -98,7 +98,7 @@ fn read_several(mut flags: &[String]) -> Option<Ordeal> {
 }
 
 fn read_mesos(mut flags: &[String]) -> Option<Attrition> {
-    let (time, pause) = (Duration::from_secs(1_800), Duration::from_millis(1_100));
+    let (time, pause) = (Duration::from_secs(1_800), Duration::from_millis(800));
     let mut attrition = Attrition { time, seed: 1, pause };
     while let [flag, value, rest @ ..] = flags {
         match flag.as_str() {
