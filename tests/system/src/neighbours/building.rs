@@ -62,7 +62,9 @@ fn unpack(commit: &str, what: &[&str], folder: &Path) -> Result<(), String> {
     archive.arg("-C").arg(root()).args(["archive", commit]).args(what).stdout(Stdio::piped());
     let mut archive = archive.spawn().map_err(|error| format!("git does not run: {error}"))?;
     let stream = archive.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let unpacked = Command::new("tar").args(["-x", "-C"]).arg(folder).stdin(stream).status();
+    // As new as they are here (`-m`): with the time of their commit they would be older than what was
+    // built of another commit, and cargo would take that for theirs.
+    let unpacked = Command::new("tar").args(["-x", "-m", "-C"]).arg(folder).stdin(stream).status();
     let unpacked = unpacked.map_err(|error| format!("tar does not run: {error}"))?;
     let archived = archive.wait().map_err(|error| format!("git does not end: {error}"))?;
     if unpacked.success() && archived.success() {
