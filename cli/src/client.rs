@@ -33,6 +33,8 @@ pub(crate) use sse::Followed;
 
 /// Largest answer that is read whole.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The same of what is only looked at.
+const LOOK_BYTES_MAX: usize = 64 * 1024;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
@@ -190,11 +192,19 @@ impl Client {
             .map_err(|error| Failure::new(format!("the answer of {path} cannot be read: {error}")))
     }
 
-    /// Asks for a status, which comes at once or not at all.
-    pub(crate) async fn look(&self, path: &str) -> Result<StatusCode, Failure> {
-        let asked = self.request(Method::GET, path, Either::Left(Full::default()));
-        let answered = tokio::time::timeout(CONNECT_TIME, asked).await;
-        Ok(answered.unwrap_or_else(|_| Err(self.late(CONNECT_TIME)))?.0)
+    /// Asks for what comes at once or not at all, whatever it is.
+    pub(crate) async fn look(&self, path: &str) -> Result<Looked, Failure> {
+        let request = self.to(Method::GET, path).body(Either::Left(Full::default()));
+        let request =
+            request.map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url())))?;
+        let answered = tokio::time::timeout(CONNECT_TIME, async {
+            let response = self.http.request(request).await;
+            let (head, body) = response.map_err(|error| self.unreachable(&error))?.into_parts();
+            let body = Limited::new(body, LOOK_BYTES_MAX).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            Ok(Looked { status: head.status, headers: head.headers, body })
+        });
+        answered.await.unwrap_or_else(|_| Err(self.late(CONNECT_TIME)))
     }
 
     /// Uploads a file under its digest, unless it is there already.
@@ -305,6 +315,28 @@ impl Client {
             return failure.with_hint("the token is read from --token-file, LATHE_TOKEN_FILE, the configuration or the home");
         }
         failure
+    }
+}
+
+/// An answer as it is.
+pub(crate) struct Looked {
+    pub status: StatusCode,
+    headers: http::HeaderMap,
+    body: Bytes,
+}
+
+impl Looked {
+    /// A field of its head.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What it says, of a problem its sentence.
+    pub(crate) fn text(&self) -> String {
+        match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) => problem.detail,
+            Err(_) => String::from_utf8_lossy(&self.body).trim().to_owned(),
+        }
     }
 }
 

@@ -174,6 +174,7 @@ impl Seat {
             Err(error) if error.may_pass() => return End::Again(error.to_string()),
             Err(error) => return End::Store(error),
         };
+        self.metrics.recovered();
         tracing::info!(term = recovered.term, history = %recovered.history, "leads");
         let (batches, waiting) = mpsc::unbounded_channel();
         let framework = Framework::new(framework::Config {

@@ -55,7 +55,7 @@ pub struct Metrics {
     /// Requests of the listener.
     pub requests: Requests,
     registry: Arc<Registry>,
-    /// Whether the last write was given an answer.
+    /// Whether the last write was given an answer, or a new leader's reads since.
     store_answers: Arc<AtomicBool>,
     connected: Gauge,
     term: Gauge,
@@ -289,12 +289,17 @@ impl Metrics {
         self.persist_batches.observe(f64::from(u32::try_from(batches).unwrap_or(u32::MAX)));
     }
 
+    /// It has given everything to one that leads from now on, which may have nothing to write for long.
+    pub(crate) fn recovered(&self) {
+        self.store_answers.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn persist_retried(&self) {
         self.store_answers.store(false, Ordering::Relaxed);
         self.persist_retries.inc();
     }
 
-    /// Whether the store answers, as far as the last write knows.
+    /// Whether the store answers, as far as the last write, or a new leader's reads since, know.
     #[must_use]
     pub fn store_answers(&self) -> bool {
         self.store_answers.load(Ordering::Relaxed)

@@ -1,5 +1,6 @@
 //! `lathe doctor`: looks at everything that this command needs, and says what is wrong with it.
 
+mod clock;
 mod cluster;
 mod here;
 

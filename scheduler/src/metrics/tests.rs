@@ -81,3 +81,13 @@ fn ends_are_counted_by_the_word_that_their_message_begins_with() {
         assert_eq!(outcome_of(message), outcome, "{message}");
     }
 }
+
+#[test]
+fn a_leader_that_has_read_the_store_does_not_wait_for_it_because_of_a_write_of_before() {
+    let metrics = Metrics::default();
+    metrics.persist_retried();
+    assert!(!metrics.store_answers());
+    // The lead was lost with that write: the next one reads everything, and writes nothing for long.
+    metrics.recovered();
+    assert!(metrics.store_answers());
+}

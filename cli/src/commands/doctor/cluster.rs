@@ -6,8 +6,9 @@ use lathe_api::rest::{InstanceView, StatusView};
 use lathe_coordination::{Options, Store};
 use serde_json::Value;
 
+use super::clock::ahead_s;
 use super::{Findings, Level};
-use crate::client::Client;
+use crate::client::{Client, Looked};
 use crate::failure::{Failure, chain};
 use crate::find::Found;
 use crate::home::Home;
@@ -15,6 +16,10 @@ use crate::printer::{ago, now_ms};
 
 /// An instance that is on its way is in trouble after so long.
 const ON_ITS_WAY_MS: u64 = 30_000;
+/// Clocks that are further apart are worth a word: the moments that are compared are whole seconds.
+const SKEW_S: u64 = 5;
+/// A registry hears the store each second, also when nothing changes.
+const LAG_MS: u64 = 3_000;
 /// The store is on this machine: it answers at once or not at all.
 const STORE_TIME: Duration = Duration::from_secs(2);
 const STORE_SESSION: Duration = Duration::from_secs(5);
@@ -53,6 +58,7 @@ async fn scheduler(found: &Found, all: &mut Findings) -> Option<StatusView> {
                 format!("{} answers, term {}", client.url(), status.scheduler.term),
             );
             version("scheduler", &client, all).await;
+            ready(&client, all).await;
             Some(status)
         }
         Err(failure) => {
@@ -60,6 +66,32 @@ async fn scheduler(found: &Found, all: &mut Findings) -> Option<StatusView> {
             None
         }
     }
+}
+
+/// What the one that was asked waits for, be it the leader or not; and its clock.
+async fn ready(client: &Client, all: &mut Findings) {
+    let looked = match client.look("/readyz").await {
+        Ok(looked) => looked,
+        Err(failure) => return failed("scheduler", failure, all),
+    };
+    clock("scheduler", &looked, all);
+    let says = looked.text();
+    if says.contains("stands by") {
+        all.ok("scheduler", says);
+    } else if says.contains("the store") {
+        let hint = "nothing is started or ended meanwhile: does the store run? Of ZooKeeper a majority \
+                    has to";
+        all.bad("store", Level::Fail, format!("the scheduler is {says}"), hint);
+    }
+}
+
+fn clock(check: &'static str, looked: &Looked, all: &mut Findings) {
+    let ahead = looked.header("date").and_then(|date| ahead_s(date, now_ms()));
+    let Some(ahead) = ahead.filter(|ahead| ahead.unsigned_abs() >= SKEW_S) else { return };
+    let word = if ahead > 0 { "ahead of" } else { "behind" };
+    let text = format!("the {check}'s clock is {} s {word} this machine's", ahead.unsigned_abs());
+    let hint = "times of events, `--since` and logs are apart by as much: set the clocks by NTP";
+    all.bad("clocks", Level::Warn, text, hint);
 }
 
 /// What a daemon says that it is, beside what we are.
@@ -79,6 +111,10 @@ fn master(status: &StatusView, all: &mut Findings) {
     match (&status.scheduler.master, &status.scheduler.waiting_for) {
         (Some(master), _) if status.scheduler.connected => {
             all.ok("master", format!("the scheduler is connected to {master}"));
+            if let Some(waits) = &status.scheduler.waiting_for {
+                let hint = "`lathe status` and `lathe explain INSTANCE` say more";
+                all.bad("placement", Level::Warn, format!("the scheduler waits for {waits}"), hint);
+            }
         }
         (_, waits) => {
             let waits = waits.as_deref().unwrap_or("a master");
@@ -144,16 +180,33 @@ async fn registries(found: &Found, all: &mut Findings) {
             Err(failure) => return failed("registry", failure, all),
         };
         match client.look("/readyz").await {
-            Ok(status) if status.is_success() => {
+            Ok(looked) if looked.status.is_success() => {
                 all.ok("registry", format!("{} is ready", client.url()));
                 version("registry", &client, all).await;
+                clock("registry", &looked, all);
+                lag(&client, all).await;
             }
-            Ok(status) => {
-                let text = format!("{} answers {status}", client.url());
-                all.bad("registry", Level::Fail, text, "it waits for the store; its log says more");
+            Ok(looked) => {
+                let text = format!("{} is not ready: {}", client.url(), looked.text());
+                all.bad(
+                    "registry",
+                    Level::Fail,
+                    text,
+                    "what it shows may be old; its log says more",
+                );
             }
             Err(failure) => failed("registry", failure, all),
         }
+    }
+}
+
+/// How old what a registry shows may be; it says so with every answer, also of a group without members.
+async fn lag(client: &Client, all: &mut Findings) {
+    let Ok(looked) = client.look("/v1/groups/doctor").await else { return };
+    let age_ms: Option<u64> = looked.header("lathe-age-ms").and_then(|age| age.parse().ok());
+    if let Some(age_ms) = age_ms.filter(|age_ms| *age_ms > LAG_MS) {
+        let text = format!("{} shows what the store had {age_ms} ms ago", client.url());
+        all.bad("registry", Level::Warn, text, "it does not hear the store: its log says more");
     }
 }
 
