@@ -253,12 +253,19 @@ fn masters_fail_over_agents_come_back_and_zookeeper_goes_away_and_nothing_is_res
     until("that the leader waits", SOON, || {
         several.readyz(leader).filter(|says| says.starts_with("waiting for"))
     });
+    until("that the doctor names the store", SOON, || {
+        let ill = several.lathe(leader, &["doctor"]);
+        (ill.code == Some(1) && ill.out.contains("waiting for the store")).then_some(())
+    });
     several.zookeeper().server(0).resume().expect("it goes on");
     // A master that has lost the lead ends, and is started again by the engines.
     block_on(mesos.leader()).expect("a master leads again");
     let leader = several.leader(None);
     let after = several.all_ready(leader, 3);
     assert_eq!(after.scheduler.framework_id, before.scheduler.framework_id);
+    until("that the doctor is content", SOON, || {
+        (several.lathe(leader, &["doctor"]).code == Some(0)).then_some(())
+    });
     nothing_was_restarted(&several, 3);
 }
 
