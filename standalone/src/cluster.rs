@@ -15,6 +15,7 @@ mod accept;
 mod calls;
 mod command;
 mod deadlines;
+mod drains;
 mod endings;
 mod event;
 mod executors;
@@ -176,6 +177,11 @@ impl Cluster {
             Event::HostPaused { host } => self.host_paused(&host),
             Event::HostResumed { host } => self.host_resumed(&host, out),
             Event::AgentMarkedGone { agent_id } => self.agent_marked_gone(&agent_id, out),
+            Event::AgentDrains { agent_id, max_grace_ms, mark_gone } => {
+                self.agent_drains(&agent_id, max_grace_ms, mark_gone, out);
+            }
+            Event::AgentDeactivated { agent_id } => self.agent_deactivated(&agent_id, out),
+            Event::AgentReactivated { agent_id } => self.agent_reactivated(&agent_id),
             Event::ExecutorSubscribed { host, executor, subscribe } => {
                 self.executor_subscribed(&host, &executor, *subscribe, out);
             }

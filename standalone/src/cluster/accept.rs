@@ -95,7 +95,13 @@ impl Cluster {
         };
         let message = format!("Task launched with invalid offers: {why}");
         for task in operations.iter().flat_map(tasks_of) {
-            self.refuse_task(framework, task, (state, Reason::InvalidOffers, &message), out);
+            // Where master and agent are two, the launch is with the agent when the drain comes.
+            let verdict = if self.is_draining(&task.agent_id.value) {
+                (state, Reason::AgentDraining, "Ignoring launch: the agent is draining")
+            } else {
+                (state, Reason::InvalidOffers, message.as_str())
+            };
+            self.refuse_task(framework, task, verdict, out);
         }
     }
 

@@ -280,6 +280,9 @@ impl Cluster {
             out.push(Command::Close { stream });
         }
         super::remember(&mut self.removed, id.to_owned());
+        for agent in self.agents.keys().cloned().collect::<Vec<_>>() {
+            self.drain_may_be_over(&agent, out);
+        }
     }
 
     /// Whether an executor was told to end.

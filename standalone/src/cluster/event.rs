@@ -37,6 +37,12 @@ pub enum Event {
     HostResumed { host: HostName },
     /// An operator declared the host of this agent gone (MARK_AGENT_GONE).
     AgentMarkedGone { agent_id: String },
+    /// An operator has this agent emptied (DRAIN_AGENT).
+    AgentDrains { agent_id: String, max_grace_ms: Option<u64>, mark_gone: bool },
+    /// An operator has nothing more placed on this agent (DEACTIVATE_AGENT).
+    AgentDeactivated { agent_id: String },
+    /// An operator takes this agent into use again (REACTIVATE_AGENT).
+    AgentReactivated { agent_id: String },
 
     /// An executor opened its stream (executor API SUBSCRIBE, already validated).
     ExecutorSubscribed {

@@ -9,7 +9,7 @@ use super::command::{Command, HostCommand};
 use super::event::HostSpec;
 use super::ids::{ExecutorKey, HostName};
 use super::resources::Amount;
-use super::state::{Agent, Stage, Standing, Task, is_terminal};
+use super::state::{Agent, Duty, Stage, Standing, Task, is_terminal};
 use super::subscribe::scheduler_event;
 use super::updates::update_event;
 use super::{Cluster, Deadline};
@@ -29,6 +29,7 @@ impl Cluster {
             total: Amount::of_host(&spec),
             spec,
             standing: Standing::Active,
+            duty: Duty::InUse,
             used: Amount::default(),
             offered: Amount::default(),
             offers: Default::default(),
@@ -150,6 +151,7 @@ impl Cluster {
         }
         self.resend_all(|task, _| task.agent == id, out);
         self.end_orphans(&id, out);
+        self.kill_for_drain(&id, out);
         self.dirty.insert(id);
     }
 

@@ -9,7 +9,7 @@ use lathe_mesos::v1::{self, scheduler};
 
 use super::command::Command;
 use super::resources::Amount;
-use super::state::{Offer, Refusal, Standing};
+use super::state::{Duty, Offer, Refusal};
 use super::subscribe::scheduler_event;
 use super::{Cluster, Deadline};
 
@@ -42,7 +42,7 @@ impl Cluster {
 
     fn offer_of(&mut self, agent_id: &str) -> Option<(String, v1::Offer)> {
         let agent = self.agents.get(agent_id)?;
-        if !matches!(agent.standing, Standing::Active | Standing::Silent { .. }) {
+        if !agent.is_reachable() || agent.duty != Duty::InUse {
             return None;
         }
         let amount = agent.free();

@@ -128,12 +128,27 @@ pub(super) enum Standing {
     Gone,
 }
 
+/// What an operator has said of a host's use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    InUse,
+    Deactivated,
+    /// All that runs there is told to end.
+    Draining {
+        max_grace_ms: Option<u64>,
+        mark_gone: bool,
+    },
+    /// All of it has ended, and that is acknowledged.
+    Drained,
+}
+
 /// A registered host.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) host: HostName,
     pub(super) spec: HostSpec,
     pub(super) standing: Standing,
+    pub(super) duty: Duty,
     pub(super) total: Amount,
     /// Taken by executors and tasks that have not ended.
     pub(super) used: Amount,

@@ -1,5 +1,6 @@
 //! Tests of the machine: a small stage on which a framework, hosts and executors act.
 
+mod drains;
 mod hosts;
 mod launching;
 mod offering;

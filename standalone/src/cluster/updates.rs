@@ -106,9 +106,10 @@ impl Cluster {
         &mut self,
         framework_id: &str,
         task_id: &str,
-        status: v1::TaskStatus,
+        mut status: v1::TaskStatus,
         out: &mut Vec<Command>,
     ) {
+        self.rewrite_for_drain(framework_id, &mut status);
         let task = self.frameworks.get_mut(framework_id).and_then(|f| f.tasks.get_mut(task_id));
         let Some(task) = task else {
             return;
@@ -231,6 +232,7 @@ impl Cluster {
         }
         if ended {
             framework.tasks.remove(task_id);
+            self.drain_may_be_over(&acknowledge.agent_id.value, out);
         } else {
             self.forward(framework_id, task_id, self.config.resend_ms, out);
         }

@@ -6,7 +6,7 @@ use lathe_mesos::v1;
 
 use super::Cluster;
 use super::ids::HostName;
-use super::state::{Agent, Standing};
+use super::state::{Agent, Duty, Standing};
 use super::subscribe::VERSION;
 
 /// How much of each went by since the start.
@@ -157,16 +157,31 @@ impl Cluster {
 fn operator_view(id: &str, agent: &Agent) -> v1::master::response::get_agents::Agent {
     v1::master::response::get_agents::Agent {
         agent_info: agent.info(id),
-        active: true,
+        active: agent.duty == Duty::InUse,
         version: VERSION.to_owned(),
         pid: Some(agent.pid()),
         registered_time: Some(time(agent.registered_ms)),
         total_resources: agent.total.to_message(None),
         allocated_resources: agent.used.to_message(None),
         offered_resources: agent.offered.to_message(None),
-        deactivated: Some(false),
+        deactivated: Some(agent.duty != Duty::InUse),
+        drain_info: drain_info(agent.duty),
         ..Default::default()
     }
+}
+
+fn drain_info(of: Duty) -> Option<v1::DrainInfo> {
+    let (state, max_grace_ms, mark_gone) = match of {
+        Duty::InUse | Duty::Deactivated => return None,
+        Duty::Draining { max_grace_ms, mark_gone } => {
+            (v1::DrainState::Draining, max_grace_ms, mark_gone)
+        }
+        Duty::Drained => (v1::DrainState::Drained, None, false),
+    };
+    let nanoseconds = max_grace_ms.and_then(|ms| i64::try_from(ms).ok()?.checked_mul(1_000_000));
+    let max_grace_period = nanoseconds.map(|nanoseconds| v1::DurationInfo { nanoseconds });
+    let config = v1::DrainConfig { max_grace_period, mark_gone: Some(mark_gone) };
+    Some(v1::DrainInfo { state: state.into(), config })
 }
 
 fn time(ms: u64) -> v1::TimeInfo {
