@@ -302,6 +302,19 @@ pub struct SchedulerView {
     pub term: u64,
     /// What it waits for, when it waits.
     pub waiting_for: Option<String>,
+    /// Hosts that went at once, and of which nothing is replaced for the time being.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub losses: Option<LossesView>,
+}
+
+/// Hosts that went at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossesView {
+    pub hosts: Vec<String>,
+    /// How many hosts there are, these among them.
+    pub of: usize,
+    /// Until when nothing of theirs is replaced, in milliseconds since 1970.
+    pub held_until_ms: u64,
 }
 
 /// One of `GET /v1/events` (server-sent events; the id counts up within a scheduler's life).

@@ -117,7 +117,7 @@ impl Command {
             Self::Submit(submit) => submit.consent.json,
             Self::Status(status) => status.json,
             Self::Explain(explain) => explain.json,
-            Self::Hosts(hosts) => hosts.json,
+            Self::Hosts(hosts) => hosts.json(),
             Self::Drain(drain) => drain.json,
             Self::Reactivate(reactivate) => reactivate.json,
             Self::Logs(logs) => logs.json,

@@ -4,6 +4,7 @@ mod backup;
 mod carry;
 mod change;
 mod check;
+mod confirm_lost;
 mod doctor;
 mod drain;
 mod events;

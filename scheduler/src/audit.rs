@@ -46,6 +46,7 @@ impl Authors {
             Question::Plan { .. } => return,
             Question::Submit { edit, .. } => named(edit),
             Question::Remove { name, .. } => ("remove", name.as_str()),
+            Question::ConfirmLosses => ("confirm-lost", "hosts"),
         };
         if self.0.len() >= AUTHORS_MAX {
             self.0.pop_first();
@@ -61,13 +62,16 @@ impl Authors {
             Answer::Committed { revision } => {
                 written(&author.caller, author.what, &author.subject, Some(*revision));
             }
+            Answer::LossesConfirmed { hosts } if !hosts.is_empty() => {
+                written(&author.caller, author.what, &hosts.join(","), None);
+            }
             Answer::Refused(refused) if is_reverted(refused) => {
                 // Nobody asked for that.
                 by_itself("revert", &author.subject, None);
             }
             _ => {}
         }
-        if matches!(answer, Answer::Done { .. } | Answer::Refused(_)) {
+        if answer.is_last() {
             self.0.remove(&ask);
         }
     }

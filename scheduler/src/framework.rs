@@ -42,7 +42,7 @@ pub mod views;
 pub mod wanted;
 mod watchers;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use lathe_api::rest::EventView;
 use lathe_catalog::TaskRecord;
@@ -135,7 +135,7 @@ pub struct Framework {
     connection: Connection,
     hosts: BTreeMap<HostName, HostInfo>,
     /// The agents of those hosts.
-    agents: BTreeSet<AgentId>,
+    agents: BTreeMap<AgentId, HostName>,
     /// When the list came; none when it is known to be wrong.
     hosts_listed_ms: Option<Time>,
     /// When it is asked for next.
@@ -190,7 +190,7 @@ impl Framework {
             framework_id: None,
             connection: Connection::Down { reason: "starting".to_owned() },
             hosts: BTreeMap::new(),
-            agents: BTreeSet::new(),
+            agents: BTreeMap::new(),
             hosts_listed_ms: None,
             hosts_ask_ms: 0,
             hosts_good_for_ms: 0,
@@ -278,6 +278,7 @@ impl Framework {
         // Ids of events go on rising over restarts, so that a follower can resume.
         self.events_made = recovered.term << 32;
         self.framework_id = recovered.framework_id;
+        self.losses.recover(recovered.losses_confirmed_ms);
         self.registries = recovered.registries;
         for record in recovered.topologies {
             let name = record.name.clone();
@@ -295,7 +296,7 @@ impl Framework {
         }
         self.history = history::history_of(recovered.revisions);
         for record in recovered.instances {
-            record.lives.iter().for_each(|life| self.losses.lost(life));
+            record.lives.iter().for_each(|life| self.losses.lost(life, false));
             self.instances.insert(record);
         }
         // An instance that was accepted and never launched has no record yet.

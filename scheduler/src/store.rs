@@ -96,6 +96,7 @@ pub async fn recover(store: &Store, lead: &Lead) -> Result<Recovered, TakeOverEr
     Ok(Recovered {
         term: lead.term,
         history: store.history().await.map_err(read(paths::HISTORY))?,
+        losses_confirmed_ms: framework.as_ref().map_or(0, |one| one.losses_confirmed_ms),
         framework_id: framework.map(|record| record.id),
         topologies: list::<TopologyRecord>(store, TOPOLOGIES).await?,
         revisions: list::<TopologyRecord>(store, REVISIONS).await?,

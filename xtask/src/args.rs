@@ -93,4 +93,7 @@ pub(crate) struct Sim {
     /// A mistake that is put in by hand, to see it found
     #[arg(long)]
     pub(crate) sabotage: Option<String>,
+    /// `no` leaves drains and their like out, as in seeds from before there were any
+    #[arg(long)]
+    pub(crate) operators: Option<String>,
 }

@@ -25,7 +25,11 @@ pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
         ("--threads", sim.threads),
         ("--lines", sim.lines),
     ];
-    let words = [("--without", &sim.without), ("--sabotage", &sim.sabotage)];
+    let words = [
+        ("--without", &sim.without),
+        ("--sabotage", &sim.sabotage),
+        ("--operators", &sim.operators),
+    ];
     let mut command =
         root.cargo(&["run", "--release", "--quiet", "-p", "lathe-sim", "--bin", "sim", "--"]);
     for (flag, value) in numbers {

@@ -66,7 +66,7 @@ pub(crate) struct Hosts {
     pub json: bool,
 }
 
-/// For hosts of `lathe up`: they stand for machines, and this is how one is lost.
+/// What is done to hosts. Those of `lathe up` stand for machines, and this is how one is lost.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum HostAction {
     /// Kills a host with everything on it.
@@ -75,6 +75,22 @@ pub(crate) enum HostAction {
     Pause { name: String },
     /// Starts a killed host, or lets a frozen one go on.
     Resume { name: String },
+    /// Says that hosts which went at once never come back: what ran there is replaced now.
+    ConfirmLost {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+        /// The hosts as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Hosts {
+    /// Whether the answer is to be JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.json || matches!(self.action, Some(HostAction::ConfirmLost { json: true, .. }))
+    }
 }
 
 #[derive(Debug, Group)]

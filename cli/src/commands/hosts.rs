@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lathe_api::rest::{HostView, WindowView};
+use lathe_api::rest::{HostView, StatusView, WindowView};
 use serde::Deserialize;
 
+use super::confirm_lost;
 use crate::args::{Find, HostAction, Hosts};
 use crate::client::{Client, segment};
 use crate::failure::{Failure, OK, REFUSED};
@@ -34,6 +35,9 @@ struct Virtual {
 }
 
 pub(crate) async fn run(find: &Find, asked: &Hosts, printer: &Printer) -> Result<u8, Failure> {
+    if let Some(HostAction::ConfirmLost { yes, json }) = asked.action {
+        return confirm_lost::run(find, yes, json, printer).await;
+    }
     let found = Found::of(find)?;
     match &asked.action {
         None => list(&found, asked.json, printer).await,
@@ -80,6 +84,10 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
         return Ok(OK);
     }
     printer.data(&printer.table(&Table::new(COLUMNS, shown.iter().map(row).collect())));
+    let status: StatusView = client.read("/v1/status").await?;
+    if let Some(losses) = &status.scheduler.losses {
+        printer.say(&confirm_lost::held(losses));
+    }
     Ok(OK)
 }
 
@@ -139,6 +147,7 @@ async fn act(found: &Found, action: &HostAction, printer: &Printer) -> Result<u8
         return Err(Failure::new(text).with_code(REFUSED).with_hint(hint));
     };
     let (name, word) = match action {
+        HostAction::ConfirmLost { .. } => return Ok(OK),
         HostAction::Kill { name } => (name, "kill"),
         HostAction::Pause { name } => (name, "pause"),
         HostAction::Resume { name } => (name, "resume"),
@@ -146,6 +155,7 @@ async fn act(found: &Found, action: &HostAction, printer: &Printer) -> Result<u8
     let path = format!("/standalone/hosts/{}/{word}", segment(name));
     let host: Virtual = master.post(&path).await?;
     let then = match action {
+        HostAction::ConfirmLost { .. } => "",
         HostAction::Kill { .. } => "is dead: what it ran is started elsewhere, where it can be",
         HostAction::Pause { .. } => "is paused: it counts as unreachable after a few seconds",
         HostAction::Resume { .. } => "goes on: it takes work once the master has heard of it",

@@ -7,9 +7,9 @@ use lathe_api::convert::refused_to_wire;
 use lathe_api::door::Caller;
 use lathe_api::v1;
 use lathe_api::v1::edit::What;
-use lathe_api::v1::host_reply;
 use lathe_api::v1::plan_reply::Outcome;
 use lathe_api::v1::progress;
+use lathe_api::v1::{host_reply, losses_reply};
 use lathe_coordination::Store;
 use lathe_placement::Refusal;
 use tokio::sync::mpsc;
@@ -144,6 +144,30 @@ impl v1::scheduler_server::Scheduler for Service {
         let caller = caller_of(&request);
         Ok(reply_of(self.hosts.reactivate(&caller, &request.into_inner().host).await))
     }
+
+    async fn confirm_losses(
+        &self,
+        request: Request<v1::ConfirmLossesRequest>,
+    ) -> Result<Response<v1::LossesReply>, Status> {
+        let caller = caller_of(&request);
+        let asked = self.handle.ask(Question::ConfirmLosses, caller).await;
+        losses_of(asked.map_err(stopping)?.recv().await).map(Response::new)
+    }
+}
+
+/// What became of a confirmation.
+fn losses_of(answer: Option<Answer>) -> Result<v1::LossesReply, Status> {
+    let outcome = match answer {
+        Some(Answer::LossesConfirmed { hosts }) => {
+            losses_reply::Outcome::Lost(v1::LostHosts { hosts })
+        }
+        Some(Answer::Refused(refused)) => {
+            let refused = refused_to_wire(&refused.verdict, &refused.refusal);
+            losses_reply::Outcome::Refused(refused)
+        }
+        _ => return Err(Status::unavailable("this scheduler is about to end")),
+    };
+    Ok(v1::LossesReply { outcome: Some(outcome) })
 }
 
 fn reply_of(result: Result<v1::HostChanged, Refusal>) -> Response<v1::HostReply> {
@@ -170,6 +194,7 @@ async fn last_word(answers: &mut mpsc::Receiver<Answer>) -> Result<Outcome, Stat
             | Answer::Blocked { .. }
             | Answer::Committed { .. }
             | Answer::Instance { .. }
+            | Answer::LossesConfirmed { .. }
             | Answer::Done { .. } => {}
         }
     }
@@ -236,6 +261,11 @@ fn progress_of(answer: Answer) -> progress::Event {
         }
         Answer::Done { revision, changed, ready } => {
             progress::Event::Done(v1::Done { revision, changed, ready })
+        }
+        // Of a question that has a reply of its own.
+        Answer::LossesConfirmed { hosts } => {
+            let changed = !hosts.is_empty();
+            progress::Event::Done(v1::Done { revision: 0, changed, ready: 0 })
         }
         Answer::Refused(refused) => {
             progress::Event::Refused(refused_to_wire(&refused.verdict, &refused.refusal))

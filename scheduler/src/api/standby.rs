@@ -85,6 +85,7 @@ async fn figures(State(standby): State<Standby>) -> Response {
             connected: false,
             term: 0,
             waiting_for: Some(standby.waits_for.clone()),
+            losses: None,
         },
         topologies: Vec::new(),
         instances: Vec::new(),

@@ -150,7 +150,7 @@ impl Driver {
     fn answer(&mut self, ask: AskId, answer: Answer) {
         self.authors.answered(ask, &answer);
         self.tools.metrics.answered(&answer);
-        let last = matches!(answer, Answer::Done { .. } | Answer::Refused(_));
+        let last = answer.is_last();
         let Some(asker) = self.asks.get(&ask) else { return };
         let lost = asker.answers.try_send(answer).is_err();
         if last || lost {

@@ -109,7 +109,7 @@ pub struct PlanInput {
     pub piecemeal: bool,
 }
 
-/// Answers to a caller. `Done` and `Refused` are the last; `Planned` is the last of a plan.
+/// Answers to a caller. `Done`, `LossesConfirmed` and `Refused` are the last; `Planned` is the last of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Planned(PlanView),
@@ -135,7 +135,19 @@ pub enum Answer {
         changed: bool,
         ready: u32,
     },
+    /// These hosts are waited for no longer; none where none were.
+    LossesConfirmed {
+        hosts: Vec<String>,
+    },
     Refused(Refused),
+}
+
+impl Answer {
+    /// Whether nothing follows it.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::LossesConfirmed { .. } | Self::Refused(_))
+    }
 }
 
 /// A plan for people: every instance and what happens to it.

@@ -93,6 +93,8 @@ pub enum Question {
         name: String,
         id: String,
     },
+    /// The hosts that went at once are lost for good.
+    ConfirmLosses,
 }
 
 /// What should be otherwise.

@@ -40,7 +40,8 @@ impl Framework {
     pub(super) fn hosts_listed(&mut self, now: Time, hosts: Vec<HostInfo>, out: &mut Vec<Command>) {
         self.tell_states(now, &hosts, out);
         let known = std::mem::take(&mut self.agents);
-        self.agents = hosts.iter().map(|host| host.agent.clone()).collect();
+        self.agents = hosts.iter().map(|host| (host.agent.clone(), host.name.clone())).collect();
+        self.losses.none_is_listed();
         hosts.iter().for_each(|host| self.losses.listed(&host.name, &host.agent));
         self.hosts = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
         if self.agents == known {
@@ -81,8 +82,11 @@ impl Framework {
     pub(super) fn agent_lost(&mut self, now: Time, agent: &AgentId) {
         self.hosts_have_changed();
         self.ask_of_agent(now, agent);
-        if self.agents.remove(agent) {
-            self.hosts.retain(|_, host| &host.agent != agent);
+        if let Some(name) = self.agents.remove(agent)
+            && self.hosts.get(&name).is_some_and(|host| &host.agent == agent)
+        {
+            self.hosts.remove(&name);
+            self.losses.unlisted(&name);
         }
     }
 

@@ -74,7 +74,7 @@ impl Offers {
 impl Framework {
     pub(super) fn offers_arrived(&mut self, now: Time, offers: Vec<Offer>) {
         for offer in offers {
-            if !self.agents.contains(&offer.agent) {
+            if !self.agents.contains_key(&offer.agent) {
                 // A host that the list does not have yet: ask for the list again.
                 self.hosts_have_changed();
             }

@@ -95,7 +95,8 @@ impl Framework {
     pub(super) fn persist_framework(&mut self, id: &FrameworkId, out: &mut Vec<Command>) {
         // Nothing can be launched in between: a launch's own write comes after this one, and
         // writes become durable in their order.
-        let record = FrameworkRecord { id: id.clone() };
+        let losses_confirmed_ms = self.losses.confirmed_ms();
+        let record = FrameworkRecord { id: id.clone(), losses_confirmed_ms };
         self.persist(vec![Write::Framework(record)], Then::Do(Vec::new()), out);
     }
 

@@ -31,6 +31,10 @@ impl Framework {
             let refusal = plain(Code::CANNOT_ACT_NOW, sentence, "try again in a moment");
             return refuse(ask, "busy", refusal, out);
         }
+        // It waits for nobody's plan: that may be waiting for the very hosts.
+        if question == Question::ConfirmLosses {
+            return self.confirm_losses(now, ask, out);
+        }
         self.questions.push_back((ask, question, now));
     }
 
@@ -38,6 +42,7 @@ impl Framework {
         let Some((ask, question, asked_ms)) = self.questions.pop_front() else { return };
         match question {
             Question::Remove { name, .. } => self.remove(ask, &name, out),
+            Question::ConfirmLosses => self.confirm_losses(now, ask, out),
             Question::Plan { edit: Edit::Restart { what }, .. } => match self.named(&what) {
                 Ok(named) => {
                     let answer = Answer::Planned(self.view_of_restart(&named));

@@ -48,6 +48,8 @@ pub struct Recovered {
     pub term: u64,
     pub history: String,
     pub framework_id: Option<FrameworkId>,
+    /// As the framework's own record has it.
+    pub losses_confirmed_ms: Time,
     pub topologies: Vec<TopologyRecord>,
     /// What they said before.
     pub revisions: Vec<TopologyRecord>,
@@ -227,6 +229,9 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameworkRecord {
     pub id: FrameworkId,
+    /// Hosts that were lost until then are lost for good, as somebody has said.
+    #[serde(default)]
+    pub losses_confirmed_ms: Time,
 }
 
 /// One change of the store.

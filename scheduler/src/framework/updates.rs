@@ -121,7 +121,7 @@ impl Framework {
         }
         let life = life.clone();
         if status.state == TaskState::Unreachable {
-            self.losses.lost(&life);
+            self.losses.lost(&life, self.hosts.contains_key(&life.host));
         } else if returned {
             self.losses.answers(&life.host);
         }

@@ -93,6 +93,7 @@ impl Framework {
             master,
             term: self.term,
             waiting_for,
+            losses: self.losses_view(),
         }
     }
 

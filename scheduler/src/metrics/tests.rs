@@ -58,6 +58,7 @@ fn the_page_has_every_figure_that_is_served_and_no_other() {
             master: None,
             term: 3,
             waiting_for: None,
+            losses: None,
         },
         topologies: Vec::new(),
         instances: Vec::new(),

@@ -17,6 +17,8 @@ pub struct Campaign {
     pub threads: usize,
     pub without: Vec<u64>,
     pub sabotage: Option<Sabotage>,
+    /// Whether operators have a hand in it.
+    pub operators: bool,
     /// Lines of a failing run's trace that are shown.
     pub lines: usize,
 }
@@ -43,6 +45,7 @@ impl Campaign {
             steps: self.steps,
             without: self.without.iter().copied().collect(),
             sabotage: self.sabotage,
+            operators: self.operators,
             lines: self.lines,
         }
     }
@@ -114,6 +117,9 @@ impl Campaign {
         }
         if let Some(sabotage) = settings.sabotage {
             again.push_str(&format!(" --sabotage {}", sabotage.name()));
+        }
+        if !settings.operators {
+            again.push_str(" --operators no");
         }
         lines.push(format!("found smaller in {runs} runs; again: {again}"));
         lines.join("\n")

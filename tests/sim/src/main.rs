@@ -7,7 +7,7 @@ use lathe_sim::campaign::Campaign;
 use lathe_sim::{LINES, STEPS, Sabotage};
 
 const USAGE: &str = "sim [--seed S | --from S --seeds N] [--steps N] [--threads N] \
-                     [--without N,N] [--sabotage NAME] [--lines N]";
+                     [--without N,N] [--sabotage NAME] [--operators yes|no] [--lines N]";
 
 fn main() -> ExitCode {
     let Some(campaign) = read(std::env::args().skip(1)) else {
@@ -49,6 +49,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Option<Campaign> {
         threads,
         without: Vec::new(),
         sabotage: None,
+        operators: true,
         lines: LINES,
     };
     while let Some(name) = arguments.next() {
@@ -60,6 +61,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Option<Campaign> {
             "--steps" => campaign.steps = text.parse().ok()?,
             "--lines" => campaign.lines = text.parse().ok()?,
             "--threads" => campaign.threads = text.parse().ok()?,
+            "--operators" => campaign.operators = text == "yes",
             "--sabotage" => campaign.sabotage = Some(Sabotage::named(&text)?),
             "--without" => {
                 let numbers = text.split(',').map(|number| number.parse().ok());

@@ -2,15 +2,18 @@
 //! what is durable, and on what crosses the wire, never on what the framework believes.
 
 mod catalog;
+mod drains;
 mod ears;
 mod healed;
 mod launches;
 mod lives;
 mod offers;
+mod patience;
 mod submissions;
 mod updates;
 
 use lathe_mesos::v1::scheduler::{Call, Event as MesosEvent};
+use lathe_placement::Cluster;
 use lathe_registry::directory::Set;
 use lathe_scheduler::framework::event::Event;
 use lathe_scheduler::framework::ids::BatchId;
@@ -19,11 +22,13 @@ use lathe_scheduler::framework::records::Write;
 use crate::hosts::Hosts;
 use crate::store::Store;
 pub(crate) use catalog::{agrees, shows_what_is};
+use drains::Drains;
 use ears::Ears;
 pub(crate) use healed::healed;
 use launches::Launches;
 use lives::Lives;
 use offers::Offers;
+use patience::Patience;
 use submissions::Submissions;
 use updates::Updates;
 
@@ -52,6 +57,8 @@ pub(crate) struct Oracle {
     submissions: Submissions,
     ears: Ears,
     updates: Updates,
+    drains: Drains,
+    patience: Patience,
     term: u64,
     calls: u64,
     last_call: String,
@@ -99,12 +106,16 @@ impl Oracle {
         batch: BatchId,
         writes: &[Write],
     ) -> Check {
-        self.updates.written(now, life, batch, writes)
+        self.updates.written(now, life, batch, writes)?;
+        self.drains.written(writes)?;
+        self.patience.written(now, writes, &self.updates)
     }
 
     /// Something reaches a scheduler's loop.
     pub(crate) fn told(&mut self, life: u64, event: &Event, now: u64) {
         self.offers.told(life, event, now);
+        self.drains.told(life, event);
+        self.patience.told(event);
     }
 
     /// A call leaves a scheduler.
@@ -126,6 +137,18 @@ impl Oracle {
 
     pub(crate) fn master_said(&mut self, event: &MesosEvent) {
         self.launches.master_said(event);
+        self.drains.master_said(event);
+        self.patience.master_said(event);
+    }
+
+    /// What a scheduler says to its own planner.
+    pub(crate) fn plans(&self, life: u64, cluster: &Cluster) -> Check {
+        self.drains.plans(life, cluster)
+    }
+
+    /// How long is waited where a task says nothing else, and for many that are lost at once.
+    pub(crate) fn is_to_wait(&mut self, replace_after_ms: u64, hold_losses_ms: u64) {
+        self.patience = Patience::new(replace_after_ms, hold_losses_ms);
     }
 
     pub(crate) fn calls(&self) -> u64 {

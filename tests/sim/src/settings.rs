@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::draw::Draw;
-use crate::world::{KINDS, Kind};
+use crate::world::{KINDS, Kind, OPERATED};
 
 /// Steps of the chaos phase unless it is said otherwise.
 pub const STEPS: u64 = 2_000;
@@ -21,6 +21,9 @@ pub struct Settings {
     pub without: BTreeSet<u64>,
     /// A mistake put in by hand, to see that it is found.
     pub sabotage: Option<Sabotage>,
+    /// Whether operators have a hand in it in half of the seeds; without them a seed is what it was
+    /// before there were any.
+    pub operators: bool,
     /// Lines of the trace that are kept.
     pub lines: usize,
 }
@@ -28,7 +31,19 @@ pub struct Settings {
 impl Settings {
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, steps: STEPS, without: BTreeSet::new(), sabotage: None, lines: LINES }
+        Self {
+            seed,
+            steps: STEPS,
+            without: BTreeSet::new(),
+            sabotage: None,
+            operators: true,
+            lines: LINES,
+        }
+    }
+
+    #[must_use]
+    pub fn without_operators(self) -> Self {
+        Self { operators: false, ..self }
     }
 
     #[must_use]
@@ -52,16 +67,31 @@ pub enum Sabotage {
     HoardOffers,
     /// A registry takes every silence for the end.
     Distrust,
+    /// Hosts out of use are listed as if they took work.
+    ListAllActive,
+    /// What ends by a drain seems to have failed.
+    BlameDrains,
+    /// What ends by a drain is not acknowledged.
+    ForgetDrains,
+    /// What is out of reach is not waited for.
+    Impatience,
+    /// Many hosts that are lost at once are dealt with one by one.
+    NoHold,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::AcknowledgeEarly,
         Self::ReuseIds,
         Self::LaunchBlind,
         Self::NoFence,
         Self::HoardOffers,
         Self::Distrust,
+        Self::ListAllActive,
+        Self::BlameDrains,
+        Self::ForgetDrains,
+        Self::Impatience,
+        Self::NoHold,
     ];
 
     /// The word for it on the command line.
@@ -74,6 +104,11 @@ impl Sabotage {
             Self::NoFence => "no-fence",
             Self::HoardOffers => "hoard-offers",
             Self::Distrust => "distrust",
+            Self::ListAllActive => "list-all-active",
+            Self::BlameDrains => "blame-drains",
+            Self::ForgetDrains => "forget-drains",
+            Self::Impatience => "impatience",
+            Self::NoHold => "no-hold",
         }
     }
 
@@ -104,6 +139,8 @@ pub(crate) struct Weather {
     pub(crate) trouble: u64,
     /// What may go wrong at all.
     pub(crate) kinds: Vec<Kind>,
+    /// Whether operators have a hand in it, and topologies say how long they wait.
+    pub(crate) operators: bool,
 }
 
 impl Weather {
@@ -123,6 +160,7 @@ impl Weather {
             hosts: usize::try_from(hosts).unwrap_or(3),
             registries: usize::try_from(registries).unwrap_or(0),
             kinds: Vec::new(),
+            operators: false,
         };
         // Faults hide one another: each seed has about half of the kinds, a few all of them.
         let all = draw.permille(150);
@@ -130,5 +168,18 @@ impl Weather {
         weather.hold_losses_ms = held.unwrap_or_default();
         weather.kinds = KINDS.into_iter().filter(|_| draw.permille(500) || all).collect();
         weather
+    }
+
+    /// In half of the seeds: whatever else those say stays as it is.
+    pub(crate) fn with_operators(mut self, seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "operators");
+        self.operators = draw.permille(500);
+        if self.operators {
+            // Each a few times, so that it is not lost among so many others.
+            let often = usize::try_from(draw.between(1, 3)).unwrap_or(1);
+            let more = OPERATED.into_iter().filter(|_| draw.permille(700));
+            self.kinds.extend(more.flat_map(|kind| std::iter::repeat_n(kind, often)));
+        }
+        self
     }
 }

@@ -49,6 +49,7 @@ impl Store {
         Recovered {
             term: self.term,
             history: HISTORY.to_owned(),
+            losses_confirmed_ms: framework.as_ref().map_or(0, |one| one.losses_confirmed_ms),
             framework_id: framework.map(|record| record.id),
             topologies: self.topologies(),
             revisions: self.all(REVISIONS),

@@ -6,6 +6,7 @@ mod heal;
 mod hosts;
 mod master;
 mod network;
+mod operators;
 mod registries;
 mod schedulers;
 mod users;
@@ -23,7 +24,7 @@ use crate::settings::{Settings, Weather};
 use crate::store::Store;
 use crate::trace::Trace;
 use decisions::Decisions;
-pub(crate) use faults::{KINDS, Kind};
+pub(crate) use faults::{KINDS, Kind, OPERATED};
 use heal::Healing;
 use master::Master;
 use network::{Coming, Network};
@@ -111,6 +112,7 @@ impl World {
     fn new(settings: Settings) -> Self {
         let seed = settings.seed;
         let weather = Weather::of_seed(seed);
+        let weather = if settings.operators { weather.with_operators(seed) } else { weather };
         let mut store = Store::default();
         store.unfenced = settings.sabotage == Some(crate::settings::Sabotage::NoFence);
         let mut world = Self {
@@ -133,6 +135,8 @@ impl World {
             weather,
             settings,
         };
+        let Weather { replace_after_ms, hold_losses_ms, .. } = world.weather;
+        world.oracle.is_to_wait(replace_after_ms, hold_losses_ms);
         for at in 0..world.hosts.hosts.len() {
             world.after(1, Coming::HostComes { at });
         }
@@ -219,12 +223,15 @@ impl World {
             Coming::ToHost { at, boot, sights, command } => {
                 self.host_is_told(at, boot, sights, *command);
             }
-            Coming::FromHost { master, event } => self.host_has_said(master, *event),
+            Coming::FromHost { master, at, boot, event } => {
+                self.host_has_said(master, (at, boot), *event);
+            }
             Coming::Process(later) => self.process(later),
             Coming::HostComes { at } => self.host_comes(at),
             Coming::HostResumes { at, boot } => self.resume_host(at, boot),
             Coming::HostLost { at, boot } => self.host_lost(at, boot),
             Coming::HostRetires { at, boot } => self.retire_host(at, boot),
+            Coming::Reactivates { agent } => self.reactivate(agent),
             Coming::Wakes { at, executor } => self.wake_process(at, &executor),
             Coming::Beats => self.beat(),
             Coming::Heard { at, beats } => self.heard(at, &beats),

@@ -1,6 +1,9 @@
 //! Many hosts that fall out of reach at once.
 
-use super::super::event::{Event, TaskState};
+use super::super::Framework;
+use super::super::command::Answer;
+use super::super::event::{Event, Question, TaskState};
+use super::super::records::Recovered;
 use super::rig::{Rig, page};
 
 /// One on each of so many hosts, replaced after a minute out of reach.
@@ -112,4 +115,57 @@ fn after_a_bounded_time_all_is_replaced() {
     pass(&mut rig, 600_000);
     lose(&mut rig, 3..4);
     assert_eq!(held(&rig), 0);
+}
+
+fn confirmed(rig: &mut Rig) -> usize {
+    rig.ask(Question::ConfirmLosses);
+    rig.settle();
+    let mut answers = rig.answers.iter().filter_map(|answer| match answer {
+        Answer::LossesConfirmed { hosts } => Some(hosts.len()),
+        _ => None,
+    });
+    answers.next_back().expect("an answer")
+}
+
+#[test]
+fn what_somebody_says_is_lost_for_good_is_replaced_at_once() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..3);
+    pass(&mut rig, 600_000);
+    let shown = rig.framework.status().scheduler.losses.expect("they are shown");
+    assert_eq!((shown.hosts.len(), shown.of), (3, 6));
+    assert_eq!(rig.accepted(), 0);
+    assert_eq!(confirmed(&mut rig), 3);
+    assert_eq!((held(&rig), rig.accepted()), (0, 3));
+    assert_eq!(rig.framework.status().scheduler.losses, None);
+}
+
+#[test]
+fn a_confirmation_where_nothing_is_held_changes_nothing() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..2);
+    let writes = rig.writes_seen;
+    assert_eq!(confirmed(&mut rig), 0);
+    assert_eq!(rig.writes_seen, writes);
+    // So that a third loss is held as ever.
+    lose(&mut rig, 2..3);
+    assert_eq!(held(&rig), 3);
+}
+
+#[test]
+fn what_was_confirmed_is_not_held_by_the_next_leader() {
+    let mut rig = one_on_each(6);
+    lose(&mut rig, 0..3);
+    let confirmed_ms = rig.now;
+    for (losses_confirmed_ms, holds) in [(0, 3), (confirmed_ms, 0)] {
+        let recovered = Recovered {
+            term: 2,
+            losses_confirmed_ms,
+            instances: rig.framework.instances.values().cloned().collect(),
+            ..Recovered::default()
+        };
+        let mut next = Framework::new(rig.framework.config.clone());
+        next.step(rig.now, Event::Recovered(recovered), &mut Vec::new());
+        assert_eq!(next.counts().losses_held, holds);
+    }
 }

@@ -89,6 +89,9 @@ pub(super) fn answers(
                 });
                 lines.extend(ends.iter().map(|(who, why)| format!("  {who}: {why}")));
             }
+            Answer::LossesConfirmed { hosts } => {
+                lines.push(format!("{} are lost for good", hosts.join(", ")));
+            }
             Answer::Refused(refused) => lines.extend(refusal(refused, sources)),
         }
     }

@@ -71,7 +71,11 @@ impl Updates {
     }
 
     /// What may count now, by the topology that an instance was started for.
-    fn counting(&self, now: u64, topology: &str) -> impl Iterator<Item = Option<&Accepted>> {
+    pub(super) fn counting(
+        &self,
+        now: u64,
+        topology: &str,
+    ) -> impl Iterator<Item = Option<&Accepted>> {
         let known = self.wanted.get(topology);
         let all = known.into_iter().flat_map(move |known| {
             let ended = |at: usize| known.get(at + 1).map(|(since, _)| *since);

@@ -38,6 +38,9 @@ pub(crate) enum Kind {
     RegistryStandsStill,
     RegistryIsCutOff,
     BeatsAreCutOff,
+    HostIsDrained,
+    HostIsDeactivated,
+    RackIsCutOff,
 }
 
 pub(crate) const KINDS: [Kind; 24] = [
@@ -67,6 +70,10 @@ pub(crate) const KINDS: [Kind; 24] = [
     Kind::BeatsAreCutOff,
 ];
 
+/// What operators do, and what they are there for.
+pub(crate) const OPERATED: [Kind; 3] =
+    [Kind::HostIsDrained, Kind::HostIsDeactivated, Kind::RackIsCutOff];
+
 impl World {
     /// Does it and says what was done.
     pub(super) fn fault(&mut self, kind: Kind, draw: &mut Draw) -> String {
@@ -90,6 +97,9 @@ impl World {
             | Kind::HostIsCutOff
             | Kind::HostIsGivenUp
             | Kind::AgentRestarts => self.fault_of_host(kind, host, draw).unwrap_or_default(),
+            Kind::HostIsDrained | Kind::HostIsDeactivated | Kind::RackIsCutOff => {
+                self.fault_of_operators(kind, host, draw).unwrap_or_default()
+            }
             Kind::ProcessDies | Kind::ProcessHangs => {
                 self.fault_of_process(kind, host, draw).unwrap_or_default()
             }

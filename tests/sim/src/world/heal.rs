@@ -51,8 +51,12 @@ impl World {
         let asked_before = self.users.asks;
         self.healing = Some(Healing { asked_before, ..Healing::default() });
         self.repair();
-        let check = self.comes_to_rest();
+        let check = self.drains_end();
         self.check(check);
+        if self.failure.is_none() {
+            let check = self.comes_to_rest();
+            self.check(check);
+        }
         if self.failure.is_none() {
             let check = self.plans_nothing();
             self.check(check);

@@ -21,8 +21,18 @@ impl World {
         self.later(later);
     }
 
-    pub(super) fn host_has_said(&mut self, master: u64, event: cluster::Event) {
+    pub(super) fn host_has_said(
+        &mut self,
+        master: u64,
+        (at, boot): (usize, u64),
+        event: cluster::Event,
+    ) {
         if master != self.master.life {
+            return;
+        }
+        // A host that died on the way does not come: its successor would be taken for it.
+        let comes = matches!(event, cluster::Event::HostRegistered { .. });
+        if comes && self.hosts.hosts[at].boot != boot {
             return;
         }
         // What is for an agent reaches it without a master too; the machine is both.
@@ -30,7 +40,8 @@ impl World {
     }
 
     fn host_says(&mut self, at: usize, event: cluster::Event) {
-        let what = Coming::FromHost { master: self.master.life, event: Box::new(event) };
+        let (master, boot) = (self.master.life, self.hosts.hosts[at].boot);
+        let what = Coming::FromHost { master, at, boot, event: Box::new(event) };
         self.network.send(self.now, Link::FromHost(at), what);
     }
 

@@ -4,7 +4,7 @@
 use lathe_mesos::v1::scheduler::Call as MesosCall;
 use lathe_placement::{Verdict, verify};
 use lathe_scheduler::framework::command::{Call, Command, PlanInput};
-use lathe_scheduler::framework::event::Event;
+use lathe_scheduler::framework::event::{Event, HostState, TaskState};
 use lathe_scheduler::framework::ids::{FrameworkId, JobId};
 use lathe_scheduler::framework::records::{Phase, Write};
 use lathe_scheduler::framework::{Config, Framework};
@@ -66,9 +66,11 @@ impl World {
                 record.counter = record.counter.saturating_sub(1);
             }
         }
+        let impatient = self.settings.sabotage == Some(Sabotage::Impatience);
+        let holds = self.settings.sabotage != Some(Sabotage::NoHold);
         let config = Config {
-            replace_after_ms: self.weather.replace_after_ms,
-            hold_losses_ms: self.weather.hold_losses_ms,
+            replace_after_ms: if impatient { 0 } else { self.weather.replace_after_ms },
+            hold_losses_ms: if holds { self.weather.hold_losses_ms } else { 0 },
             url: "http://127.0.0.1:2".to_owned(),
             budget_steps: 200_000,
             ..Config::default()
@@ -160,6 +162,7 @@ impl World {
     fn step_scheduler(&mut self, life: u64, event: Event) {
         self.oracle.told(life, &event, self.now);
         self.sabotage_status(life, &event);
+        let event = self.sabotaged(event);
         let Some(scheduler) = self.schedulers.get_mut(&life) else { return };
         let mut commands = Vec::new();
         scheduler.framework.step(self.now, event, &mut commands);
@@ -236,6 +239,12 @@ impl World {
         {
             return;
         }
+        if self.settings.sabotage == Some(Sabotage::ForgetDrains)
+            && let Call::Acknowledge { agent, .. } = &call
+            && self.drains(&agent.0)
+        {
+            return;
+        }
         let Some(scheduler) = self.schedulers.get(&life) else { return };
         let (Some(stream), Some(id)) = (&scheduler.stream, &scheduler.framework_id) else { return };
         let made: MesosCall = self.identity.call_of(id, call);
@@ -261,10 +270,19 @@ impl World {
         let verdict = lathe_scheduler::planner::plan(input);
         let check = obeys(input, &verdict);
         self.check(check);
+        let check = self.oracle.plans(life, &input.cluster);
+        self.check(check);
         let late = if self.calm() { 0 } else { self.network.between(0, 20) };
         let told = Told::Event(Event::Planned { job, verdict });
         let what = Coming::Told { life, told };
         self.network.send_late(self.now, Link::Planner(life), late, what);
+    }
+
+    fn sabotaged(&self, event: Event) -> Event {
+        match self.settings.sabotage {
+            Some(sabotage) => spoilt(sabotage, event),
+            None => event,
+        }
     }
 
     fn sabotage_status(&mut self, life: u64, event: &Event) {
@@ -276,6 +294,23 @@ impl World {
             self.call(life, Call::Acknowledge { task_id, agent, uuid });
         }
     }
+}
+
+/// An event as a sabotage has it.
+fn spoilt(sabotage: Sabotage, mut event: Event) -> Event {
+    match (sabotage, &mut event) {
+        (Sabotage::ListAllActive, Event::HostsListed(hosts)) => {
+            hosts.iter_mut().for_each(|host| host.state = HostState::Active);
+        }
+        (Sabotage::BlameDrains, Event::StatusArrived(status))
+            if status.reason.as_deref() == Some("REASON_AGENT_DRAINING")
+                && status.state.is_terminal() =>
+        {
+            status.state = TaskState::Failed;
+        }
+        _ => {}
+    }
+    event
 }
 
 fn launches(writes: &[Write]) -> bool {

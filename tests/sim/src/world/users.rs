@@ -7,6 +7,7 @@ use lathe_scheduler::framework::event::{Edit, Event, Question, Submission};
 use lathe_scheduler::framework::ids::AskId;
 
 use super::World;
+use super::faults::Kind;
 use super::network::Told;
 use crate::draw::Draw;
 use crate::topologies::{NAMES, impossible, submission, tasks_of};
@@ -72,7 +73,7 @@ impl World {
                 "a user submits what is impossible".to_owned()
             }
             17..=25 => {
-                let edit = Edit::Source(submission(draw, name));
+                let edit = Edit::Source(self.submission(draw, name));
                 let question = Question::Plan { edit, max_moves: 0 };
                 self.put_question(life, name, "", question);
                 format!("a user asks for a plan of {name}")
@@ -101,7 +102,7 @@ impl World {
                 format!("a user submits {name} again, as {id}")
             }
             roll => {
-                let mut submission = submission(draw, name);
+                let mut submission = self.submission(draw, name);
                 let max_moves = u32::from(roll % 3 == 0) * 2;
                 submission.name = name.to_owned();
                 self.users.last = Some((fresh.clone(), submission.clone()));
@@ -117,6 +118,22 @@ impl World {
                 format!("a user submits {name} as {fresh}")
             }
         }
+    }
+
+    /// Where operators have a hand in it, some topologies say how long they wait for a host.
+    fn submission(&self, draw: &mut Draw, name: &str) -> Submission {
+        let mut submission = submission(draw, name);
+        if self.weather.operators {
+            // Of what ran under a master that died with its hosts nobody ever hears again.
+            let may_wait = !self.weather.kinds.contains(&Kind::MasterDies);
+            let said = draw.pick(&["", "", "\"2s\"", "\"30s\"", "\"never\""]).copied();
+            let said = said.filter(|said| may_wait || !said.contains("never"));
+            if let Some(said) = said.filter(|said| !said.is_empty()) {
+                let key = format!("unreachable = {{ replace_after = {said} }}\n");
+                submission.source.push_str(&key);
+            }
+        }
+        submission
     }
 
     pub(super) fn put_question(&mut self, life: u64, name: &str, id: &str, question: Question) {
@@ -171,6 +188,9 @@ impl World {
                 }
             }
             Answer::Done { .. } => {
+                self.users.open.remove(&ask);
+            }
+            Answer::LossesConfirmed { .. } => {
                 self.users.open.remove(&ask);
             }
             Answer::Waiting { .. } | Answer::Blocked { .. } | Answer::Instance { .. } => {}

@@ -70,7 +70,7 @@ impl Session {
         let before = (self.fleet.writes(), self.fleet.events.len());
         let ask = self.fleet.ask(asked);
         let is_last = |answer: &Answer, plan: bool| match answer {
-            Answer::Done { .. } | Answer::Refused(_) => true,
+            answer if answer.is_last() => true,
             Answer::Planned(_) => plan,
             Answer::Committed { .. } => words.leave,
             _ => false,
