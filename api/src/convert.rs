@@ -28,6 +28,7 @@ pub fn refused_to_wire(verdict: &str, refusal: &Refusal) -> v1::Refusal {
         sentence: refusal.sentence.clone(),
         hint: refusal.hint.clone(),
         reasons: reasons.collect(),
+        repairs: refusal.repairs.iter().map(|repair| repair.text.clone()).collect(),
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) const REFUSED: u8 = 3;
 pub(crate) const NOT_READY: u8 = 4;
 /// No scheduler was found, or it does not answer.
 pub(crate) const UNREACHABLE: u8 = 5;
+/// A budget was spent without a plan and without a proof that there is none. Nothing was changed.
+pub(crate) const UNKNOWN: u8 = 6;
 
 /// Why a command failed.
 #[derive(Debug)]

@@ -19,6 +19,8 @@ pub(crate) struct Problem {
     pub labels: Vec<Label>,
     pub parties: Vec<String>,
     pub hint: Option<String>,
+    /// Changes that were tried and work.
+    pub repairs: Vec<String>,
     /// What another program said of it.
     pub output: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Problem {
             labels: Vec::new(),
             parties: Vec::new(),
             hint: None,
+            repairs: Vec::new(),
             output: None,
         }
     }
@@ -101,6 +104,7 @@ impl Problem {
             labels: labels.collect(),
             parties: &self.parties,
             hint: self.hint.as_deref(),
+            repairs: &self.repairs,
             page: self.code.map(|code| format!("docs/errors/{code}.md")),
             output: self.output.as_deref(),
         }
@@ -121,6 +125,7 @@ pub(crate) struct Shape<'a> {
     labels: Vec<ShapeOfLabel<'a>>,
     parties: &'a [String],
     hint: Option<&'a str>,
+    repairs: &'a [String],
     page: Option<String>,
     output: Option<&'a str>,
 }

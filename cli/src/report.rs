@@ -13,7 +13,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use lathe_api::v1;
 use lathe_topology::{Code, Severity, place_of};
 
-use crate::failure::{Failure, REFUSED};
+use crate::failure::{Failure, REFUSED, UNKNOWN};
 use crate::printer::Printer;
 use crate::problem::{Label, Place, Problem};
 
@@ -78,6 +78,8 @@ fn draw(renderer: &Renderer, source: &str, problem: &Problem) -> String {
     if let Some(hint) = &problem.hint {
         groups.push(Group::with_title(Level::HELP.secondary_title(hint)));
     }
+    let works: Vec<String> = problem.repairs.iter().map(|text| format!("works: {text}")).collect();
+    groups.extend(works.iter().map(|text| Group::with_title(Level::HELP.secondary_title(text))));
     let mut text = match placed.is_empty() || problem.file.is_none() {
         false => renderer.render(&groups),
         true => {
@@ -148,7 +150,8 @@ pub(crate) fn refuse(printer: &Printer, sent: Option<Sent<'_>>, refusal: &v1::Re
     } else {
         "nothing was changed"
     });
-    let failure = Failure::new("").with_code(REFUSED).with_shown(vec![problem]);
+    let code = if refusal.verdict == "unknown" { UNKNOWN } else { REFUSED };
+    let failure = Failure::new("").with_code(code).with_shown(vec![problem]);
     failure.with_verdict(&refusal.verdict)
 }
 
@@ -164,6 +167,7 @@ fn refused(sent: Option<Sent<'_>>, refusal: &v1::Refusal) -> Problem {
     let mut problem = Problem::error(code, format!("{}: {}", refusal.verdict, refusal.sentence));
     problem.file = sent.map(|sent| sent.file.to_owned());
     problem.hint = Some(refusal.hint.clone()).filter(|hint| !hint.is_empty());
+    problem.repairs.clone_from(&refusal.repairs);
     for reason in &refusal.reasons {
         let place = sent.and_then(|sent| place(sent, reason));
         // A sentence that is all there is to say is not said twice.

@@ -20,6 +20,8 @@ use site::{Site, sites};
 
 /// A point in weights.
 const SCALE: i64 = 1000;
+/// A weight of one without points.
+pub(crate) const WEIGHT: i64 = 1_000_000;
 /// A node of the complete search, and a pivot, take about as long as so many steps.
 const NODE: u64 = 16;
 /// What a missing instance costs, in points; more than any instance brings.
@@ -105,6 +107,17 @@ pub(crate) fn refutation(model: &Model, budget: &mut Budget) -> Option<Proof> {
     let mut program = Program::new(model, 0)?;
     program.run(-1, budget);
     program.best.filter(Proof::refutes)
+}
+
+/// The proof that whole weights of what an instance brings give, without points.
+pub(crate) fn proof_of(model: &Model, weights: &[i64], budget: &mut Budget) -> Option<Proof> {
+    let mut program = Program::new(model, 0)?;
+    let mut prices = vec![0.0; program.wanted.len() + program.sites.len()];
+    for (at, &kind) in program.wanted.iter().enumerate() {
+        prices[at] = -as_float(weights[kind]);
+    }
+    program.complete(&prices, budget);
+    program.best
 }
 
 impl<'m> Program<'m> {
@@ -204,7 +217,7 @@ impl<'m> Program<'m> {
     }
 
     fn rounded(&self, price: f64) -> i64 {
-        let scale = if self.scale == 0 { 1_000_000 } else { self.scale };
+        let scale = if self.scale == 0 { WEIGHT } else { self.scale };
         as_integer(price * as_float(scale))
     }
 

@@ -77,6 +77,8 @@ pub struct Options {
     /// five million of them a second. An easy input ends long before; one whose points can be raised for
     /// ever gets one in two thousand of them for each instance to be started.
     pub budget_steps: u64,
+    /// Whether a refusal comes with changes that were tried.
+    pub repairs: bool,
     /// Varies the order in which equal choices are tried once the first attempt has failed.
     pub seed: u64,
     /// Where a slot ran before: preferred among equals.
@@ -92,6 +94,7 @@ impl Default for Options {
             overhead: Resources { cpus_milli: 0, mem_bytes: 0, disk_bytes: 0, ports: Vec::new() },
             max_moves: 0,
             budget_steps: 2_000_000,
+            repairs: true,
             seed: 0,
             previous: BTreeMap::new(),
             removing: BTreeSet::new(),

@@ -3,6 +3,7 @@
 //! Owns the leaving-out of statements with the solver as oracle. What it calls proved is proved;
 //! where the budget ends first, more statements stay in than are needed. Must not know wording.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_topology::{Tag, Target, Word};
@@ -10,11 +11,13 @@ use lathe_topology::{Tag, Target, Word};
 use crate::closure::{Facts, contradiction};
 use crate::input::Input;
 use crate::model::{Budget, Holding, Model, Statement, attribute_statements, statements};
+use crate::partial;
 use crate::refute::{of_kinds, refute};
+use crate::repairs::repairs;
 use crate::search::Outcome;
 use crate::solve::solve;
 use crate::state::State;
-use crate::verdict::Verdict;
+use crate::verdict::{Refusal, Verdict};
 use crate::wording;
 
 /// What is known of a set of statements.
@@ -131,15 +134,19 @@ pub(crate) fn refuse(
     match (relaxed, proved) {
         (Known::Impossible, _) => {
             let reasons = reasons(&mut oracle, &alone, kinds.as_ref(), same);
-            Verdict::Impossible(wording::impossible(input, &reasons))
+            let repairs = repairs(input, &reasons);
+            Verdict::Impossible(Refusal { repairs, ..wording::impossible(input, &reasons) })
         }
         (Known::Possible, true) => {
             let reasons = reasons(&mut oracle, &all, kinds.as_ref(), true);
-            Verdict::Blocked(wording::blocked(input, &reasons))
+            let repairs = repairs(input, &reasons);
+            Verdict::Blocked(Refusal { repairs, ..wording::blocked(input, &reasons) })
         }
         _ => {
             let steps = total.saturating_sub(budget.left);
-            Verdict::Unknown { steps, refusal: wording::unknown(steps, proved) }
+            let best = partial::best(input);
+            let refusal = wording::unknown(input, steps, proved, &best);
+            Verdict::Unknown { steps, refusal, best }
         }
     }
 }
@@ -173,29 +180,39 @@ fn reasons(
     minimal(oracle, start.unwrap_or_else(|| all.clone()))
 }
 
-/// Leaves out what is not needed, in parts that are halved until they are single statements.
-fn minimal(oracle: &mut Oracle<'_, '_>, mut set: BTreeSet<Statement>) -> BTreeSet<Statement> {
-    let mut order: Vec<Statement> = set.iter().cloned().collect();
-    order.sort_by_key(rank);
-    let mut parts = vec![order];
-    while let Some(part) = parts.pop() {
-        if oracle.budget.left == 0 {
-            break;
-        }
-        let mut less = set.clone();
-        less.retain(|one| !part.contains(one));
-        if oracle.ask(&less) == Known::Impossible {
-            set = less;
-        } else if part.len() > 1 {
-            let (first, second) = part.split_at(part.len() / 2);
-            parts.push(second.to_vec());
-            parts.push(first.to_vec());
-        }
-    }
-    set
+/// Leaves out what is not needed: QuickXplain (Junker, 2004). Where there is a choice, rules stay: they are
+/// better reasons than numbers. A question that stays open counts as needed.
+fn minimal(oracle: &mut Oracle<'_, '_>, set: BTreeSet<Statement>) -> BTreeSet<Statement> {
+    let mut order: Vec<Statement> = set.into_iter().collect();
+    order.sort_by_key(|one| Reverse(rank(one)));
+    needed(oracle, &BTreeSet::new(), false, &order).into_iter().collect()
 }
 
-/// The order of leaving out: numbers first, since a rule is the better reason.
+/// Those of the rest that are impossible together with what holds already. `more`: that has grown.
+fn needed(
+    oracle: &mut Oracle<'_, '_>,
+    holds: &BTreeSet<Statement>,
+    more: bool,
+    rest: &[Statement],
+) -> Vec<Statement> {
+    if oracle.budget.left == 0 {
+        return rest.to_vec();
+    }
+    if more && oracle.ask(holds) == Known::Impossible {
+        return Vec::new();
+    }
+    if rest.len() < 2 {
+        return rest.to_vec();
+    }
+    let (first, second) = rest.split_at(rest.len() / 2);
+    let with = |some: &[Statement]| holds.iter().chain(some).cloned().collect::<BTreeSet<_>>();
+    let mut found = needed(oracle, &with(first), true, second);
+    let before = needed(oracle, &with(&found), !found.is_empty(), first);
+    found.extend(before);
+    found
+}
+
+/// How good a reason is; what is least is left out first: numbers, since a rule is better.
 fn rank(statement: &Statement) -> (u8, Statement) {
     let class = match statement {
         Statement::Others(_) => 0,

@@ -19,10 +19,12 @@ mod explain;
 mod improve;
 mod input;
 mod model;
+mod partial;
 mod parties;
 mod prove;
 mod random;
 mod refute;
+mod repairs;
 mod search;
 mod slots;
 mod solve;
@@ -39,7 +41,7 @@ mod tests;
 
 pub use certificate::{Certificate, Claim, PlaceClass, TaskWeight};
 pub use cluster::{Capacity, Cluster, Host, Options, Running, RunningInstance};
-pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Stop, Verdict};
+pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Repair, Stop, Verdict};
 pub use verify::{Breach, verify};
 pub use weigh::{Cause, Objection, Share, Weighed, weigh};
 

@@ -23,6 +23,8 @@ pub enum Verdict {
         steps: u64,
         /// What can be said nevertheless.
         refusal: Refusal,
+        /// As much as could be placed validly; instances may be missing. Its bound holds for whole plans.
+        best: Plan,
     },
 }
 
@@ -100,6 +102,24 @@ pub struct Refusal {
     pub sentence: String,
     /// What would help.
     pub hint: String,
+    /// Up to three changes with which there is a plan; each was tried.
+    #[serde(default)]
+    pub repairs: Vec<Repair>,
+}
+
+/// One change of the files, the hosts or the options with which there is a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// All of it in words.
+    pub text: String,
+    /// The topology and the task that it changes, where it does.
+    pub topology: Option<String>,
+    /// The task.
+    pub task: Option<TaskPath>,
+    /// The statement as it stands in the file.
+    pub statement: Option<String>,
+    /// What should stand there.
+    pub instead: Option<String>,
 }
 
 /// One statement that takes part in a contradiction.

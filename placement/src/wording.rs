@@ -13,11 +13,13 @@ use crate::explain::attribute_biases;
 use crate::input::Input;
 use crate::model::{Holding, Model, Statement};
 use crate::parties::Parties;
-use crate::verdict::{Reason, Refusal};
+use crate::verdict::{Plan, Reason, Refusal};
 
 mod arithmetic;
+mod weighed;
 
-use arithmetic::{missing_room, pigeonhole, too_large, totals};
+use arithmetic::{missing_room, pigeonhole, together, too_large, totals};
+use weighed::weighed;
 
 /// How many rules of others a sentence has.
 const RULES_SHOWN: usize = 3;
@@ -39,6 +41,8 @@ pub(crate) fn impossible(input: &Input<'_>, set: &Set) -> Refusal {
         .or_else(|| too_large(input, set, &model))
         .or_else(|| totals(input, set, &model))
         .or_else(|| pigeonhole(input, set, &model))
+        .or_else(|| together(input, set, &model))
+        .or_else(|| weighed(input, set, &model))
         .unwrap_or_else(|| Finding {
             code: Code::IMPOSSIBLE,
             sentence: format!(
@@ -125,22 +129,33 @@ fn rules_of_others(input: &Input<'_>, others: &BTreeSet<&str>) -> Vec<String> {
     said.into_iter().take(RULES_SHOWN).collect()
 }
 
-pub(crate) fn unknown(steps: u64, proved: bool) -> Refusal {
+/// What can be said of a search that ended early. `best`: as much as could be placed.
+pub(crate) fn unknown(input: &Input<'_>, steps: u64, proved: bool, best: &Plan) -> Refusal {
     let state = if proved {
         "there is no placement beside what runs now; whether there is one on empty hosts is open"
     } else {
         "no placement was found, and none was shown to be missing"
     };
+    let wanted: u64 = input.wanted.iter().map(|one| u64::from(one.spec.count)).sum();
+    let placed = best.assignments.len();
+    let bound = best.bound.map_or(String::new(), |bound| format!(" of at most {bound}"));
     Refusal {
-        reasons: Vec::new(),
-        sentence: format!("the search ended after {steps} steps: {state}"),
-        hint: "make it easier: more hosts, fewer hard rules, or the file in two".to_owned(),
+        sentence: format!(
+            "the search ended after {steps} steps: {state}; {placed} of {wanted} instances were \
+             placed, with score {}{bound}",
+            best.score
+        ),
+        hint: "make it easier: more hosts, fewer hard rules, or the file in two; `lathe plan --hosts` \
+               takes a larger --budget"
+            .to_owned(),
+        ..Refusal::default()
     }
 }
 
 fn refusal(input: &Input<'_>, set: &Set, finding: Finding) -> Refusal {
     let reasons = set.iter().map(|statement| reason(input, statement, finding.code)).collect();
-    Refusal { reasons, sentence: finding.sentence, hint: finding.hint }
+    let Finding { sentence, hint, .. } = finding;
+    Refusal { reasons, sentence, hint, repairs: Vec::new() }
 }
 
 fn reason(input: &Input<'_>, statement: &Statement, code: Code) -> Reason {

@@ -27,6 +27,8 @@ pub fn plan(input: &PlanInput) -> Verdict {
 /// None when not one of them finds a host.
 fn pieces(input: &PlanInput) -> Option<Plan> {
     let mut input = input.clone();
+    // Nobody reads why a part has no place.
+    input.options.repairs = false;
     let mut plan = Plan::default();
     for topology in std::mem::take(&mut input.topologies) {
         let alone = std::slice::from_ref(&topology);

@@ -19,7 +19,7 @@ use picture::Picture;
 
 use super::source::{Source, bytes_of};
 use crate::args::Plan as Asked;
-use crate::failure::{BAD_INPUT, Failure, OK, REFUSED};
+use crate::failure::{BAD_INPUT, Failure, OK, REFUSED, UNKNOWN};
 use crate::printer::Printer;
 use crate::problem::Problem;
 use crate::report::{self, Sent};
@@ -70,10 +70,17 @@ pub(crate) fn run(asked: &Asked, hosts: &Path, printer: &Printer) -> Result<u8, 
             }
             Ok(OK)
         }
+        Verdict::Unknown { .. } if asked.json => Ok(UNKNOWN),
         _ if asked.json => Ok(REFUSED),
         Verdict::Blocked(refusal) => Err(scene.refuse("blocked", refusal, printer)),
         Verdict::Impossible(refusal) => Err(scene.refuse("impossible", refusal, printer)),
-        Verdict::Unknown { refusal, .. } => Err(scene.refuse("unknown", refusal, printer)),
+        Verdict::Unknown { refusal, best, .. } => {
+            if let Some(file) = &asked.svg {
+                write(file, &picture::svg(&Picture::new(&cluster, &topologies, &running, best)))?;
+            }
+            printer.data(&shown::part(&scene, best, asked.all, printer));
+            Err(scene.refuse("unknown", refusal, printer))
+        }
     }
 }
 
@@ -86,6 +93,12 @@ impl Scene<'_> {
     /// The file of a topology.
     fn source(&self, topology: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.topology.name == topology)
+    }
+
+    /// How many instances the files want.
+    fn wanted(&self) -> u64 {
+        let tasks = self.sources.iter().flat_map(|source| &source.topology.tasks);
+        tasks.map(|task| u64::from(task.count)).sum()
     }
 
     /// A refusal with the lines of the first file that takes part.

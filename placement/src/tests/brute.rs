@@ -7,7 +7,10 @@ use proptest::prelude::*;
 
 use crate::input::Input;
 use crate::sample::{Case, carried_out, host, runs, sized, task, topology};
-use crate::{Certificate, Claim, Cluster, Plan, Reason, Running, Verdict, place_proved, slots};
+use crate::wording::bias_text;
+use crate::{
+    Certificate, Claim, Cluster, Host, Plan, Reason, Repair, Running, Verdict, place_proved, slots,
+};
 
 /// Names of tags, tasks and an attribute domain that rules may be about.
 const TAGS: [&str; 5] = ["x", "y", "a", "b", "c"];
@@ -165,6 +168,40 @@ fn emptied(case: &Case) -> Case {
     case.moves(u32::MAX)
 }
 
+/// The case with a change that is said to help.
+fn mended(case: &Case, repair: &Repair) -> Case {
+    let mut case = case.clone();
+    let Some(path) = &repair.task else {
+        let number =
+            |text: &str| text.split([' ', ':']).find_map(|word| word.parse().ok()).unwrap();
+        if let Some(rest) = repair.text.strip_prefix("--max-moves ") {
+            return case.moves(number(rest));
+        }
+        let like = repair.text.rsplit(' ').next().unwrap();
+        let like = case.cluster.hosts.iter().find(|host| host.name == like).unwrap().clone();
+        for at in 0..number(&repair.text) {
+            case.cluster.hosts.push(Host { name: format!("z{at}"), ..like.clone() });
+        }
+        return case;
+    };
+    let spec = case.topologies[0].tasks.iter_mut().find(|spec| spec.path == *path).unwrap();
+    let (before, after) = (repair.statement.as_ref().unwrap(), repair.instead.as_ref().unwrap());
+    match after.split_once(" = ") {
+        Some(("tasks", count)) => spec.count = count.parse().unwrap(),
+        Some(("cpus", cpus)) => {
+            spec.resources.cpus_milli = (cpus.parse::<f64>().unwrap() * 1000.0).round() as u64;
+        }
+        Some(other) => panic!("{other:?}"),
+        None => {
+            let at = spec.biases.iter().position(|bias| bias_text(bias) == *before).unwrap();
+            let word = spec.biases[at].word;
+            spec.biases[at].word = if word == Word::Never { Word::Avoid } else { Word::Prefer };
+            assert_eq!(bias_text(&spec.biases[at]), *after);
+        }
+    }
+    case
+}
+
 /// Whether a placement exists where only the named statements hold: counts that are not named may
 /// be smaller, rules that are not named are gone, sizes that are not named are nothing.
 fn possible_with(case: &Case, named: &[&Reason]) -> bool {
@@ -216,8 +253,11 @@ proptest! {
                 prop_assert_eq!(case.check(&plan), Vec::<String>::new());
                 prop_assert!(truth.is_some(), "the enumeration has every plan");
             }
-            Verdict::Blocked(_) => {
+            Verdict::Blocked(refusal) => {
                 prop_assert_eq!(truth, None);
+                for repair in &refusal.repairs {
+                    prop_assert!(any_plan(&mended(&case, repair)).is_some(), "{:?}", repair);
+                }
                 prop_assert!(any_plan(&emptied(&case)).is_some(), "not even on empty hosts");
             }
             Verdict::Impossible(refusal) => {
@@ -225,6 +265,10 @@ proptest! {
                 let empty = emptied(&case);
                 prop_assert_eq!(any_plan(&empty), None);
                 prop_assert!(!refusal.reasons.is_empty());
+                prop_assert!(refusal.repairs.len() <= 3);
+                for repair in &refusal.repairs {
+                    prop_assert!(any_plan(&mended(&case, repair)).is_some(), "{:?}", repair);
+                }
                 let all: Vec<&Reason> = refusal.reasons.iter().collect();
                 prop_assert!(!possible_with(&empty, &all), "they do not exclude each other: {:?}", refusal);
                 for reason in &refusal.reasons {

@@ -143,7 +143,8 @@ fn a_spent_budget_is_said_honestly() {
     let mut case = Case::new(cluster(2), &tasks);
     case.options.budget_steps = 0;
     match case.ask() {
-        Verdict::Unknown { steps, refusal } => {
+        Verdict::Unknown { steps, refusal, best } => {
+            assert_eq!((best.assignments.len(), case.check(&best).len()), (4, 1), "{best:?}");
             assert!(refusal.sentence.contains(&format!("{steps} steps")), "{}", refusal.sentence);
         }
         other => panic!("not unknown: {other:?}"),
@@ -186,5 +187,64 @@ fn the_rules_of_what_is_in_the_way_are_named() {
         ),
         "{}",
         refusal.sentence
+    );
+}
+
+/// The changes that are shown.
+fn texts(refusal: &Refusal) -> Vec<&str> {
+    refusal.repairs.iter().map(|repair| repair.text.as_str()).collect()
+}
+
+#[test]
+fn a_pigeonhole_is_mended_by_its_count_a_host_or_its_rule() {
+    let refusal =
+        Case::new(cluster(50), &[task("db", 53, &["disk"], &["never disk"])]).impossible();
+    assert_eq!(
+        texts(&refusal),
+        [
+            "db: tasks = 50 instead of tasks = 53",
+            "3 more hosts like h1",
+            "db: [\"disk\", \"avoid\"] instead of [\"disk\", \"never\"]"
+        ]
+    );
+}
+
+#[test]
+fn a_repair_is_as_small_as_it_can_be() {
+    let big = sized(task("a", 1, &[], &[]), 8000);
+    let refusal = Case::new(cluster(3), &[big]).impossible();
+    assert_eq!(texts(&refusal), ["a: cpus = 4.0 instead of cpus = 8.0"]);
+    let lone = Case::new(cluster(3), &[task("a", 1, &["x"], &["always x"])]).impossible();
+    assert_eq!(texts(&lone)[0], "a: tasks = 2 instead of tasks = 1");
+    let few = [task("db", 3, &[], &["never db"]), sized(task("web", 9, &[], &["always db"]), 1900)];
+    let refusal = Case::new(cluster(4), &few).impossible();
+    assert!(texts(&refusal).contains(&"web: tasks = 6 instead of tasks = 9"), "{refusal:?}");
+}
+
+#[test]
+fn moves_are_proposed_where_they_are_what_is_missing() {
+    let old = task("a", 2, &[], &[]);
+    let run = [runs("t", &old, 0, "h1"), runs("t", &old, 1, "h1")];
+    let refusal = Case::new(cluster(2), &[task("a", 2, &[], &["never a"])]).running(&run).blocked();
+    assert!(texts(&refusal)[1].starts_with("--max-moves 1"), "{:?}", texts(&refusal));
+}
+
+#[test]
+fn no_repairs_are_looked_for_where_nobody_reads_them() {
+    let mut case = Case::new(cluster(1), &[task("a", 2, &[], &["never a"])]);
+    case.options.repairs = false;
+    assert!(case.impossible().repairs.is_empty());
+}
+
+#[test]
+fn weights_are_told_in_small_numbers() {
+    // Of two with a quarter of a host and one with half of one, two halves fill it.
+    let one = task("one", 2, &["x"], &["never x", "never two"]);
+    let two = sized(task("two", 5, &[], &[]), 1_900);
+    let refusal = Case::new(cluster(4), &[one, two]).impossible();
+    assert_eq!(
+        refusal.sentence,
+        "2 instances of one and 5 instances of two are, counting 2 for each one and 1 for each two, 9 \
+         together, and at most 2 on each of 4 hosts can be there: 8 in all"
     );
 }

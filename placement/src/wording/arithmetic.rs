@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_topology::{Code, Word, format_bytes, format_cpus};
 
-use super::{Finding, Set, biases, counted_instances, counts, hosts_known, path, sizes};
+use super::{
+    Finding, Set, bias_text, biases, counted_instances, counts, hosts_known, listed, path, sizes,
+};
 use crate::input::Input;
 use crate::model::{Holding, Model, Need};
 
@@ -110,6 +112,37 @@ pub(super) fn totals(input: &Input<'_>, set: &Set, model: &Model) -> Option<Find
             amount(resource, have)
         ),
         hint: "ask for less, want fewer instances, or add hosts".to_owned(),
+    })
+}
+
+/// Instances that have to be on one host need more than any has.
+pub(super) fn together(input: &Input<'_>, set: &Set, model: &Model) -> Option<Finding> {
+    let (kinds, rules) = (sizes(set), biases(input, set));
+    let here = |bias: &lathe_topology::Bias| bias.word == Word::Always && bias.domain.is_none();
+    if kinds.len() < 2 || rules.is_empty() || !rules.iter().all(|(_, bias)| here(bias)) {
+        return None;
+    }
+    let need = |at: usize| -> u128 {
+        kinds.iter().map(|&kind| u128::from(model.kinds[kind].need[at])).sum()
+    };
+    let largest = |at: usize| model.hosts.iter().map(|host| host.capacity[at]).max().unwrap_or(0);
+    let short = (0..NAMES.len()).find(|&at| need(at) > u128::from(largest(at)))?;
+    let names: BTreeSet<&str> = kinds.iter().map(|&kind| path(input, kind)).collect();
+    let said: Vec<String> = rules
+        .iter()
+        .map(|(kind, bias)| format!("{} says {}", path(input, *kind), bias_text(bias)))
+        .collect();
+    Some(Finding {
+        code: Code::TOO_LARGE_FOR_ANY_HOST,
+        sentence: format!(
+            "{}, so one each of {} has to be on one host: they need {} together, and the largest host \
+             has {}",
+            said.join(" and "),
+            listed(&names),
+            amount(short, need(short)),
+            amount(short, u128::from(largest(short)))
+        ),
+        hint: "ask for less, or weaken a rule to prefer".to_owned(),
     })
 }
 

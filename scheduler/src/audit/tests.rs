@@ -67,7 +67,7 @@ fn submit() -> Question {
 }
 
 fn refused(verdict: &str) -> Answer {
-    let refusal = Refusal { reasons: Vec::new(), sentence: String::new(), hint: String::new() };
+    let refusal = Refusal::default();
     Answer::Refused(Refused { verdict: verdict.to_owned(), refusal })
 }
 

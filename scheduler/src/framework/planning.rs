@@ -48,6 +48,8 @@ impl Framework {
                 max_moves,
                 budget_steps: self.config.budget_steps,
                 previous: previous.collect(),
+                // What is repaired by itself is nobody's file to mend.
+                repairs: !piecemeal,
                 ..self.plain_options()
             },
             piecemeal,
@@ -65,6 +67,7 @@ impl Framework {
             },
             max_moves: 0,
             budget_steps: 0,
+            repairs: false,
             seed: 0,
             previous: BTreeMap::new(),
             removing: BTreeSet::new(),

@@ -208,6 +208,8 @@ impl Framework {
             let why = &refusal.sentence;
             refusal.sentence = format!("the update has no place for what runs beside it: {why}");
             "add a host, or let `min_healthy` be smaller".clone_into(&mut refusal.hint);
+            // They were tried for the file, which is not what is in the way.
+            refusal.repairs.clear();
         }
         refusal
     }
@@ -290,7 +292,7 @@ impl Framework {
             topology: None,
         };
         let hint = "`lathe logs INSTANCE --previous` shows what it said last".to_owned();
-        let why = Refusal { reasons: vec![reason], sentence, hint };
+        let why = Refusal { reasons: vec![reason], sentence, hint, repairs: Vec::new() };
         self.keep_revision(name, out);
         let mut writes = vec![Write::Topology(target.record.clone())];
         writes.extend(self.task_writes(&target));

@@ -75,6 +75,7 @@ impl Framework {
                 reasons: reasons.collect(),
                 sentence: "the topology file is not valid".to_owned(),
                 hint: "lathe check FILE shows each place".to_owned(),
+                repairs: Vec::new(),
             }
         })?;
         let size = serde_json::to_vec(&accepted.record).map_or(usize::MAX, |bytes| bytes.len());
@@ -296,7 +297,12 @@ pub(super) fn accepted_text(record: &TopologyRecord) -> String {
 pub(crate) fn plain(code: Code, sentence: &str, hint: &str) -> Refusal {
     let reason =
         Reason { code, task: None, statement: sentence.to_owned(), span: None, topology: None };
-    Refusal { reasons: vec![reason], sentence: sentence.to_owned(), hint: hint.to_owned() }
+    Refusal {
+        reasons: vec![reason],
+        sentence: sentence.to_owned(),
+        hint: hint.to_owned(),
+        repairs: Vec::new(),
+    }
 }
 
 fn at_task(code: Code, task: &TaskSpec, sentence: &str, hint: &str) -> Refusal {

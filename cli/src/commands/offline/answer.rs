@@ -2,7 +2,7 @@
 //!
 //! Owns its shape. Every field is there, `null` where there is nothing.
 
-use lathe_placement::{Assignment, Change, Plan, Reason, Refusal, Stop, Verdict};
+use lathe_placement::{Assignment, Change, Plan, Reason, Refusal, Repair, Stop, Verdict};
 use lathe_topology::{TaskPath, place_of, position};
 use serde::Serialize;
 
@@ -16,9 +16,21 @@ pub(super) struct Answer<'a> {
     score: Option<i64>,
     bound: Option<i64>,
     moves: usize,
+    missing: u64,
     reasons: Vec<Why<'a>>,
     sentence: Option<&'a str>,
     hint: Option<&'a str>,
+    repairs: Vec<Works<'a>>,
+}
+
+/// A change that was tried and works.
+#[derive(Debug, Serialize)]
+struct Works<'a> {
+    text: &'a str,
+    topology: Option<&'a str>,
+    task: Option<&'a TaskPath>,
+    statement: Option<&'a str>,
+    instead: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,8 +58,16 @@ pub(super) fn of<'a>(scene: &Scene<'_>, verdict: &'a Verdict) -> Answer<'a> {
         Verdict::Placed(plan) => placed(plan),
         Verdict::Blocked(refusal) => refused(scene, "blocked", refusal),
         Verdict::Impossible(refusal) => refused(scene, "impossible", refusal),
-        Verdict::Unknown { refusal, .. } => refused(scene, "unknown", refusal),
+        Verdict::Unknown { refusal, best, .. } => unknown(scene, refusal, best),
     }
+}
+
+/// As much as could be placed stands where a plan would.
+fn unknown<'a>(scene: &Scene<'_>, refusal: &'a Refusal, best: &'a Plan) -> Answer<'a> {
+    let Answer { reasons, sentence, hint, .. } = refused(scene, "unknown", refusal);
+    let placed = u64::try_from(best.assignments.len()).unwrap_or(u64::MAX);
+    let missing = scene.wanted().saturating_sub(placed);
+    Answer { verdict: "unknown", missing, reasons, sentence, hint, ..self::placed(best) }
 }
 
 fn placed(plan: &Plan) -> Answer<'_> {
@@ -59,9 +79,11 @@ fn placed(plan: &Plan) -> Answer<'_> {
         score: Some(plan.score),
         bound: plan.bound,
         moves: plan.assignments.iter().filter(moved).count(),
+        missing: 0,
         reasons: Vec::new(),
         sentence: None,
         hint: None,
+        repairs: Vec::new(),
     }
 }
 
@@ -74,9 +96,23 @@ fn refused<'a>(scene: &Scene<'_>, verdict: &'static str, refusal: &'a Refusal) -
         score: None,
         bound: None,
         moves: 0,
+        missing: scene.wanted(),
         reasons: refusal.reasons.iter().map(|reason| why(scene, reason)).collect(),
         sentence: text(&refusal.sentence),
         hint: text(&refusal.hint),
+        repairs: refusal.repairs.iter().map(Works::of).collect(),
+    }
+}
+
+impl<'a> Works<'a> {
+    fn of(repair: &'a Repair) -> Self {
+        Self {
+            text: &repair.text,
+            topology: repair.topology.as_deref(),
+            task: repair.task.as_ref(),
+            statement: repair.statement.as_deref(),
+            instead: repair.instead.as_deref(),
+        }
     }
 }
 

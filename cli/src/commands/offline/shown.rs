@@ -13,6 +13,13 @@ use crate::printer::{Printer, Tone};
 /// With more changes than this each task has one line, unless all are asked for.
 const LINES: usize = 100;
 
+/// As much of a plan as could be made.
+pub(super) fn part(scene: &Scene<'_>, best: &Plan, all: bool, printer: &Printer) -> String {
+    let wanted = scene.wanted();
+    let placed = best.assignments.len();
+    format!("{placed} of {wanted} instances were placed:\n{}", plan(scene, best, all, printer))
+}
+
 pub(super) fn plan(scene: &Scene<'_>, plan: &Plan, all: bool, printer: &Printer) -> String {
     let kept = plan.assignments.iter().filter(|one| one.change == Change::Keep).count();
     let changes = plan.assignments.len() - kept + plan.stops.len();

@@ -191,6 +191,7 @@ fn refused(word: &str, refusal: &Refusal, sources: &[&Source]) -> Vec<String> {
     let mut lines = vec![format!("{word}: {}", refusal.sentence)];
     lines.extend(refusal.reasons.iter().map(|one| format!("  {}", reason(one, sources))));
     lines.push(format!("try: {}", refusal.hint));
+    lines.extend(refusal.repairs.iter().map(|repair| format!("works: {}", repair.text)));
     lines
 }
 
