@@ -73,6 +73,12 @@ fn solved<'m>(
     if refuted.is_some() {
         return (Outcome::None, refuted);
     }
+    let mut share = budget.take(budget.left / 2);
+    let dived = solve::dived(model, input.options.seed, &mut share);
+    budget.give(&share);
+    if let Some(state) = dived {
+        return (Outcome::Found(Box::new(state)), None);
+    }
     // The other half is for saying why, which needs the search again.
     let mut share = budget.take(input.options.budget_steps.div_ceil(2));
     let outcome = solve::persist(model, input.options.seed, &mut share);

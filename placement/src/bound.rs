@@ -8,15 +8,17 @@ use crate::model::{Budget, Model, Says};
 use crate::random::Random;
 use crate::state::State;
 
+mod dive;
 mod guess;
 mod master;
 mod pricing;
 mod site;
 
+pub(crate) use dive::dive;
 use guess::guess;
 use master::Master;
 use pricing::Pricing;
-use site::{Site, sites};
+use site::{Pattern, Site, sites};
 
 /// A point in weights.
 const SCALE: i64 = 1000;
@@ -91,6 +93,8 @@ struct Program<'m> {
     master: Master,
     scale: i64,
     random: Random,
+    /// Site, counts and points of each pattern that was added, in order.
+    patterns: Vec<(usize, Pattern, i64)>,
     best: Option<Proof>,
 }
 
@@ -150,7 +154,17 @@ impl<'m> Program<'m> {
         let hosts: Vec<(f64, f64)> = sites.iter().map(empty).collect();
         let master = Master::new(&rows, &hosts);
         let random = Random::new(0);
-        Some(Self { model, sites, wanted, row, master, scale, random, best: None })
+        Some(Self {
+            model,
+            sites,
+            wanted,
+            row,
+            master,
+            scale,
+            random,
+            patterns: Vec::new(),
+            best: None,
+        })
     }
 
     /// The patterns that a plan has.
@@ -176,6 +190,7 @@ impl<'m> Program<'m> {
         let rows: Vec<usize> = self.sites[site].kinds.iter().map(|&kind| self.row[kind]).collect();
         let cost = if self.scale == 0 { 0.0 } else { as_float(points) };
         self.master.add(self.wanted.len() + site, &rows, pattern, cost);
+        self.patterns.push((site, pattern.clone(), points));
     }
 
     /// Rounds of prices and patterns, until the bound is at most the aim or nothing gets better.

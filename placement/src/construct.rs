@@ -70,6 +70,23 @@ pub(crate) fn attempt(model: &Model, moves: u32, manner: Manner) -> State<'_> {
     state
 }
 
+/// A placement begun with whole hosts, the rest put where the least is left.
+pub(crate) fn filled<'m>(model: &'m Model, hosts: &[(usize, Vec<(usize, u32)>)]) -> State<'m> {
+    let mut state = State::new(model);
+    for (host, kinds) in hosts {
+        for &(kind, count) in kinds {
+            for _ in 0..count {
+                state.add(kind, *host);
+            }
+        }
+    }
+    let mut groups = Groups::new(&state);
+    for kind in placing_order(model) {
+        place_kind(&mut state, &mut groups, kind, Manner::Pack);
+    }
+    state
+}
+
 /// Puts what has no place yet where the least is wrong. False when there is no host for something.
 pub(crate) fn crowd(state: &mut State<'_>, seed: u64) -> bool {
     let model = state.model;

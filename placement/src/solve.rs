@@ -4,8 +4,8 @@
 
 use crate::Options;
 use crate::anneal::{Aim, anneal};
-use crate::bound::{Proof, constant, points, refutation};
-use crate::construct::{Manner, attempt, construct, crowd};
+use crate::bound::{Proof, constant, dive, points, refutation};
+use crate::construct::{Manner, attempt, construct, crowd, filled};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
 use crate::random::mixed;
@@ -108,6 +108,21 @@ fn with_moves<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) 
         }
     }
     search(model, moves, budget)
+}
+
+/// Fills hosts with the patterns of the linear program, and mends what does not come out.
+pub(crate) fn dived<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Option<State<'m>> {
+    let mut share = budget.take(budget.left / 2);
+    let hosts = dive(model, &mut share);
+    budget.give(&share);
+    let mut state = filled(model, &hosts?);
+    if !state.is_complete() {
+        if !crowd(&mut state, seed) {
+            return None;
+        }
+        anneal(&mut state, Aim::Valid, seed, budget);
+    }
+    state.is_complete().then_some(state)
 }
 
 /// Starts from a greedy attempt with the rest put anywhere, and mends what is wrong.

@@ -69,6 +69,11 @@ impl Master {
         prices
     }
 
+    /// What is used, and how often.
+    pub(super) fn solution(&self) -> Vec<(usize, f64)> {
+        self.basis.iter().copied().zip(self.values.iter().copied()).collect()
+    }
+
     /// What the present solution is worth.
     pub(super) fn worth(&self) -> f64 {
         let basis = self.basis.iter().zip(&self.values);

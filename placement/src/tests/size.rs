@@ -68,3 +68,31 @@ fn too_few_places_beside_what_is_needed_is_seen_by_counting() {
     assert!(reasons(&refusal).contains(&"web: [\"db\", \"always\"]".to_owned()));
     assert!(refusal.reasons.iter().all(|reason| reason.task.is_some()));
 }
+
+#[test]
+fn groups_that_fill_their_hosts_almost_wholly_are_placed() {
+    // Of each three kinds that need each other; hosts hold two to four groups of the right sorts.
+    let sizes = [[900, 700, 400], [800, 600, 300], [1_000, 300, 200]];
+    let groups = [[1, 1, 0], [0, 1, 1], [1, 0, 1]];
+    let hosts = 210;
+    let mut counts = [0; 3];
+    for at in 0..hosts {
+        counts.iter_mut().zip(groups[at % 3]).for_each(|(count, there)| *count += there);
+    }
+    let mut tasks = Vec::new();
+    for (group, sizes) in sizes.iter().enumerate() {
+        for (at, cpus) in sizes.iter().enumerate() {
+            let name = |at: usize| format!("g{group}k{}", at % 3);
+            let rules = [format!("always {}", name(at + 1)), format!("never {}", name(at))];
+            let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+            tasks.push(crate::sample::sized(task(&name(at), counts[group], &[], &rules), *cpus));
+        }
+    }
+    let mut case = Case::new(cluster(hosts), &tasks);
+    // 3.7, 3.2 and 3.5 cpus, each host as large as what was put there.
+    for (at, host) in case.cluster.hosts.iter_mut().enumerate() {
+        host.capacity.cpus_milli = [3_700, 3_200, 3_500][at % 3];
+    }
+    let wanted: usize = counts.iter().map(|count| *count as usize * 3).sum();
+    assert_eq!(case.placed().assignments.len(), wanted);
+}
