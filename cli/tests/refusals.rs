@@ -293,7 +293,7 @@ fn a_good_file_is_told_as_json_with_its_warnings() {
         fields,
         [
             "code", "column", "file", "hint", "labels", "line", "message", "output", "page",
-            "parties", "severity", "span", "title"
+            "parties", "repairs", "severity", "span", "title"
         ]
     );
     let label = problem["labels"][0].as_object().unwrap();
