@@ -92,6 +92,8 @@ impl Framework {
             return false;
         };
         let phase = match (status.state, life.phase) {
+            // Its host is back, and its executor is on its way still.
+            (TaskState::Staging, Phase::Unreachable) => Phase::Launching,
             (TaskState::Starting, Phase::Launching | Phase::Unreachable) => Phase::Starting,
             (TaskState::Running, Phase::Launching | Phase::Starting | Phase::Unreachable) => {
                 Phase::Ready

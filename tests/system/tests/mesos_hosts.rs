@@ -261,3 +261,37 @@ fn an_instance_or_its_executor_that_dies_is_replaced_and_leaves_no_process() {
     assert_eq!(lathe.tasks().len(), 2);
     assert_eq!(lathe.master_figures()["master/invalid_status_update_acknowledgements"], 0.0);
 }
+
+#[test]
+fn agents_that_went_at_once_are_held_until_somebody_says_that_they_are_lost() {
+    let mut lathe = OnMesos::without_scheduler(&MesosSpec::of_agents(5));
+    let url = lathe.mesos().url();
+    lathe.start_scheduler(&["--master", &url, "--replace-after", "100ms"]);
+    lathe.connected();
+    let keys = "tasks = 5\ntags = [\"t\"]\nbiases = [[\"t\", \"avoid\"]]";
+    let scripts = Scripts::default().with("one", "exec sleep 100000", keys);
+    lathe.submit(&scripts.write(&lathe.folder().join("a.toml")));
+    let before = lathe.all_ready(5).incarnations();
+    (0..3).for_each(|agent| lathe.mesos().agent(agent).pause().unwrap());
+    lathe.status_when("three that are waited for", |now| {
+        now.instances.iter().filter(|one| one.state == "unreachable").count() == 3
+    });
+    until("the figure", SOON, || {
+        (lathe.figure("lathe_scheduler_losses_held") == 3.0).then_some(())
+    });
+    let hosts = lathe.lathe(&["hosts"]).with_code(0);
+    assert!(hosts.err.contains("3 of 5 hosts went at once"), "{}", hosts.err);
+    let refused = lathe.lathe(&["hosts", "confirm-lost"]).with_code(3);
+    assert!(refused.err.contains("--yes"), "{}", refused.err);
+    assert_eq!(lathe.figure("lathe_scheduler_losses_held"), 3.0);
+
+    let lost = lathe.lathe(&["hosts", "confirm-lost", "--yes", "--json"]).with_code(0);
+    let lost: Value = serde_json::from_str(&lost.out).unwrap();
+    assert_eq!(lost["hosts"].as_array().map(Vec::len), Some(3), "{lost}");
+    let after = lathe.all_ready(5).incarnations();
+    assert_eq!(after.values().filter(|one| before.values().any(|had| had == *one)).count(), 2);
+    let again = lathe.lathe(&["hosts", "confirm-lost"]).with_code(0);
+    assert!(again.err.contains("no hosts went at once"), "{}", again.err);
+    (0..3).for_each(|agent| lathe.mesos().agent(agent).resume().unwrap());
+    assert_eq!(lathe.all_ready(5).incarnations(), after);
+}

@@ -82,3 +82,15 @@ fn without_a_word_of_its_own_a_task_is_waited_for_as_the_scheduler_is_told() {
     rig.settle_without_time();
     assert_eq!(counter(&rig), 2);
 }
+
+#[test]
+fn what_was_still_being_started_when_its_host_fell_silent_is_not_given_up_once_that_is_back() {
+    let mut rig = Rig::running(&with("1m"));
+    unreachable(&mut rig, "page#0.1");
+    pass(&mut rig, 30_000);
+    // Its agent is back, and no executor has said anything of it so far.
+    rig.step(Event::StatusArrived(rig.status("page#0.1", TaskState::Staging, None)));
+    rig.write_all();
+    pass(&mut rig, 120_000);
+    assert_eq!((counter(&rig), rig.instances()[0].state.as_str()), (1, "launching"));
+}

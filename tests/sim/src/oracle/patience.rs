@@ -46,8 +46,11 @@ impl Patience {
 
     pub(super) fn master_said(&mut self, event: &MesosEvent) {
         let Some(status) = event.update.as_ref().map(|update| &update.status) else { return };
+        // What is unknown later was lost in another way.
         if status.state() == TaskState::TaskUnreachable {
             self.said.insert(status.task_id.value.clone());
+        } else {
+            self.said.remove(&status.task_id.value);
         }
     }
 

@@ -51,7 +51,7 @@ impl World {
         let asked_before = self.users.asks;
         self.healing = Some(Healing { asked_before, ..Healing::default() });
         self.repair();
-        let check = self.drains_end();
+        let check = if self.weather.operators { self.drains_end() } else { Ok(()) };
         self.check(check);
         if self.failure.is_none() {
             let check = self.comes_to_rest();

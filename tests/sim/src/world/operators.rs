@@ -13,6 +13,8 @@ use crate::oracle::{Breach, Check};
 /// A drain is over within this time of the healing: what was told last may be told again after ten
 /// minutes only.
 const DRAINED_WITHIN_MS: u64 = 900_000;
+/// Whoever is to come back has done so by then.
+const BACK_WITHIN_MS: u64 = 1_000;
 const STEPS_MAX: u64 = 100_000;
 
 impl World {
@@ -76,10 +78,12 @@ impl World {
     /// Every drain comes to its end by itself; then all is taken into use again.
     pub(super) fn drains_end(&mut self) -> Check {
         let (end, last_step) = (self.now + DRAINED_WITHIN_MS, self.steps + STEPS_MAX);
+        // Hosts come back first, and what they had is drained then.
+        let soonest = self.now + BACK_WITHIN_MS;
         while self.now < end
             && self.steps < last_step
             && self.failure.is_none()
-            && self.is_draining().is_some()
+            && (self.now < soonest || self.is_draining().is_some())
             && self.one()
         {}
         let late = self.is_draining();
