@@ -51,6 +51,8 @@ pub fn verify(
 }
 
 type TaskKey<'a> = (&'a str, &'a TaskPath);
+/// Topology, task, slot and host.
+type Place<'a> = (&'a str, &'a TaskPath, u32, &'a str);
 
 struct Case<'a> {
     hosts: BTreeMap<&'a str, &'a Host>,
@@ -58,6 +60,8 @@ struct Case<'a> {
     given: BTreeSet<&'a str>,
     /// One record for each topology, task, slot, host and state.
     running: Vec<&'a RunningInstance>,
+    /// Those that may stay, where they are.
+    keepable: BTreeMap<Place<'a>, &'a RunningInstance>,
     options: &'a Options,
 }
 
@@ -102,7 +106,9 @@ impl<'a> Case<'a> {
             }
         }
         let given = topologies.iter().map(|topology| topology.name.as_str()).collect();
-        Self { hosts, specs, given, running: kept, options }
+        let may_stay = kept.iter().filter(|one| one.keep);
+        let keepable = may_stay.map(|one| (place(one), *one)).collect();
+        Self { hosts, specs, given, running: kept, keepable, options }
     }
 
     /// Whether a running instance is the plan's to decide about.
@@ -131,12 +137,8 @@ fn bookkeeping(case: &Case<'_>, plan: &Plan, say: &mut impl FnMut(String)) {
             say(format!("{} wants {} instances and gets {have}", spec.path, spec.count));
         }
     }
-    let mut left: BTreeSet<(&str, &TaskPath, u32, &str)> = case
-        .running
-        .iter()
-        .filter(|one| case.decides(one))
-        .map(|one| (one.topology.as_str(), &one.task, one.slot, one.host.as_str()))
-        .collect();
+    let decided = case.running.iter().filter(|one| case.decides(one));
+    let mut left: BTreeSet<Place<'_>> = decided.map(|one| place(one)).collect();
     let runs: Vec<(TaskKey<'_>, u32)> = left.iter().map(|one| ((one.0, one.1), one.2)).collect();
     let mut moves: u32 = 0;
     for one in &plan.assignments {
@@ -220,12 +222,13 @@ fn end_state<'a>(case: &Case<'a>, plan: &'a Plan, say: &mut impl FnMut(String)) 
     end
 }
 
+fn place(one: &RunningInstance) -> Place<'_> {
+    (one.topology.as_str(), &one.task, one.slot, one.host.as_str())
+}
+
 /// The running instance that an assignment keeps.
 fn kept<'a>(case: &Case<'a>, one: &Assignment) -> Option<&'a RunningInstance> {
-    let mut running = case.running.iter().filter(|run| run.keep && run.topology == one.topology);
-    running
-        .find(|run| run.task == one.task && run.slot == one.slot && run.host == one.host)
-        .copied()
+    case.keepable.get(&(one.topology.as_str(), &one.task, one.slot, one.host.as_str())).copied()
 }
 
 /// Whether two hosts are one place under a domain; a host is always one with itself.
