@@ -4,6 +4,7 @@
 //! where the bytes come from, nor what is planned with them. Whatever the bytes are, the answer is
 //! values or findings, and no more memory than a small multiple of them.
 
+mod amounts;
 mod findings;
 mod host;
 mod json;
@@ -34,14 +35,16 @@ pub struct Read<T> {
     pub warnings: Vec<String>,
 }
 
-/// Reads a list of hosts.
+/// Reads a list of hosts, in the form of `docs/json.md` or as `lathe hosts --json` prints it. Hosts that take
+/// nothing new are left out.
 ///
 /// # Errors
 /// Everything that is wrong with it, as far as it is listed.
 pub fn hosts(bytes: &[u8]) -> Result<Read<Cluster>, Vec<Finding>> {
     let mut findings = Findings::default();
     let mut list = host::List::default();
-    json::each(bytes, HOSTS, &mut findings, |at, value, findings| list.add(at, value, findings));
+    let most = ("hosts", HOSTS);
+    json::each(bytes, most, &mut findings, |at, value, findings| list.add(at, value, findings));
     findings.or_else(|| Cluster { hosts: list.hosts })
 }
 
@@ -53,7 +56,8 @@ pub fn hosts(bytes: &[u8]) -> Result<Read<Cluster>, Vec<Finding>> {
 pub fn running(bytes: &[u8], topologies: &[Topology]) -> Result<Read<Running>, Vec<Finding>> {
     let mut findings = Findings::default();
     let mut list = runs::List::new(topologies);
-    json::each(bytes, RUNNING, &mut findings, |at, value, findings| list.add(at, value, findings));
+    let most = ("instances", RUNNING);
+    json::each(bytes, most, &mut findings, |at, value, findings| list.add(at, value, findings));
     findings.or_else(|| Running { instances: list.instances })
 }
 

@@ -28,38 +28,76 @@ impl Host {
     }
 }
 
+/// States of hosts that take nothing new: a plan is not for them.
+const CLOSED: [&str; 10] = [
+    "leaving",
+    "draining",
+    "drained",
+    "deactivated",
+    "unreachable",
+    "silent",
+    "gone",
+    "paused",
+    "starting",
+    "dead",
+];
+
 pub(crate) fn read(text: &str) -> Result<BTreeMap<String, Host>, String> {
-    let list = list(text).map_err(|error| format!("the hosts: {error}"))?;
+    let list = list(text, "hosts").map_err(|error| format!("the hosts: {error}"))?;
     let mut hosts = BTreeMap::new();
     for (at, value) in list.iter().enumerate() {
         let name = value["name"].as_str().ok_or_else(|| format!("host {at} has no name"))?;
         let host = host(value).map_err(|what| format!("host {name}: {what}"))?;
-        if hosts.insert(name.to_owned(), host).is_some() {
+        let open = !value["state"].as_str().is_some_and(|state| CLOSED.contains(&state));
+        if open && hosts.insert(name.to_owned(), host).is_some() {
             return Err(format!("two hosts are called {name}"));
         }
     }
     Ok(hosts)
 }
 
-/// The elements of a list; a mark of the byte order before it means nothing.
-pub(crate) fn list(text: &str) -> serde_json::Result<Vec<Value>> {
-    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+/// The elements of a list, or of the list of that name in an object; a mark of the byte order before it
+/// means nothing.
+pub(crate) fn list(text: &str, name: &str) -> Result<Vec<Value>, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let list = match value {
+        Value::Object(mut entries) => entries.remove(name),
+        other => Some(other),
+    };
+    match list {
+        Some(Value::Array(list)) => Ok(list),
+        _ => Err("no list".to_owned()),
+    }
 }
 
+/// What a host has is written in `resources`, or beside its name as `lathe hosts --json` prints it.
 fn host(value: &Value) -> Result<Host, String> {
-    let resources = &value["resources"];
-    let cpus = match resources.get("cpus") {
+    let said = |keys: [&'static str; 2]| {
+        let stands = |key: &'static str| {
+            let within = value["resources"].get(key).map(|one| (key, one, false));
+            within.or_else(|| value.get(key).map(|one| (key, one, true)))
+        };
+        keys.into_iter().find_map(stands)
+    };
+    let cpus = match said(["cpus", "cpus_milli"]) {
         None => 4_000,
-        Some(value) => milli(value).ok_or("its cpus are no number of thousandths")?,
+        Some(("cpus", value, _)) => milli(value).ok_or("its cpus are no number of thousandths")?,
+        Some((_, value, _)) => bytes(value).ok_or("its cpus are no whole thousandths")?,
     };
-    let size = |key: &str, usual: u64| match resources.get(key) {
+    let size = |keys: [&'static str; 2], usual: u64| match said(keys) {
         None => Ok(usual),
-        Some(Value::String(text)) => parse_bytes(text).map_err(|error| error.to_string()),
-        Some(value) => value.as_u64().ok_or_else(|| format!("its {key} is no number of bytes")),
+        Some((_, Value::String(text), _)) => parse_bytes(text).map_err(|error| error.to_string()),
+        Some((key, value, _)) => {
+            bytes(value).ok_or_else(|| format!("its {key} is no number of bytes"))
+        }
     };
-    let ports = match resources.get("ports") {
+    let ports = match said(["ports", "ports"]) {
         None => vec![(31_000, 31_999)],
-        Some(value) => ports(value).ok_or("its ports are no ranges")?,
+        Some((_, value, true)) if value.is_number() => {
+            counted(value).ok_or("its ports are no number of ports")?
+        }
+        Some((_, value, _)) => ports(value).ok_or("its ports are no ranges")?,
     };
     let mut attributes = BTreeMap::new();
     for (key, value) in value["attributes"].as_object().into_iter().flatten() {
@@ -73,8 +111,26 @@ fn host(value: &Value) -> Result<Host, String> {
         };
         attributes.insert(key.clone(), text);
     }
-    let sizes = [cpus, size("mem", 8 << 30)?, size("disk", 16 << 30)?];
-    Ok(Host { sizes, ports: apart(ports), attributes })
+    let mem = size(["mem", "mem_bytes"], 8 << 30)?;
+    let disk = size(["disk", "disk_bytes"], 16 << 30)?;
+    Ok(Host { sizes: [cpus, mem, disk], ports: apart(ports), attributes })
+}
+
+/// A whole number, also where it is written with a fraction of zero.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+fn bytes(value: &Value) -> Option<u64> {
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=9.1e15).contains(number);
+    value.as_u64().or_else(|| value.as_f64().filter(whole).map(|number| number as u64))
+}
+
+/// So many ports: from 31000 on as far as there are so many above it, else the last ones.
+fn counted(value: &Value) -> Option<Vec<(u16, u16)>> {
+    let count = u16::try_from(bytes(value)?).ok()?;
+    match count {
+        0 => Some(Vec::new()),
+        1..=34_536 => Some(vec![(31_000, 30_999 + count)]),
+        _ => Some(vec![(65_535 - (count - 1), 65_535)]),
+    }
 }
 
 /// Whole thousandths, by the decimal digits; what is less than one is not there.

@@ -19,7 +19,7 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn read(text: &str, given: &[Topology]) -> Result<Vec<Run>, String> {
-    let list = hosts::list(text).map_err(|error| format!("what runs: {error}"))?;
+    let list = hosts::list(text, "instances").map_err(|error| format!("what runs: {error}"))?;
     let one = |(at, value): (usize, &Value)| {
         run(value, given).map_err(|what| format!("running instance {at}: {what}"))
     };

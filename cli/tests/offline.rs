@@ -188,8 +188,12 @@ fn wrong_files_of_hosts_are_refused_with_codes_and_nothing_else_on_stdout() {
         .with("nan.json", "[{\"name\": \"h1\", \"resources\": {\"cpus\": NaN}}]")
         .with("minus.json", "[{\"name\": \"h1\", \"resources\": {\"cpus\": -1}}]")
         .with("twice.json", &hosts(&["h1", "h1"]))
-        .with("object.json", "{}");
+        .with("object.json", "{}")
+        .with("memory.json", "[{\"name\": \"h1\", \"resources\": {\"memory\": \"64GiB\"}}]")
+        .with("lines.json", "{\"name\": \"h1\"}\n{\"name\": \"h2\"}\n");
     for (words, code) in [
+        ("--hosts memory.json", "LT0104"),
+        ("--hosts lines.json", "LT0106"),
         ("--hosts nan.json", "LT0128"),
         ("--hosts minus.json", "LT0107"),
         ("--hosts twice.json", "LT0123"),
@@ -225,6 +229,28 @@ fn a_plan_is_drawn_in_the_terminal_and_into_a_file_and_its_bound_has_a_certifica
     assert_eq!(proof["claim"]["bound"], answer["bound"], "{proof}");
     let nowhere = folder.plan("shop.toml --hosts hosts.json --svg no/such/plan.svg");
     assert_eq!(nowhere.code, Some(1), "{}", nowhere.err);
+}
+
+#[test]
+fn hosts_as_another_command_prints_them_are_planned_for_like_those_of_the_files_own_form() {
+    let printed = DOCUMENT.split_once("```json hosts\n").unwrap().1.split_once("```").unwrap().0;
+    let mut listed: Value = serde_json::from_str(printed).unwrap();
+    listed[0]["instances"] = json!([]);
+    let listed = listed.to_string();
+    let own = json!([{"name": "host-1", "resources": {"cpus": 4, "mem": "8GiB", "disk": "16GiB"}}]);
+    let folder = Folder::new()
+        .with("shop.toml", &task("web", "tasks = 4\nresources = { cpus = 1.0 }"))
+        .with("more.toml", &task("web", "tasks = 5\nresources = { cpus = 1.0 }"))
+        .with("listed.json", &listed)
+        .with("status.json", &format!("{{\"scheduler\": {{}}, \"hosts\": {listed}}}"))
+        .with("own.json", &own.to_string());
+    let plan = folder.plan("shop.toml --hosts own.json --json");
+    for file in ["listed.json", "status.json"] {
+        let said = folder.plan(&format!("shop.toml --hosts {file} --json"));
+        assert_eq!((said.code, &said.out, said.err.as_str()), (Some(0), &plan.out, ""), "{file}");
+        let more = folder.plan(&format!("more.toml --hosts {file} --json"));
+        assert_eq!(more.json()["verdict"], "impossible", "it has 4 cpus: {}", more.err);
+    }
 }
 
 /// Twenty tasks of so many instances together.

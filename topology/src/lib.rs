@@ -26,6 +26,7 @@ pub use model::{
     Word,
 };
 pub use names::{NameError, Tag, TaskPath};
+pub use near::nearest;
 pub use print::print;
 pub use units::{UnitError, format_bytes, format_cpus, parse_bytes, parse_duration_ms};
 

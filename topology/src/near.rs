@@ -9,7 +9,8 @@ const LONGEST: usize = 40;
 ///
 /// Near is an edit distance of at most two. In words of up to four letters nearly everything is
 /// that near, so two edits count there only when the first letter is right.
-pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     if written.is_empty() || written.len() > LONGEST {
         return None;
     }

@@ -26,7 +26,15 @@ pub struct Finding {
 pub(super) struct Findings {
     listed: Vec<Finding>,
     more: usize,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
+}
+
+/// What was said once, though it may be true of many.
+#[derive(Debug)]
+struct Warning {
+    about: String,
+    text: String,
+    times: usize,
 }
 
 impl Findings {
@@ -38,16 +46,24 @@ impl Findings {
         }
     }
 
-    pub(super) fn warn(&mut self, text: impl FnOnce() -> String) {
-        if self.warnings.len() < WARNED {
-            self.warnings.push(text());
+    /// A warning about something that may be so many times: the first place is told, the rest counted.
+    pub(super) fn warn(&mut self, about: &str, text: impl FnOnce() -> String) {
+        if let Some(said) = self.warnings.iter_mut().find(|one| one.about == about) {
+            said.times += 1;
+        } else if self.warnings.len() < WARNED {
+            self.warnings.push(Warning { about: about.to_owned(), text: text(), times: 1 });
         }
     }
 
     /// The value, if nothing is wrong.
     pub(super) fn or_else<T>(mut self, value: impl FnOnce() -> T) -> Result<Read<T>, Vec<Finding>> {
         if self.listed.is_empty() {
-            return Ok(Read { value: value(), warnings: self.warnings });
+            let told = |one: Warning| match one.times {
+                1 => one.text,
+                more => format!("{} (and {} more like it)", one.text, more - 1),
+            };
+            let warnings = self.warnings.into_iter().map(told).collect();
+            return Ok(Read { value: value(), warnings });
         }
         if let (Some(last), 1..) = (self.listed.last_mut(), self.more) {
             last.text.push_str(&format!(" (and {} more that are wrong)", self.more));

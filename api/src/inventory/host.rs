@@ -1,36 +1,68 @@
-//! One host of a list: its name, what it has, its attributes.
+//! One host of a list: its name, what it has, its attributes, and whether it takes anything.
 //!
-//! Owns the keys, their bounds and what stands for a key that is left out. It must not know JSON's
-//! syntax.
+//! Owns the keys of a host. Two forms are read: the one that `docs/json.md` describes, and what `lathe hosts
+//! --json` prints. It must not know JSON's syntax.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lathe_placement::{Capacity, Host};
+use lathe_placement::Host;
 use lathe_topology::limits::NAME_BYTES;
-use lathe_topology::{Code, parse_bytes};
+use lathe_topology::{Code, nearest};
 
+use super::amounts::{self, Amounts};
 use super::findings::Findings;
 use super::json::Json;
 
 /// Bytes of a host's name.
 const HOST_NAME_BYTES: usize = 255;
-const MOST_CPUS: f64 = 10_000.0;
-const MOST_MEM: u64 = 1 << 50;
-const MOST_DISK: u64 = 1 << 60;
-/// Ranges of ports of one host.
-const PORT_RANGES: usize = 1_000;
 const SHAPE: &str = "write hosts as `{\"name\": \"h1\", \"resources\": {\"cpus\": 4.0, \"mem\": \
     \"8GiB\", \"disk\": \"16GiB\", \"ports\": \"31000-31999\"}, \"attributes\": {\"rack\": \"r1\"}}`";
-
-/// What a host has that does not say it: what one of `lathe up` has.
-fn usual() -> Capacity {
-    Capacity {
-        cpus_milli: 4_000,
-        mem_bytes: 8 << 30,
-        disk_bytes: 16 << 30,
-        ports: vec![(31_000, 31_999)],
-    }
-}
+const KEYS: [&str; 13] = [
+    "name",
+    "resources",
+    "attributes",
+    "state",
+    "instances",
+    "maintenance",
+    "cpus",
+    "cpus_milli",
+    "mem",
+    "mem_bytes",
+    "disk",
+    "disk_bytes",
+    "ports",
+];
+/// States of hosts that take work. `listed` is what a scheduler of old says of all.
+const OPEN: [&str; 2] = ["active", "listed"];
+/// States of hosts that take nothing new.
+const CLOSED: [&str; 10] = [
+    "leaving",
+    "draining",
+    "drained",
+    "deactivated",
+    "unreachable",
+    "silent",
+    "gone",
+    "paused",
+    "starting",
+    "dead",
+];
+/// What others call an amount or a key. Left out, it would be planned for what the host has not.
+const MEANT: [(&str, &str); 13] = [
+    ("memory", "mem"),
+    ("ram", "mem"),
+    ("mem_mb", "mem"),
+    ("mem_mib", "mem"),
+    ("memory_bytes", "mem_bytes"),
+    ("cores", "cpus"),
+    ("vcpus", "cpus"),
+    ("storage", "disk"),
+    ("disk_mb", "disk"),
+    ("hostname", "name"),
+    ("host", "name"),
+    ("attrs", "attributes"),
+    ("labels", "attributes"),
+];
 
 #[derive(Debug, Default)]
 pub(super) struct List {
@@ -40,19 +72,29 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn add(&mut self, at: usize, value: Json, findings: &mut Findings) {
-        let place = format!("host {at}");
-        let known = ["name", "resources", "attributes"];
-        let Some(entries) = table(value, &place, &known, findings) else { return };
-        let mut host = Host { capacity: usual(), ..Host::default() };
+        let place = place_of(at, &value);
+        let Some(entries) = table(value, &place, &KEYS, findings) else { return };
+        let (mut host, mut amounts) = (Host::default(), Amounts::usual());
         let mut named = false;
+        let mut takes = true;
         for (key, value) in entries {
             match key.as_str() {
                 "name" => {
                     named = true;
-                    host.name = name(value, &place, HOST_NAME_BYTES, findings);
+                    host.name = name(value, &format!("host {at}"), HOST_NAME_BYTES, findings);
                 }
-                "resources" => capacity(value, &place, &mut host.capacity, findings),
-                _ => host.attributes = attributes(value, &place, findings),
+                "resources" => {
+                    let within = format!("{place}: resources");
+                    let told = table(value, &within, &amounts::KEYS, findings).unwrap_or_default();
+                    for (key, value) in told {
+                        amounts.read((&key, &value), false, &place, findings);
+                    }
+                }
+                "attributes" => host.attributes = attributes(value, &place, findings),
+                "state" => takes = is_open(&value, &place, findings),
+                "instances" => runs(&value, &place, findings),
+                "maintenance" => {}
+                _ => amounts.read((&key, &value), true, &place, findings),
             }
         }
         if !named {
@@ -60,15 +102,65 @@ impl List {
             return;
         }
         if let Some(first) = self.names.insert(host.name.clone(), at) {
-            let text = format!("{place} has the name {:?} of host {first}", host.name);
+            let text = format!("host {at} has the name {:?} of host {first}", host.name);
             findings.add(Code::LISTED_TWICE, text, "give each host a name of its own");
         }
-        self.hosts.push(host);
+        host.capacity = amounts.capacity;
+        if takes {
+            self.hosts.push(host);
+        }
+    }
+}
+
+/// `host 3 "h3"`, so that a place can be found in a file of many lines and in one of a single line.
+fn place_of(at: usize, value: &Json) -> String {
+    let Json::Table(entries) = value else { return format!("host {at}") };
+    match entries.iter().find(|(key, _)| key == "name") {
+        Some((_, Json::Text(name))) if name.len() <= HOST_NAME_BYTES => {
+            format!("host {at} {name:?}")
+        }
+        _ => format!("host {at}"),
+    }
+}
+
+/// Whether a host in that state takes anything new. One that does not is left out, as a scheduler does.
+fn is_open(value: &Json, place: &str, findings: &mut Findings) -> bool {
+    let Json::Text(state) = value else {
+        wrong_type(&format!("{place}: state"), "a text", value, findings);
+        return false;
+    };
+    if OPEN.contains(&state.as_str()) {
+        return true;
+    }
+    if CLOSED.contains(&state.as_str()) {
+        findings.warn("state", || {
+            format!("{place} is {state}: it takes nothing new and is left out")
+        });
+        return false;
+    }
+    let shown: String = state.chars().take(40).collect();
+    let text = format!("{place}: state {shown:?} is none that `lathe hosts --json` prints");
+    let hint = "write `active` for a host that takes work, or leave `state` out";
+    findings.add(Code::UNKNOWN_WORD, text, hint);
+    false
+}
+
+/// What is said to run there: names alone say nothing of what it takes.
+fn runs(value: &Json, place: &str, findings: &mut Findings) {
+    match value {
+        Json::List(named) if named.iter().all(|one| matches!(one, Json::Text(_))) => {
+            if !named.is_empty() {
+                findings.warn("instances", || {
+                    format!("{place}: what its `instances` take counts only where --running names them")
+                });
+            }
+        }
+        other => wrong_type(&format!("{place}: instances"), "a list of names", other, findings),
     }
 }
 
 /// The entries of an object whose keys are known ones, each once. Unknown ones are left out with a
-/// warning.
+/// warning, but for those that look like a known one: what was meant must not be lost.
 pub(super) fn table(
     value: Json,
     place: &str,
@@ -83,7 +175,7 @@ pub(super) fn table(
     let mut kept = Vec::new();
     for (key, value) in entries {
         if !known.is_empty() && !known.contains(&key.as_str()) {
-            findings.warn(|| format!("{place}: {key:?} means nothing here and is left out"));
+            unknown(&key, place, known, findings);
             continue;
         }
         if !seen.insert(key.clone()) {
@@ -94,6 +186,20 @@ pub(super) fn table(
         kept.push((key, value));
     }
     Some(kept)
+}
+
+fn unknown(key: &str, place: &str, known: &[&str], findings: &mut Findings) {
+    let lower = key.to_ascii_lowercase();
+    let other = MEANT.iter().find(|(word, meant)| *word == lower && known.contains(meant));
+    // Resources that Mesos knows and placement does not count are no slips of the pen.
+    let meant = if key == "gpus" { None } else { nearest(key, known) };
+    if let Some(meant) = other.map(|(_, meant)| *meant).or(meant) {
+        let text = format!("{place}: {key:?} means nothing here");
+        findings.add(Code::UNKNOWN_KEY, text, format!("write `{meant}` if that is meant"));
+        return;
+    }
+    let shown: String = key.chars().take(40).collect();
+    findings.warn(&shown, || format!("{place}: {shown:?} means nothing here and is left out"));
 }
 
 pub(super) fn wrong_type(place: &str, wanted: &str, value: &Json, findings: &mut Findings) {
@@ -114,123 +220,6 @@ pub(super) fn name(value: Json, place: &str, most: usize, findings: &mut Finding
         findings.add(Code::BAD_NAME, what, format!("a name has 1 to {most} bytes"));
     }
     text
-}
-
-fn capacity(value: Json, place: &str, capacity: &mut Capacity, findings: &mut Findings) {
-    let place = format!("{place}: resources");
-    let known = ["cpus", "mem", "disk", "ports"];
-    for (key, value) in table(value, &place, &known, findings).unwrap_or_default() {
-        let place = format!("{place}.{key}");
-        match key.as_str() {
-            "cpus" => capacity.cpus_milli = cpus(&value, &place, findings),
-            "mem" => capacity.mem_bytes = size(&value, &place, MOST_MEM, findings),
-            "disk" => capacity.disk_bytes = size(&value, &place, MOST_DISK, findings),
-            _ => capacity.ports = ports(&value, &place, findings),
-        }
-    }
-}
-
-/// Thousandths; what is less than one is not there.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "the range is checked before, and a thousandth is far above a double's precision"
-)]
-fn cpus(value: &Json, place: &str, findings: &mut Findings) -> u64 {
-    let number = match value {
-        Json::Whole(number) => *number as f64,
-        Json::Decimal(number) => *number,
-        _ => {
-            wrong_type(place, "a number", value, findings);
-            return 0;
-        }
-    };
-    if !(0.0..=MOST_CPUS).contains(&number) {
-        let text = format!("{place} has to be from 0 to 10000, and is {number}");
-        findings.add(Code::OUT_OF_RANGE, text, "write it as in `\"cpus\": 4.0`");
-        return 0;
-    }
-    let milli = number * 1_000.0;
-    let near = milli.round();
-    if (milli - near).abs() < 1e-6 { near as u64 } else { milli.floor() as u64 }
-}
-
-fn size(value: &Json, place: &str, most: u64, findings: &mut Findings) -> u64 {
-    let hint = "write it with its unit, as in `\"mem\": \"8GiB\"`; a plain number is in bytes";
-    let bytes = match value {
-        Json::Text(text) => match parse_bytes(text) {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                findings.add(Code::BAD_UNIT, format!("{place} is not a size: {error}"), hint);
-                return 0;
-            }
-        },
-        Json::Whole(number) => u64::try_from(*number).ok(),
-        Json::Decimal(_) => None,
-        _ => {
-            wrong_type(place, "a size", value, findings);
-            return 0;
-        }
-    };
-    match bytes {
-        Some(bytes) if bytes <= most => bytes,
-        _ => {
-            let text = format!("{place} has to be from 0 to {most} whole bytes");
-            findings.add(Code::OUT_OF_RANGE, text, hint);
-            0
-        }
-    }
-}
-
-/// `"31000-31999"`, `"31000-31010, 31080"`, a number, or a list of these.
-fn ports(value: &Json, place: &str, findings: &mut Findings) -> Vec<(u16, u16)> {
-    let mut ranges = Vec::new();
-    let parts = match value {
-        Json::List(parts) => parts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    for part in parts {
-        let good = match part {
-            Json::Whole(number) => u16::try_from(*number)
-                .ok()
-                .filter(|number| *number > 0)
-                .map(|number| ranges.push((number, number))),
-            Json::Text(text) => text
-                .trim()
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .split(',')
-                .map(str::trim)
-                .filter(|range| !range.is_empty())
-                .try_for_each(|text| range(text).map(|range| ranges.push(range))),
-            _ => {
-                wrong_type(place, "ranges of ports", part, findings);
-                return Vec::new();
-            }
-        };
-        if good.is_none() {
-            let text = format!("{place} has something that is no range of ports from 1 to 65535");
-            findings.add(Code::OUT_OF_RANGE, text, "write it as in `\"ports\": \"31000-31999\"`");
-            return Vec::new();
-        }
-        if ranges.len() > PORT_RANGES {
-            let text = format!("{place} has more than {PORT_RANGES} ranges");
-            findings.add(Code::LIMIT, text, "join ranges that lie side by side");
-            return Vec::new();
-        }
-    }
-    ranges
-}
-
-fn range(text: &str) -> Option<(u16, u16)> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let digits = |text: &str| {
-        let text = text.trim();
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok())?
-    };
-    let (from, to) = (digits(from)?, digits(to)?);
-    (from > 0 && from <= to).then_some((from, to))
 }
 
 fn attributes(value: Json, place: &str, findings: &mut Findings) -> BTreeMap<String, String> {

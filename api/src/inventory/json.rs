@@ -6,7 +6,9 @@ use std::cell::Cell;
 use std::fmt;
 
 use lathe_topology::Code;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use super::findings::Findings;
 
@@ -40,17 +42,18 @@ impl Json {
     }
 }
 
-/// Gives each element of the list with its number, counted from 0.
+/// Gives each element of the list with its number, counted from 0. The list may also stand in an object,
+/// by that name.
 pub(super) fn each(
     bytes: &[u8],
-    most: usize,
+    (name, most): (&'static str, usize),
     findings: &mut Findings,
     take: impl FnMut(usize, Json, &mut Findings),
 ) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let over = Cell::new(false);
-    let list = List { most, over: &over, findings, take };
+    let list = List { name, most, over: &over, findings, take };
     let read = reader.deserialize_any(list).and_then(|()| reader.end());
     let Err(error) = read else { return };
     // What serde_json says ends with the line and the column.
@@ -61,13 +64,15 @@ pub(super) fn each(
         let text = format!("the file has to be a list of objects: {said}");
         (Code::WRONG_TYPE, text, "begin the file with `[` and end it with `]`")
     } else {
-        let hint = "have another program check it; JSON has no NaN and no comments";
+        let hint = "have another program check it; JSON has no NaN and no comments, and a file of many \
+            objects is a list: `[`, commas between them, `]`";
         (Code::NOT_JSON, format!("the file is not valid JSON: {said}"), hint)
     };
     findings.add(code, text, hint);
 }
 
 struct List<'a, F> {
+    name: &'static str,
     most: usize,
     over: &'a Cell<bool>,
     findings: &'a mut Findings,
@@ -79,6 +84,24 @@ impl<'de, F: FnMut(usize, Json, &mut Findings)> Visitor<'de> for List<'_, F> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let name = self.name;
+        let mut list = Some(self);
+        while let Some(key) = map.next_key::<String>()? {
+            if key != name {
+                map.next_value::<IgnoredAny>()?;
+            } else if let Some(list) = list.take() {
+                map.next_value_seed(list)?;
+            } else {
+                return Err(A::Error::custom(format!("{name:?} stands twice")));
+            }
+        }
+        match list {
+            Some(_) => Err(A::Error::custom(format!("an object without {name:?}"))),
+            None => Ok(()),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
@@ -94,6 +117,14 @@ impl<'de, F: FnMut(usize, Json, &mut Findings)> Visitor<'de> for List<'_, F> {
             (self.take)(at, value, self.findings);
             at += 1;
         }
+    }
+}
+
+impl<'de, F: FnMut(usize, Json, &mut Findings)> DeserializeSeed<'de> for List<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
     }
 }
 

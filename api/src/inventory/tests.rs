@@ -39,6 +39,39 @@ fn hosts_are_read_with_what_is_usual_for_what_they_do_not_say() {
 }
 
 #[test]
+fn hosts_are_read_as_the_command_prints_them_and_those_that_take_nothing_are_left_out() {
+    let read = hosts(
+        br#"[{"name": "h1", "cpus_milli": 2500, "mem_bytes": 1073741824, "disk_bytes": 5,
+              "ports": 1000, "attributes": {"rack": "r1"}, "instances": ["web#0", "db#1"],
+              "state": "active", "maintenance": null},
+             {"name": "h2", "cpus_milli": 4000, "mem_bytes": 1, "disk_bytes": 0, "ports": 0,
+              "attributes": {}, "instances": [], "state": "draining", "maintenance": null},
+             {"name": "h3", "cpus_milli": 1, "mem_bytes": 1, "disk_bytes": 1, "ports": 65535,
+              "attributes": {}, "instances": [], "state": "listed",
+              "maintenance": {"start_ms": 1, "end_ms": 2}}]"#,
+    )
+    .expect("what the command prints");
+    let [one, three] = read.value.hosts.as_slice() else { panic!("{read:?}") };
+    assert_eq!((one.name.as_str(), one.attributes["rack"].as_str()), ("h1", "r1"));
+    assert_eq!((one.capacity.cpus_milli, one.capacity.mem_bytes), (2_500, 1 << 30));
+    assert_eq!((one.capacity.disk_bytes, one.capacity.ports[0]), (5, (31_000, 31_999)));
+    assert_eq!((three.name.as_str(), three.capacity.ports[0]), ("h3", (1, 65_535)));
+    let [running, draining] = read.warnings.as_slice() else { panic!("{:?}", read.warnings) };
+    assert!(running.contains("\"h1\"") && running.contains("--running"), "{running}");
+    assert!(draining.contains("\"h2\" is draining"), "{draining}");
+}
+
+#[test]
+fn amounts_may_stand_beside_the_name_and_the_list_in_an_object() {
+    let plain = r#"[{"name": "h", "resources": {"cpus": 2, "mem": "1GiB", "ports": "80"}}]"#;
+    let beside = r#"[{"name": "h", "cpus": 2.0, "mem": 1073741824.0, "ports": [80]}]"#;
+    let within = format!(r#"{{"scheduler": {{"x": [1]}}, "hosts": {plain}, "topologies": []}}"#);
+    assert_eq!(good(plain), good(beside));
+    assert_eq!(good(plain), good(&within));
+    assert_eq!(good(r#"{"hosts": []}"#).hosts, []);
+}
+
+#[test]
 fn cpus_are_whole_thousandths_and_never_more_than_is_said() {
     for (cpus, milli) in [("0.29", 290), ("7.9999", 7_999), ("4", 4_000), ("1e1", 10_000)] {
         let cluster = good(&format!(r#"[{{"name": "h", "resources": {{"cpus": {cpus}}}}}]"#));
@@ -73,6 +106,22 @@ fn what_is_wrong_with_hosts_is_said_with_a_code() {
         (&of(r#""ports": "9-8""#), Code::OUT_OF_RANGE),
         (&of(r#""ports": "0-70000""#), Code::OUT_OF_RANGE),
         (&of(r#""ports": {}"#), Code::WRONG_TYPE),
+        (&of(r#""cpus": 1, "cpus_milli": 1000"#), Code::DUPLICATE_KEY),
+        (&of(r#""memory": "64GiB""#), Code::UNKNOWN_KEY),
+        (&of(r#""CPUs": 64"#), Code::UNKNOWN_KEY),
+        (r#"[{"name": "a", "atributes": {}}]"#, Code::UNKNOWN_KEY),
+        (r#"[{"name": "a", "ports": -1}]"#, Code::OUT_OF_RANGE),
+        (r#"[{"name": "a", "ports": 65536}]"#, Code::OUT_OF_RANGE),
+        (r#"[{"name": "a", "cpus_milli": 0.5}]"#, Code::OUT_OF_RANGE),
+        (r#"[{"name": "a", "cpus_milli": "1"}]"#, Code::WRONG_TYPE),
+        (r#"[{"name": "a", "mem": 1, "resources": {"mem": 1}}]"#, Code::DUPLICATE_KEY),
+        (r#"[{"name": "a", "state": "up"}]"#, Code::UNKNOWN_WORD),
+        (r#"[{"name": "a", "state": 1}]"#, Code::WRONG_TYPE),
+        (r#"[{"name": "a", "instances": 2}]"#, Code::WRONG_TYPE),
+        (r#"{"name": "a"}"#, Code::WRONG_TYPE),
+        (r#"{"hosts": {}}"#, Code::WRONG_TYPE),
+        (r#"{"hosts": [], "hosts": []}"#, Code::WRONG_TYPE),
+        ("{\"name\": \"a\"}\n{\"name\": \"b\"}\n", Code::WRONG_TYPE),
     ] {
         let shown: String = text.chars().take(80).collect();
         assert_eq!(codes(text), [code], "{shown}");
@@ -94,6 +143,11 @@ fn a_key_that_means_nothing_is_warned_about() {
     let read = hosts(br#"[{"name": "h", "resources": {"gpus": 1}}]"#).expect("good hosts");
     assert_eq!(read.warnings.len(), 1);
     assert!(read.warnings[0].contains("\"gpus\""), "{:?}", read.warnings);
+    let many: Vec<String> =
+        (0..50).map(|at| format!(r#"{{"name": "h{at}", "role": "x", "note": 1}}"#)).collect();
+    let read = hosts(format!("[{}]", many.join(",")).as_bytes()).expect("good hosts");
+    assert_eq!(read.warnings.len(), 2, "one for each key: {:?}", read.warnings);
+    assert!(read.warnings[0].ends_with("(and 49 more like it)"), "{:?}", read.warnings);
 }
 
 #[test]
