@@ -11,9 +11,28 @@ pub struct Certificate {
     pub claim: Claim,
     pub scale: i64,
     pub constant: i64,
+    pub tasks: Vec<Counted>,
+    pub parts: Vec<Part>,
+}
+
+/// A task, and how many are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the page has them")]
+pub struct Counted {
+    pub topology: String,
+    pub task: String,
+    pub count: u32,
+}
+
+/// Weights of tasks on places of one sort.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the page has them")]
+pub struct Part {
     #[serde(deserialize_with = "Option::deserialize")]
     pub scope: Option<String>,
-    pub weights: Vec<TaskWeight>,
+    pub weights: Vec<i64>,
     pub classes: Vec<PlaceClass>,
 }
 
@@ -25,17 +44,6 @@ pub enum Claim {
     Impossible,
     /// No plan has more points.
     Bound(i64),
-}
-
-/// A task, how many are wanted, and what each weighs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the page has them")]
-pub struct TaskWeight {
-    pub topology: String,
-    pub task: String,
-    pub count: u32,
-    pub weight: i64,
 }
 
 /// Places that are alike, and the most that a pattern on one of them is worth.

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::certificate::{Certificate, Claim, PlaceClass};
+use crate::certificate::{Certificate, Claim, Part, PlaceClass};
 use crate::pattern::{Problem, none_is_worth_more};
-use crate::place::{Facts, Terms, Weighed};
+use crate::place::{Facts, Terms};
 use crate::scene::Scene;
 
 /// What is proved.
@@ -55,8 +55,6 @@ fn wrong<T>(why: impl Into<String>) -> Result<T, Rejected> {
 /// # Errors
 /// When it is no proof, or could not be looked at whole.
 pub fn check(scene: &Scene, certificate: &Certificate, steps: u64) -> Result<Proved, Rejected> {
-    let tasks = weighed(scene, certificate)?;
-    let whole: i128 = tasks.iter().map(|task| task.weight * i128::from(task.spec.count)).sum();
     let scale = match certificate.claim {
         Claim::Impossible => None,
         Claim::Bound(_) => Some(i128::from(certificate.scale)),
@@ -64,19 +62,22 @@ pub fn check(scene: &Scene, certificate: &Certificate, steps: u64) -> Result<Pro
     if certificate.scale < 1 {
         return wrong("the scale is less than 1");
     }
-    if scale.is_some() && certificate.scope.is_some() {
-        return wrong("a bound has no scope");
-    }
-    let terms = Terms::new(scene, tasks, scale);
+    counted(scene, certificate)?;
+    scopes(certificate)?;
+    let mut terms = Terms::new(scene, certificate, scale);
     let constant = if scale.is_some() { terms.constant() } else { 0 };
     if i128::from(certificate.constant) != constant {
         return wrong(format!("the constant is {constant}, not {}", certificate.constant));
     }
-    places(scene, certificate)?;
-    let mut most: i128 = 0;
-    for class in &certificate.classes {
-        patterns(&terms, certificate.scope.as_deref(), class, steps)?;
-        most += i128::from(class.most) * class.places.len() as i128;
+    let (mut whole, mut most): (i128, i128) = (0, 0);
+    for part in &certificate.parts {
+        places(scene, part)?;
+        terms.weigh(&part.weights);
+        whole += terms.tasks.iter().map(|task| task.weight * i128::from(task.spec.count)).sum::<i128>();
+        for class in &part.classes {
+            patterns(&terms, part.scope.as_deref(), class, steps)?;
+            most += i128::from(class.most) * class.places.len() as i128;
+        }
     }
     match certificate.claim {
         Claim::Impossible if whole > most => Ok(Proved::Impossible),
@@ -91,34 +92,47 @@ pub fn check(scene: &Scene, certificate: &Certificate, steps: u64) -> Result<Pro
     }
 }
 
-/// The tasks with their weights: exactly those that are wanted, in their order.
-fn weighed<'s>(scene: &'s Scene, certificate: &Certificate) -> Result<Vec<Weighed<'s>>, Rejected> {
+/// The tasks are exactly those that are wanted, in their order, and each part has a weight of each.
+fn counted(scene: &Scene, certificate: &Certificate) -> Result<(), Rejected> {
     let tasks = scene.tasks();
-    if tasks.len() != certificate.weights.len() {
+    let each = certificate.parts.iter().all(|part| part.weights.len() == tasks.len());
+    if tasks.len() != certificate.tasks.len() || !each {
         return wrong("the tasks with weights are not those that are wanted");
     }
-    let mut weighed = Vec::new();
-    for (((topology, path), spec), stated) in tasks.into_iter().zip(&certificate.weights) {
+    for (((topology, path), spec), stated) in tasks.into_iter().zip(&certificate.tasks) {
         if stated.topology != topology || stated.task != path || stated.count != spec.count {
-            return wrong(format!("a weight is for {}, where {path} was due", stated.task));
+            return wrong(format!("{} stands where {path} was due", stated.task));
         }
-        weighed.push(Weighed { topology, spec, weight: stated.weight.into() });
     }
-    Ok(weighed)
+    Ok(())
+}
+
+/// An impossibility is about places of one sort. A bound is about hosts, and for each further attribute of
+/// which it counts the rules about its places.
+fn scopes(certificate: &Certificate) -> Result<(), Rejected> {
+    let scopes: Vec<Option<&String>> =
+        certificate.parts.iter().map(|part| part.scope.as_ref()).collect();
+    let apart: BTreeSet<Option<&String>> = scopes.iter().copied().collect();
+    match certificate.claim {
+        Claim::Impossible if scopes.len() != 1 => wrong("an impossibility has one part"),
+        Claim::Bound(_) if scopes.first() != Some(&None) => {
+            wrong("the first part of a bound is about hosts")
+        }
+        _ if apart.len() < scopes.len() => wrong("two parts have the same scope"),
+        _ => Ok(()),
+    }
 }
 
 /// Every host is in one place, and every place is what the scope says.
-fn places(scene: &Scene, certificate: &Certificate) -> Result<(), Rejected> {
+fn places(scene: &Scene, part: &Part) -> Result<(), Rejected> {
     let mut wanted: BTreeSet<&str> = scene.hosts.keys().map(String::as_str).collect();
-    if certificate.scope.is_none() {
-        wanted.extend(scene.runs.iter().map(|run| run.host.as_str()));
-    }
+    wanted.extend(scene.runs.iter().map(|run| run.host.as_str()));
     let mut of_value: BTreeMap<&str, usize> = BTreeMap::new();
     let value = |host: &str| {
-        let scope = certificate.scope.as_ref()?;
+        let scope = part.scope.as_ref()?;
         scene.hosts.get(host)?.attributes.get(scope).map(String::as_str)
     };
-    let all = certificate.classes.iter().flat_map(|class| &class.places);
+    let all = part.classes.iter().flat_map(|class| &class.places);
     for (at, place) in all.enumerate() {
         let Some(first) = place.first() else { return wrong("a place has no host") };
         let here = value(first);

@@ -12,6 +12,6 @@ mod place;
 mod runs;
 mod scene;
 
-pub use certificate::{Certificate, Claim, PlaceClass, TaskWeight};
+pub use certificate::{Certificate, Claim, Counted, Part, PlaceClass};
 pub use check::{Proved, Rejected, check};
 pub use scene::Scene;

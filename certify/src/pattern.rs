@@ -3,6 +3,14 @@
 //!
 //! Owns the search and its bound. It must not know hosts, files or certificates.
 
+use std::collections::BTreeMap;
+
+/// More of one kind are not looked at one by one.
+const ONE_BY_ONE: u64 = 10_000;
+
+/// So many may come, each worth that and with that need.
+type Item = (i128, u64, [u64; 4]);
+
 /// One task on the place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
@@ -50,6 +58,24 @@ pub(crate) struct Problem {
     /// None: no bound by room.
     pub(crate) room: Option<[u64; 4]>,
     pub(crate) tags: usize,
+}
+
+impl Problem {
+    /// The most instances of a kind that may be there while no other given instance is.
+    pub(crate) fn most_alone(&self, kind: &Kind) -> u64 {
+        let room = self.room.unwrap_or([u64::MAX; 4]);
+        let by_room = room.iter().zip(kind.need).filter_map(|(room, need)| room.checked_div(need));
+        let says_never = |rule: &&Rule| rule.says == Says::Never;
+        let carries = |tags: &[usize], rule: &Rule| tags.contains(&rule.tag);
+        let mut own = kind.rules.iter().filter(says_never);
+        let excluded = self.fixed.iter().any(|fixed| {
+            kind.rules.iter().filter(says_never).any(|rule| carries(&fixed.tags, rule))
+                || fixed.rules.iter().filter(says_never).any(|rule| carries(&kind.tags, rule))
+        });
+        let single = !kind.ports.is_empty() || own.any(|rule| carries(&kind.tags, rule));
+        let most = kind.most.min(by_room.min().unwrap_or(u64::MAX));
+        if excluded { 0 } else { most.min(if single { 1 } else { u64::MAX }) }
+    }
 }
 
 /// Whether no pattern is worth more than `most`; `None` when the steps were spent first.
@@ -205,11 +231,14 @@ impl Search<'_> {
 
     /// What the kinds ahead can add: as much as fits, by the room that runs out first.
     fn rest(&self, depth: usize) -> i128 {
-        let mut values: Vec<(i128, u64, [u64; 4])> = Vec::new();
+        let burden = self.burden();
+        let mut values: Vec<Item> = Vec::new();
+        let mut flocks: BTreeMap<usize, Vec<Ahead>> = BTreeMap::new();
         for kind in &self.order[depth..] {
             let number = self.fits(kind);
-            let mut value = kind.worth;
+            let mut value = kind.worth - kind.tags.iter().map(|tag| burden[*tag]).sum::<i128>();
             let mut excluded = false;
+            let mut heaviest: Option<(i128, usize)> = None;
             for rule in &kind.rules {
                 let others = self.counts[rule.tag];
                 let possible = others > 0 || self.ahead[depth][rule.tag];
@@ -218,26 +247,81 @@ impl Search<'_> {
                     Says::Always => excluded |= !possible,
                     Says::Prefer(worth) if possible => value += worth,
                     Says::Prefer(_) => {}
-                    Says::Avoid(cost) => value -= cost * i128::from(others),
+                    Says::Avoid(cost) => {
+                        value -= cost * i128::from(others);
+                        if kind.tags.contains(&rule.tag) {
+                            heaviest = heaviest.max(Some((cost, rule.tag)));
+                        }
+                    }
                 }
             }
-            if number > 0 && value > 0 && !excluded {
-                let alone = kind
-                    .rules
-                    .iter()
-                    .any(|rule| rule.says == Says::Never && kind.tags.contains(&rule.tag));
-                values.push((value, if alone { 1 } else { number }, kind.need));
+            if number == 0 || value <= 0 || excluded {
+                continue;
+            }
+            let alone = kind
+                .rules
+                .iter()
+                .any(|rule| rule.says == Says::Never && kind.tags.contains(&rule.tag));
+            let (number, need) = (if alone { 1 } else { number }, kind.need);
+            match heaviest {
+                // So many would take too long to look at one by one.
+                Some((cost, tag)) if number <= ONE_BY_ONE => {
+                    flocks.entry(tag).or_default().push(Ahead { value, number, need, cost });
+                }
+                _ => values.push((value, number, need)),
             }
         }
+        flocks.values().for_each(|flock| falling(flock, &mut values));
         let all: i128 = values.iter().map(|(value, number, _)| value * i128::from(*number)).sum();
         let by_room = (0..4).map(|which| filled(&values, which, self.room[which]));
         by_room.min().unwrap_or(all).min(all)
     }
+
+    /// What those that are there already lose by one more carrier of each tag.
+    fn burden(&self) -> Vec<i128> {
+        let mut burden = vec![0; self.problem.tags];
+        let given = self.order.iter().zip(&self.taken).map(|(kind, number)| (&kind.rules, *number));
+        for (rules, number) in given.chain(self.problem.fixed.iter().map(|one| (&one.rules, 1))) {
+            for rule in rules {
+                if let Says::Avoid(cost) = rule.says {
+                    burden[rule.tag] += cost * i128::from(number);
+                }
+            }
+        }
+        burden
+    }
+}
+
+/// A kind ahead that avoids a tag of its own: what one is worth beside what is there, and what it costs for
+/// each other one.
+struct Ahead {
+    value: i128,
+    number: u64,
+    need: [u64; 4],
+    cost: i128,
+}
+
+/// Kinds that carry and avoid one tag: with n of them there, each of them has n − 1 others, so each further one
+/// is worth less by twice the least cost. The best ones first, as if none needed more than the smallest.
+fn falling(flock: &[Ahead], values: &mut Vec<Item>) {
+    let least = flock.iter().map(|one| one.cost).min().unwrap_or(0);
+    let mut single: Vec<i128> = Vec::new();
+    for one in flock {
+        let each = (0..one.number).map(|nth| one.value - 2 * (one.cost - least) * i128::from(nth));
+        single.extend(each.take_while(|value| *value > 0));
+    }
+    single.sort_unstable_by(|one, other| other.cmp(one));
+    let need = std::array::from_fn(|which| {
+        flock.iter().map(|one| one.need[which]).min().unwrap_or(0)
+    });
+    let costs = (0..).map(|before: i128| 2 * least * before);
+    let worth = single.into_iter().zip(costs).map(|(value, cost)| value - cost);
+    values.extend(worth.take_while(|value| *value > 0).map(|value| (value, 1, need)));
 }
 
 /// As much as fits into one sort of room, the most worth for it first, the last one in part.
-fn filled(values: &[(i128, u64, [u64; 4])], which: usize, room: u64) -> i128 {
-    let mut sorted: Vec<&(i128, u64, [u64; 4])> = values.iter().collect();
+fn filled(values: &[Item], which: usize, room: u64) -> i128 {
+    let mut sorted: Vec<&Item> = values.iter().collect();
     sorted.sort_by(|(value, _, need), (other, _, its)| {
         (other * i128::from(need[which])).cmp(&(value * i128::from(its[which])))
     });

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_topology::{Bias, Tag, Target, TaskSpec, Word};
 
+use crate::certificate::Certificate;
 use crate::hosts::Host;
 use crate::pattern::{Fixed, Kind, Problem, Rule, Says};
 use crate::runs::Run;
@@ -25,6 +26,8 @@ pub(crate) struct Terms<'s> {
     pub(crate) tasks: Vec<Weighed<'s>>,
     /// None: the claim is that there is no placement.
     pub(crate) scale: Option<i128>,
+    /// Attributes with a part of their own.
+    scopes: BTreeSet<&'s str>,
     numbers: BTreeMap<Tag, usize>,
     /// Fixed ports that two given instances share somewhere already.
     shared: BTreeSet<u16>,
@@ -33,7 +36,7 @@ pub(crate) struct Terms<'s> {
 }
 
 /// What a place is, as far as it can be compared with the certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) capacity: [u64; 4],
     pub(crate) base: [u64; 4],
@@ -44,7 +47,16 @@ pub(crate) struct Facts {
 }
 
 impl<'s> Terms<'s> {
-    pub(crate) fn new(scene: &'s Scene, tasks: Vec<Weighed<'s>>, scale: Option<i128>) -> Self {
+    /// Everything but the weights, which differ from part to part.
+    pub(crate) fn new(
+        scene: &'s Scene,
+        certificate: &'s Certificate,
+        scale: Option<i128>,
+    ) -> Self {
+        let tasks = scene.tasks().into_iter();
+        let weighed = |((topology, _), spec)| Weighed { topology, spec, weight: 0 };
+        let tasks: Vec<Weighed<'s>> = tasks.map(weighed).collect();
+        let scopes = certificate.parts.iter().filter_map(|part| part.scope.as_deref()).collect();
         let mut numbers = BTreeMap::new();
         let carried = tasks.iter().flat_map(|one| one.spec.carried_tags());
         let carried = carried.chain(scene.runs.iter().flat_map(|run| run.tags.clone()));
@@ -60,7 +72,13 @@ impl<'s> Terms<'s> {
         }
         let fixed = scene.runs.iter().filter(|run| !scene.is_given(run));
         let outside = fixed.flat_map(|run| &run.tags).collect();
-        Self { shared: shared(scene), scene, tasks, scale, numbers, outside }
+        Self { shared: shared(scene), scene, tasks, scale, scopes, numbers, outside }
+    }
+
+    pub(crate) fn weigh(&mut self, weights: &[i64]) {
+        for (task, weight) in self.tasks.iter_mut().zip(weights) {
+            task.weight = i128::from(*weight);
+        }
     }
 
     fn runs_on(&self, host: &str) -> impl Iterator<Item = &'s Run> {
@@ -95,7 +113,7 @@ impl<'s> Terms<'s> {
         let mut problem = Problem {
             room: Some(room),
             tags: self.numbers.len(),
-            fixed: fixed.iter().map(|run| self.fixed(run)).collect(),
+            fixed: fixed.iter().map(|run| self.fixed(run, None)).collect(),
             kinds: Vec::new(),
         };
         let (mut may, mut must) = (Vec::new(), Vec::new());
@@ -130,37 +148,48 @@ impl<'s> Terms<'s> {
 
     /// Hosts with one value of an attribute, or one without it.
     pub(crate) fn scoped(&self, names: &[String], scope: &str) -> Option<(Facts, Problem)> {
-        let hosts: Option<Vec<&Host>> =
-            names.iter().map(|name| self.scene.hosts.get(name)).collect();
-        let hosts = hosts.filter(|hosts| !hosts.is_empty())?;
-        let is_domain = hosts[0].attributes.contains_key(scope);
-        let capacity = hosts.iter().fold([0_u64; 4], |sum, host| {
-            let more = host.capacity();
-            std::array::from_fn(|at| sum[at].saturating_add(more[at]))
+        let mut facts = Facts::default();
+        let mut room = [0_u64; 4];
+        let mut alone: BTreeMap<usize, u64> = BTreeMap::new();
+        for name in names {
+            let (here, problem) = self.host(name)?;
+            facts.capacity = sum([facts.capacity, here.capacity].into_iter());
+            facts.base = sum([facts.base, here.base].into_iter());
+            room = sum([room, problem.room?].into_iter());
+            facts.may.extend(here.may);
+            for (at, kind) in here.must.iter().zip(&problem.kinds) {
+                let most = alone.entry(*at).or_default();
+                *most = most.saturating_add(problem.most_alone(kind));
+            }
+        }
+        facts.may.sort_unstable();
+        facts.may.dedup();
+        let first = self.scene.hosts.get(names.first()?);
+        let has_scope = first.is_some_and(|host| host.attributes.contains_key(scope));
+        let fixed = self.scene.runs.iter().filter(|run| {
+            self.is_bound() && !self.scene.is_given(run) && names.contains(&run.host)
         });
-        let mut problem =
-            Problem { room: Some(capacity), tags: self.numbers.len(), ..Problem::default() };
-        let (mut may, mut must) = (Vec::new(), Vec::new());
-        for (at, task) in self.tasks.iter().enumerate() {
-            let spec = task.spec;
-            if !hosts.iter().any(|host| self.may_be(spec, host)) {
-                continue;
-            }
-            may.push(at);
-            let of_scope = |bias: &&Bias| bias.domain.as_deref() == Some(scope);
+        let mut problem = Problem {
+            room: Some(room),
+            tags: self.numbers.len(),
+            fixed: fixed.map(|run| self.fixed(run, Some(scope))).collect(),
+            kinds: Vec::new(),
+        };
+        for (at, most) in alone {
+            let task = &self.tasks[at];
             let stands = |bias: &Bias| bias.word == Word::Always && tag(bias).is_some();
-            if !is_domain && spec.biases.iter().filter(of_scope).any(stands) {
+            let mut of_scope = task.spec.biases.iter().filter(|bias| is_of_scope(bias, Some(scope)));
+            if most == 0 || (first.is_some() && !has_scope && of_scope.any(stands)) {
                 continue;
             }
-            must.push(at);
-            let rules = spec.biases.iter().filter(of_scope);
-            let rules = rules.filter_map(|bias| self.rule(bias)).collect();
-            let mut kind = self.bare(task, u64::from(spec.count));
-            kind.rules = rules;
-            kind.ports = Vec::new();
+            facts.must.push(at);
+            let mut kind = self.bare(task, most.min(u64::from(task.spec.count)));
+            kind.rules = self.rules(&task.spec.biases, Some(scope));
+            // Nothing is known of the attributes of a host that is not known.
+            kind.rules.retain(|rule| first.is_some() || rule.says != Says::Always);
             problem.kinds.push(kind);
         }
-        Some((Facts { capacity, base: [0; 4], may, must }, problem))
+        Some((facts, problem))
     }
 
     /// Whether the hard attribute rules hold there, and its ports are offered.
@@ -189,13 +218,9 @@ impl<'s> Terms<'s> {
     fn kind(&self, task: &Weighed<'_>, host: Option<&Host>, most: u64) -> Kind {
         let mut kind = self.bare(task, most);
         let biases = &task.spec.biases;
-        kind.rules = biases
-            .iter()
-            .filter(|bias| bias.domain.is_none())
-            .filter_map(|b| self.rule(b))
-            .collect();
+        kind.rules = self.rules(biases, None);
         if let Some(scale) = self.scale {
-            kind.worth += scale * biases.iter().map(|bias| apart(bias, host)).sum::<i128>();
+            kind.worth += scale * biases.iter().map(|bias| self.apart(bias, host)).sum::<i128>();
         }
         if host.is_some() {
             let ports = task.spec.resources.ports.iter().filter_map(|port| port.fixed);
@@ -204,12 +229,17 @@ impl<'s> Terms<'s> {
         kind
     }
 
-    fn fixed(&self, run: &Run) -> Fixed {
-        let rules = run.biases.iter().filter(|bias| bias.domain.is_none());
+    fn fixed(&self, run: &Run, scope: Option<&str>) -> Fixed {
         Fixed {
             tags: run.tags.iter().map(|tag| self.numbers[tag]).collect(),
-            rules: rules.filter_map(|bias| self.rule(bias)).collect(),
+            rules: self.rules(&run.biases, scope),
         }
+    }
+
+    /// The rules toward tags with that domain.
+    fn rules(&self, biases: &[Bias], scope: Option<&str>) -> Vec<Rule> {
+        let of_scope = biases.iter().filter(|bias| is_of_scope(bias, scope));
+        of_scope.filter_map(|bias| self.rule(bias)).collect()
     }
 
     /// A rule toward a tag. In a proof of impossibility a wish is no rule, and an `always` toward
@@ -234,9 +264,23 @@ impl<'s> Terms<'s> {
         fixed
             .flat_map(|run| {
                 let host = self.scene.hosts.get(&run.host);
-                run.biases.iter().map(move |bias| apart(bias, host))
+                run.biases.iter().map(move |bias| self.apart(bias, host))
             })
             .sum()
+    }
+
+    /// Points that do not depend on what else stands on the host: attributes, and a wish with a domain of
+    /// which no part speaks as fully met.
+    fn apart(&self, bias: &Bias, host: Option<&Host>) -> i128 {
+        let weight = i128::from(bias.weight);
+        let there = host.is_some_and(|host| has(bias, host) == Some(true));
+        let unspoken = |domain: &String| !self.scopes.contains(domain.as_str());
+        match (bias.word, tag(bias)) {
+            (Word::Prefer, None) if there => weight,
+            (Word::Avoid, None) if there => -weight,
+            (Word::Prefer, Some(_)) if bias.domain.as_ref().is_some_and(unspoken) => weight,
+            _ => 0,
+        }
     }
 }
 
@@ -271,17 +315,9 @@ fn has(bias: &Bias, host: &Host) -> Option<bool> {
     })
 }
 
-/// Points that do not depend on what else stands on the host: attributes, and a wish with a domain as
-/// fully met.
-fn apart(bias: &Bias, host: Option<&Host>) -> i128 {
-    let weight = i128::from(bias.weight);
-    let there = host.is_some_and(|host| has(bias, host) == Some(true));
-    match (bias.word, tag(bias)) {
-        (Word::Prefer, None) if there => weight,
-        (Word::Avoid, None) if there => -weight,
-        (Word::Prefer, Some(_)) if bias.domain.is_some() => weight,
-        _ => 0,
-    }
+/// Whether a rule counts on places of that sort; none: on hosts.
+fn is_of_scope(bias: &Bias, scope: Option<&str>) -> bool {
+    bias.domain.as_deref() == scope
 }
 
 /// Whether the host has the domains that its `always` rules name.

@@ -1,8 +1,11 @@
-//! What no plan can exceed: prices of instances under which no host pattern is worth more than its host.
+//! What no plan can exceed: prices of instances under which no pattern of a place is worth more than its place.
 //!
-//! Owns column generation over patterns of hosts. Prices come out of a linear program in floating point;
-//! what is claimed with them is computed in integers and holds whatever the prices are. With points left
-//! out, the same shows that there is no placement at all. Must not know statements or words.
+//! Owns column generation over patterns of places: of hosts, and for rules with a domain of all hosts with one
+//! value of the attribute. Prices come out of a linear program in floating point; what is claimed with them is
+//! computed in integers and holds whatever the prices are. With points left out, the same shows that there is
+//! no placement at all. Must not know statements or words.
+
+use std::collections::BTreeMap;
 
 use crate::model::{Budget, Model, Says};
 use crate::random::Random;
@@ -10,14 +13,21 @@ use crate::state::State;
 
 mod dive;
 mod guess;
+mod herd;
 mod master;
 mod pricing;
+mod proof;
+mod region;
 mod site;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use dive::dive;
 use guess::guess;
 use master::Master;
 use pricing::Pricing;
+pub(crate) use proof::{Claimed, Part, Proof, constant};
+use region::{matters, regions, sorts};
 use site::{Pattern, Site, sites};
 
 /// A point in weights.
@@ -32,59 +42,10 @@ const MISSING: f64 = 100_000.0;
 const ROWS_MOST: usize = 400;
 const ROUNDS: usize = 400;
 
-/// Weights of kinds, and the most that a host of each site is worth under them.
-#[derive(Debug, Clone)]
-pub(crate) struct Proof {
-    /// By kind; 0 where none is wanted.
-    pub(crate) weights: Vec<i64>,
-    pub(crate) sites: Vec<Claimed>,
-    /// The weights of all wanted instances, and the most of all hosts.
-    total: i128,
-    scale: i64,
-}
-
-/// A class of hosts, and what no pattern on such a host exceeds.
-#[derive(Debug, Clone)]
-pub(crate) struct Claimed {
-    pub(crate) hosts: Vec<usize>,
-    pub(crate) capacity: [u64; 4],
-    pub(crate) kinds: Vec<usize>,
-    pub(crate) most: i64,
-}
-
-impl Proof {
-    /// No plan has more points, those that no plan changes left out.
-    pub(crate) fn points(&self) -> i64 {
-        let points = self.total.div_euclid(i128::from(self.scale.max(1)));
-        i64::try_from(points).unwrap_or(i64::MAX)
-    }
-
-    /// What a point is worth in the weights; 1 where points are left out.
-    pub(crate) fn scale(&self) -> i64 {
-        self.scale.max(1)
-    }
-
-    /// What is wanted is worth more than all hosts can be: there is no placement.
-    pub(crate) fn refutes(&self) -> bool {
-        self.scale == 0 && self.total < 0
-    }
-}
-
-/// Points that no plan changes: attributes of what is fixed, and its wishes in domains, taken as met.
-pub(crate) fn constant(model: &Model) -> i64 {
-    let far = model.rules.iter().filter(|rule| rule.fixed && rule.domain > 0);
-    let wishes = far.map(|rule| match rule.says {
-        Says::Prefer(weight) => {
-            let group = &model.fixed[rule.holder - model.kinds.len()];
-            weight * group.at.iter().map(|(_, count)| i64::from(*count)).sum::<i64>()
-        }
-        _ => 0,
-    });
-    model.base_score + wishes.sum::<i64>()
-}
-
 struct Program<'m> {
     model: &'m Model,
+    /// The sort of domain whose places are looked at; 0: hosts.
+    domain: usize,
     sites: Vec<Site>,
     /// Kinds that have a row.
     wanted: Vec<usize>,
@@ -95,44 +56,101 @@ struct Program<'m> {
     random: Random,
     /// Site, counts and points of each pattern that was added, in order.
     patterns: Vec<(usize, Pattern, i64)>,
-    best: Option<Proof>,
+    best: Option<Part>,
 }
 
 /// The best bound of the points that the budget allows, begun with a plan's patterns.
-pub(crate) fn points(state: &State<'_>, aim: i64, budget: &mut Budget) -> Option<Proof> {
-    let mut program = Program::new(state.model, SCALE)?;
-    program.begin_with(state);
-    program.run(i128::from(aim), budget);
-    program.best
+pub(crate) fn points(state: &State<'_>, budget: &mut Budget) -> Option<Proof> {
+    let model = state.model;
+    let hosts = sites(model, &[]);
+    let mut parts = Vec::new();
+    let soft = sorts(model, |says| matches!(says, Says::Avoid(_) | Says::Prefer(_)));
+    for &domain in &soft {
+        let Some(mut program) = Program::new(model, SCALE, domain, regions(model, &hosts, domain))
+        else {
+            continue;
+        };
+        let share = u64::try_from(soft.len() + 1).unwrap_or(u64::MAX);
+        let mut share = budget.take(budget.left / share);
+        let part = program.bounded(state, &mut share);
+        budget.give(&share);
+        // Where that is not better than every wish as met, it says nothing.
+        parts.extend(part.filter(|part| part.total < wishes(model, domain)));
+    }
+    let apart: Vec<usize> = parts.iter().map(|part| part.domain).collect();
+    let hosts = if apart.is_empty() { hosts } else { sites(model, &apart) };
+    let part = Program::new(model, SCALE, 0, hosts)?.bounded(state, budget)?;
+    parts.insert(0, part);
+    Some(Proof { parts, scale: SCALE })
 }
 
-/// Weights under which there is no placement, if the budget allows to find some.
+/// What is counted for a sort of domains without a part of its own: each `prefer` as met.
+fn wishes(model: &Model, domain: usize) -> i128 {
+    let rules = model.rules.iter().filter(|rule| rule.domain == domain);
+    let met = rules.map(|rule| match rule.says {
+        Says::Prefer(weight) => {
+            let given = model.kinds.get(rule.holder).map(|kind| i128::from(kind.most));
+            let held = given.unwrap_or_else(|| {
+                let group = &model.fixed[rule.holder - model.kinds.len()];
+                group.at.iter().map(|(_, count)| i128::from(*count)).sum()
+            });
+            i128::from(weight) * held
+        }
+        _ => 0,
+    });
+    met.sum::<i128>() * i128::from(SCALE)
+}
+
+/// Weights under which there is no placement, if the budget allows to find some: on hosts, or on the places
+/// of a sort of domain.
 pub(crate) fn refutation(model: &Model, budget: &mut Budget) -> Option<Proof> {
-    let mut program = Program::new(model, 0)?;
-    program.run(-1, budget);
-    program.best.filter(Proof::refutes)
+    let hosts = sites(model, &[]);
+    let hard = sorts(model, |says| matches!(says, Says::Never | Says::Always));
+    let regions = hard.iter().map(|&domain| (domain, regions(model, &hosts, domain)));
+    let regions: Vec<(usize, Vec<Site>)> = regions.collect();
+    let mut left = regions.len();
+    for (domain, sites) in std::iter::once((0, hosts)).chain(regions) {
+        let share = u64::try_from(left + 1).unwrap_or(u64::MAX);
+        left = left.saturating_sub(1);
+        let Some(mut program) = Program::new(model, 0, domain, sites) else { continue };
+        let mut share = budget.take(budget.left / share);
+        program.run(-1, &mut share);
+        budget.give(&share);
+        let proof = program.best.map(|part| Proof { parts: vec![part], scale: 0 });
+        if let Some(proof) = proof.filter(Proof::refutes) {
+            return Some(proof);
+        }
+    }
+    None
 }
 
-/// The proof that whole weights of what an instance brings give, without points.
-pub(crate) fn proof_of(model: &Model, weights: &[i64], budget: &mut Budget) -> Option<Proof> {
-    let mut program = Program::new(model, 0)?;
+/// The proof that whole weights of what an instance brings give, without points, on the places of a sort of
+/// domain.
+pub(crate) fn proof_of(
+    model: &Model,
+    domain: usize,
+    weights: &[i64],
+    budget: &mut Budget,
+) -> Option<Proof> {
+    let hosts = sites(model, &[]);
+    let sites = if domain == 0 { hosts } else { regions(model, &hosts, domain) };
+    let mut program = Program::new(model, 0, domain, sites)?;
     let mut prices = vec![0.0; program.wanted.len() + program.sites.len()];
     for (at, &kind) in program.wanted.iter().enumerate() {
         prices[at] = -as_float(weights[kind]);
     }
     program.complete(&prices, budget);
-    program.best
+    program.best.map(|part| Proof { parts: vec![part], scale: 0 })
 }
 
 impl<'m> Program<'m> {
-    fn new(model: &'m Model, scale: i64) -> Option<Self> {
-        let kinds = 0..model.kinds.len();
-        let wanted: Vec<usize> = kinds.filter(|&kind| model.kinds[kind].most > 0).collect();
-        if wanted.is_empty() || wanted.len() > ROWS_MOST {
-            return None;
-        }
-        let sites = sites(model);
-        if wanted.len() + sites.len() > ROWS_MOST {
+    /// None where nothing is wanted, or too many kinds and places differ.
+    fn new(model: &'m Model, scale: i64, domain: usize, sites: Vec<Site>) -> Option<Self> {
+        let has_row = |kind: &usize| {
+            model.kinds[*kind].most > 0 && (domain == 0 || matters(model, *kind, domain))
+        };
+        let wanted: Vec<usize> = (0..model.kinds.len()).filter(has_row).collect();
+        if wanted.is_empty() || wanted.len() + sites.len() > ROWS_MOST {
             return None;
         }
         let mut row = vec![usize::MAX; model.kinds.len()];
@@ -148,42 +166,48 @@ impl<'m> Program<'m> {
         let rows: Vec<(f64, f64)> = wanted.iter().map(|&kind| missing(kind)).collect();
         let empty = |site: &Site| {
             let points = site.worth(&vec![0; site.kinds.len()]).unwrap_or(0);
-            let hosts = u32::try_from(site.hosts.len()).unwrap_or(u32::MAX);
-            (f64::from(hosts), if scale == 0 { 0.0 } else { as_float(points) })
+            (f64::from(site.count()), if scale == 0 { 0.0 } else { as_float(points) })
         };
-        let hosts: Vec<(f64, f64)> = sites.iter().map(empty).collect();
-        let master = Master::new(&rows, &hosts);
+        let places: Vec<(f64, f64)> = sites.iter().map(empty).collect();
+        let master = Master::new(&rows, &places);
         let random = Random::new(0);
-        Some(Self {
-            model,
-            sites,
-            wanted,
-            row,
-            master,
-            scale,
-            random,
-            patterns: Vec::new(),
-            best: None,
-        })
+        let (patterns, best) = (Vec::new(), None);
+        Some(Self { model, domain, sites, wanted, row, master, scale, random, patterns, best })
     }
 
-    /// The patterns that a plan has.
-    fn begin_with(&mut self, state: &State<'_>) {
+    /// The best bound of the points that the budget allows, begun with a plan's patterns. What the plan itself
+    /// has here is the least that a bound can be.
+    fn bounded(mut self, state: &State<'_>, budget: &mut Budget) -> Option<Part> {
+        let has = self.begin_with(state);
+        if self.sites.iter().any(Site::has_points) {
+            self.run(has.unwrap_or(i128::MIN), budget);
+        } else {
+            let free = vec![0.0; self.wanted.len() + self.sites.len()];
+            self.complete(&free, budget);
+        }
+        self.best
+    }
+
+    /// The patterns that a plan has, and what they are worth together; none where the plan has one that is not
+    /// admissible by itself.
+    fn begin_with(&mut self, state: &State<'_>) -> Option<i128> {
+        let mut sum = Some(0);
         for site in 0..self.sites.len() {
-            let kinds = self.sites[site].kinds.clone();
-            let hosts = &self.sites[site].hosts;
-            let mut patterns: Vec<Vec<u32>> = hosts
-                .iter()
-                .map(|&host| kinds.iter().map(|&kind| state.count(kind, host)).collect())
-                .collect();
-            patterns.sort_unstable();
-            patterns.dedup();
-            for pattern in patterns {
-                if let Some(points) = self.sites[site].worth(&pattern) {
+            let mut patterns: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+            for place in &self.sites[site].places {
+                let on = |kind: &usize| place.iter().map(|&host| state.count(*kind, host)).sum();
+                let pattern = self.sites[site].kinds.iter().map(on).collect();
+                *patterns.entry(pattern).or_default() += 1;
+            }
+            for (pattern, often) in patterns {
+                let points = self.sites[site].worth(&pattern);
+                sum = sum.zip(points).map(|(sum, more)| sum + i128::from(more) * i128::from(often));
+                if let Some(points) = points {
                     self.add(site, &pattern, points);
                 }
             }
         }
+        sum
     }
 
     fn add(&mut self, site: usize, pattern: &Vec<u32>, points: i64) {
@@ -220,8 +244,8 @@ impl<'m> Program<'m> {
     fn reached(&self, aim: i128) -> bool {
         let Some(best) = &self.best else { return false };
         match self.scale {
-            0 => best.refutes(),
-            _ => i128::from(best.points()) <= aim,
+            0 => best.total < 0,
+            scale => best.total.div_euclid(scale.into()) <= aim,
         }
     }
 
@@ -247,7 +271,8 @@ impl<'m> Program<'m> {
             if budget.spend(work.min(20_000)).is_break() {
                 return false;
             }
-            let found = guess(&pricing, &self.sites[site], 3, &mut self.random);
+            let start = if self.domain == 0 { None } else { self.drawn(site) };
+            let found = guess(&pricing, &self.sites[site], start, &mut self.random);
             if let Some((worth, pattern)) = found
                 && worth > paid + self.tolerance()
             {
@@ -257,6 +282,14 @@ impl<'m> Program<'m> {
             }
         }
         any
+    }
+
+    /// A pattern of a site that is known, drawn.
+    fn drawn(&mut self, site: usize) -> Option<Pattern> {
+        let known: Vec<&Pattern> =
+            self.patterns.iter().filter(|one| one.0 == site).map(|(_, pattern, _)| pattern).collect();
+        let at = (!known.is_empty()).then(|| self.random.below(known.len()))?;
+        Some(known[at].clone())
     }
 
     fn tolerance(&self) -> i64 {
@@ -292,18 +325,19 @@ impl<'m> Program<'m> {
                 self.add(site, pattern, points);
                 any = true;
             }
-            let hosts = &self.sites[site];
-            total += i128::from(priced.most) * i128::try_from(hosts.hosts.len()).unwrap_or(0);
+            let facts = &self.sites[site];
+            total += i128::from(priced.most) * i128::from(facts.count());
             claimed.push(Claimed {
-                hosts: hosts.hosts.clone(),
-                capacity: hosts.capacity,
-                kinds: hosts.kinds.clone(),
+                places: facts.places.clone(),
+                capacity: facts.capacity,
+                base: facts.base,
+                kinds: facts.listed.clone(),
                 most: priced.most,
             });
         }
         let better = self.best.as_ref().is_none_or(|best| total < best.total);
         if better {
-            self.best = Some(Proof { weights, sites: claimed, total, scale: self.scale });
+            self.best = Some(Part { domain: self.domain, weights, sites: claimed, total });
         }
         any && budget.left > 0
     }
@@ -316,5 +350,5 @@ fn as_float(value: i64) -> f64 {
 
 #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range ends at its end")]
 fn as_integer(value: f64) -> i64 {
-    value.round().clamp(-1e15, 1e15) as i64
+    value.round().clamp(-1e11, 1e11) as i64
 }

@@ -15,10 +15,31 @@ pub struct Certificate {
     pub scale: i64,
     /// Points that no plan changes.
     pub constant: i64,
+    /// Every task with at least one instance, in the order of topology and task.
+    pub tasks: Vec<Counted>,
+    /// One about single hosts and, for a bound, one for each attribute whose rules are counted; a single one for
+    /// an impossibility.
+    pub parts: Vec<Part>,
+}
+
+/// A task, and how many of it are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The topology.
+    pub topology: String,
+    /// The task.
+    pub task: TaskPath,
+    /// How many instances are wanted.
+    pub count: u32,
+}
+
+/// Weights of tasks on places of one sort.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
     /// The attribute whose values are the places; none: a place is a host.
     pub scope: Option<String>,
-    /// Every task with at least one instance, in the order of topology and task.
-    pub weights: Vec<TaskWeight>,
+    /// What an instance of each task weighs, in the order of the tasks.
+    pub weights: Vec<i64>,
     /// Every place is in one of them.
     pub classes: Vec<PlaceClass>,
 }
@@ -33,19 +54,6 @@ pub enum Claim {
     Bound(i64),
 }
 
-/// The weight of one task's instances.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskWeight {
-    /// The topology.
-    pub topology: String,
-    /// The task.
-    pub task: TaskPath,
-    /// How many instances are wanted.
-    pub count: u32,
-    /// The weight of each.
-    pub weight: i64,
-}
-
 /// Places that are alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceClass {
@@ -55,7 +63,7 @@ pub struct PlaceClass {
     pub capacity: [u64; 4],
     /// What is used of them whatever the plan does.
     pub base: [u64; 4],
-    /// Tasks that may be there, by their index in the weights.
+    /// Tasks that may be there, by their index in the tasks.
     pub tasks: Vec<usize>,
     /// No admissible pattern is worth more.
     pub most: i64,

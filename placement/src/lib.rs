@@ -39,7 +39,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use certificate::{Certificate, Claim, PlaceClass, TaskWeight};
+pub use certificate::{Certificate, Claim, Counted, Part, PlaceClass};
 pub use cluster::{Capacity, Cluster, Host, Options, Running, RunningInstance};
 pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Repair, Stop, Verdict};
 pub use verify::{Breach, verify};

@@ -165,6 +165,8 @@ pub(crate) struct Model {
     /// Fixed groups after the kinds: whether ending, and how many on each host.
     pub(crate) fixed: Vec<FixedGroup>,
     pub(crate) domains: Vec<Domain>,
+    /// The attributes of those that are not hosts.
+    pub(crate) domain_names: Vec<String>,
     pub(crate) tags: Vec<Carriers>,
     pub(crate) rules: Vec<Rule>,
     /// Rules that a profile holds or whose tag it carries.

@@ -66,7 +66,8 @@ fn of_group(
         return Some(short.into_iter().map(|at| kinds[at]).collect());
     }
     let proof = refutation(&model, budget)?;
-    let mut found: Vec<usize> = (0..kinds.len()).filter(|&kind| proof.weights[kind] != 0).collect();
+    let weighs = |kind: &usize| proof.parts.iter().any(|part| part.weights[*kind] != 0);
+    let mut found: Vec<usize> = (0..kinds.len()).filter(weighs).collect();
     // Those that have to stand beside them take room, however little they weigh themselves.
     let mut looked = 0;
     while let Some(&kind) = found.get(looked) {

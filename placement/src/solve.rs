@@ -4,7 +4,7 @@
 
 use crate::Options;
 use crate::anneal::{Aim, anneal};
-use crate::bound::{Proof, constant, dive, points, refutation};
+use crate::bound::{Proof, dive, points, refutation};
 use crate::construct::{Manner, attempt, construct, crowd, filled};
 use crate::improve::improve;
 use crate::model::{Budget, Model};
@@ -184,7 +184,7 @@ pub(crate) fn prove(
     }
     let most = if certified { budget.left } else { effort(state, options) };
     let mut share = budget.take(most.min(budget.left));
-    let proof = points(state, state.score - constant(state.model), &mut share);
+    let proof = points(state, &mut share);
     budget.give(&share);
     proof
 }

@@ -30,10 +30,11 @@ fn pigeons() -> (Scene, Value) {
     let scene =
         scene(&[("web", "tasks = 3\nbiases = [[\"web\", \"never\"]]")], &hosts(&["", ""]), None);
     let proof = json!({
-        "claim": "impossible", "scale": 1, "constant": 0, "scope": null,
-        "weights": [{"topology": "shop", "task": "web", "count": 3, "weight": 1}],
-        "classes": [{"places": [["h0"], ["h1"]], "capacity": CAPACITY, "base": [0, 0, 0, 0],
-            "tasks": [0], "most": 1}],
+        "claim": "impossible", "scale": 1, "constant": 0,
+        "tasks": [{"topology": "shop", "task": "web", "count": 3}],
+        "parts": [{"scope": null, "weights": [1],
+            "classes": [{"places": [["h0"], ["h1"]], "capacity": CAPACITY, "base": [0, 0, 0, 0],
+                "tasks": [0], "most": 1}]}],
     });
     (scene, proof)
 }
@@ -44,12 +45,12 @@ fn racks() -> (Scene, Value) {
     let scene = scene(&tasks, &hosts(&["r1", "r1", "r2"]), None);
     let double = CAPACITY.map(|room| 2 * room);
     let proof = json!({
-        "claim": "impossible", "scale": 1, "constant": 0, "scope": "rack",
-        "weights": [{"topology": "shop", "task": "web", "count": 3, "weight": 1}],
-        "classes": [
+        "claim": "impossible", "scale": 1, "constant": 0,
+        "tasks": [{"topology": "shop", "task": "web", "count": 3}],
+        "parts": [{"scope": "rack", "weights": [1], "classes": [
             {"places": [["h0", "h1"]], "capacity": double, "base": [0, 0, 0, 0], "tasks": [0], "most": 1},
             {"places": [["h2"]], "capacity": CAPACITY, "base": [0, 0, 0, 0], "tasks": [0], "most": 1},
-        ],
+        ]}],
     });
     (scene, proof)
 }
@@ -66,15 +67,48 @@ fn wishes() -> (Scene, Value) {
         "resources": {"cpus": 1, "mem": "1GiB", "disk": 0, "ports": []}}]);
     let scene = scene(&tasks, &hosts(&["r1", "r2"]), Some(&run));
     let proof = json!({
-        "claim": {"bound": 10}, "scale": 1, "constant": 3, "scope": null,
-        "weights": [
-            {"topology": "shop", "task": "db", "count": 1, "weight": 7},
-            {"topology": "shop", "task": "web", "count": 2, "weight": 0},
+        "claim": {"bound": 10}, "scale": 1, "constant": 3,
+        "tasks": [
+            {"topology": "shop", "task": "db", "count": 1},
+            {"topology": "shop", "task": "web", "count": 2},
         ],
-        "classes": [
+        "parts": [{"scope": null, "weights": [7, 0], "classes": [
             {"places": [["h0"]], "capacity": CAPACITY, "base": [1_000, 1_u64 << 30, 0, 0],
                 "tasks": [0, 1], "most": 0},
             {"places": [["h1"]], "capacity": CAPACITY, "base": [0, 0, 0, 0], "tasks": [0, 1], "most": 0},
+        ]}],
+    });
+    (scene, proof)
+}
+
+/// Five over two racks, each of which costs 10 for each other one in its rack; the old one, in a rack of its
+/// own, is gone from the list of hosts and wants one beside it. An even spread has 3 and 2: 8 pairs, 80 points,
+/// where the third one in a rack costs 40 more.
+fn avoided() -> (Scene, Value) {
+    let tasks = [("web", "tasks = 5\nbiases = [[\"web\", \"avoid\", 10, \"rack\"]]")];
+    let run = json!([{"topology": "other", "task": "old", "slot": 0, "host": "gone", "tags": [],
+        "biases": [["web", "prefer", 5, "rack"]],
+        "resources": {"cpus": 1, "mem": "1GiB", "disk": 0, "ports": []}}]);
+    let scene = scene(&tasks, &hosts(&["r1", "r2", "r1"]), Some(&run));
+    let double = CAPACITY.map(|room| 2 * room);
+    let used = [1_000, 1_u64 << 30, 0, 0];
+    let class = |places: Value, capacity: [u64; 4], base: [u64; 4], tasks: &[usize], most: i64| {
+        json!({"places": places, "capacity": capacity, "base": base, "tasks": tasks, "most": most})
+    };
+    let (free, none): ([u64; 4], &[usize]) = ([0; 4], &[]);
+    let proof = json!({
+        "claim": {"bound": -80}, "scale": 1, "constant": 0,
+        "tasks": [{"topology": "shop", "task": "web", "count": 5}],
+        "parts": [
+            {"scope": null, "weights": [0], "classes": [
+                class(json!([["h0"], ["h1"], ["h2"]]), CAPACITY, free, &[0], 0),
+                class(json!([["gone"]]), used, used, none, 0),
+            ]},
+            {"scope": "rack", "weights": [-40], "classes": [
+                class(json!([["h0", "h2"]]), double, free, &[0], 60),
+                class(json!([["h1"]]), CAPACITY, free, &[0], 60),
+                class(json!([["gone"]]), used, used, none, 0),
+            ]},
         ],
     });
     (scene, proof)
@@ -137,6 +171,7 @@ fn a_proof_holds_and_with_any_field_changed_it_does_not() {
         ("pigeons", pigeons(), impossible.clone()),
         ("racks", racks(), impossible),
         ("wishes", wishes(), Ok(Proved::Bound(10))),
+        ("avoided", avoided(), Ok(Proved::Bound(-80))),
     ] {
         assert_eq!(judged(&scene, &proof), proved, "{what}");
         let mut changed = 0;
@@ -179,10 +214,11 @@ fn overfull() -> (Scene, Value) {
     let mut capacity = CAPACITY;
     capacity[0] = 10_000;
     let proof = json!({
-        "claim": "impossible", "scale": 1, "constant": 0, "scope": null,
-        "weights": [{"topology": "shop", "task": "web", "count": 1, "weight": 1}],
-        "classes": [{"places": [["h0"]], "capacity": capacity, "base": [0, 0, 0, 0], "tasks": [],
-            "most": 0}],
+        "claim": "impossible", "scale": 1, "constant": 0,
+        "tasks": [{"topology": "shop", "task": "web", "count": 1}],
+        "parts": [{"scope": null, "weights": [1],
+            "classes": [{"places": [["h0"]], "capacity": capacity, "base": [0, 0, 0, 0], "tasks": [],
+                "most": 0}]}],
     });
     (scene, proof)
 }
@@ -191,7 +227,7 @@ fn overfull() -> (Scene, Value) {
 fn what_runs_where_it_does_not_fit_is_room_and_a_port_that_is_not_offered_is_none() {
     let (scene, mut proof) = overfull();
     assert_eq!(judged(&scene, &proof), Ok(Proved::Impossible));
-    proof["classes"][0]["capacity"] = json!(CAPACITY);
+    proof["parts"][0]["classes"][0]["capacity"] = json!(CAPACITY);
     assert!(judged(&scene, &proof).unwrap_err().contains("has [10000, "));
 }
 

@@ -4,7 +4,7 @@
 //! Owns the rounding. It proves nothing, and what it leaves out others have to place. Must not know rules
 //! beyond a host.
 
-use super::site::Pattern;
+use super::site::{Pattern, sites};
 use super::{MISSING, Program, SCALE, as_float};
 use crate::bound::master::Master;
 use crate::model::{Budget, Model};
@@ -23,9 +23,10 @@ pub(crate) fn dive(model: &Model, budget: &mut Budget) -> Option<Vec<Filled>> {
     if model.kinds.iter().any(|kind| kind.run_total > 0 || kind.least < kind.most) {
         return None;
     }
-    let program = Program::new(model, SCALE)?;
+    let program = Program::new(model, SCALE, 0, sites(model, &[]))?;
     let left = program.wanted.iter().map(|&kind| model.kinds[kind].least).collect();
-    let mut hosts: Vec<Vec<usize>> = program.sites.iter().map(|site| site.hosts.clone()).collect();
+    let mut hosts: Vec<Vec<usize>> =
+        program.sites.iter().map(|site| site.places.concat()).collect();
     hosts.iter_mut().for_each(|hosts| hosts.reverse());
     let mut dive = Dive { program, left, hosts, filled: Vec::new() };
     while dive.round(budget) {}

@@ -9,18 +9,21 @@ use crate::random::Random;
 
 /// A pattern is changed at most so often.
 const STEPS: usize = 64;
+const ATTEMPTS: usize = 3;
 
-/// The best pattern that some attempts find, with its worth.
+/// The best pattern that some attempts find, with its worth. The first begins with a given one, or with
+/// nothing.
 pub(super) fn guess(
     pricing: &Pricing<'_>,
     site: &Site,
-    attempts: usize,
+    mut start: Option<Pattern>,
     random: &mut Random,
 ) -> Option<(i64, Pattern)> {
     let mut best: Option<(i64, Pattern)> = None;
     let kinds = site.kinds.len();
-    for attempt in 0..attempts {
-        let mut pattern = vec![0; kinds];
+    for attempt in 0..ATTEMPTS {
+        let started = start.take();
+        let mut pattern = started.unwrap_or_else(|| vec![0; kinds]);
         if attempt > 0 && kinds > 0 {
             let seed = random.below(kinds);
             pattern[seed] = 1;

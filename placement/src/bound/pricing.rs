@@ -5,6 +5,7 @@
 
 use std::collections::BinaryHeap;
 
+use super::herd::Herd;
 use super::site::{Local, Pattern, Site};
 use crate::model::{Budget, Says};
 
@@ -35,6 +36,7 @@ pub(super) struct Pricing<'s> {
     order: Vec<usize>,
     /// Shares of the room, by kind and by way to measure them, in millionths.
     shares: Vec<[u64; 3]>,
+    in_herd: Vec<bool>,
 }
 
 impl<'s> Pricing<'s> {
@@ -68,7 +70,9 @@ impl<'s> Pricing<'s> {
                 [part(0), part(1), (part(0) + part(1) + part(2) + part(3)) / 4]
             })
             .collect();
-        Self { site, scale, value, order, shares }
+        let mut in_herd = vec![false; site.kinds.len()];
+        site.herds.iter().flat_map(|herd| &herd.kinds).for_each(|&kind| in_herd[kind] = true);
+        Self { site, scale, value, order, shares, in_herd }
     }
 
     /// What a pattern is worth.
@@ -177,52 +181,81 @@ impl<'s> Pricing<'s> {
     /// No pattern in the ranges is worth more. None where there is none.
     fn bound(&self, node: &Node) -> Option<i64> {
         let site = self.site;
-        let mut each = self.value.clone();
-        let mut bent = vec![0_i64; each.len()];
-        let mut sure = 0;
+        let mut terms =
+            Terms { each: self.value.clone(), bent: vec![0; self.value.len()], sure: 0 };
         for rule in &site.rules {
             let own = i64::from(rule.own);
-            let (low, high) = (sum(&rule.carriers, &node.low), sum(&rule.carriers, &node.high));
+            let high = sum(&rule.carriers, &node.high);
             match (rule.says, rule.holder) {
                 (Says::Prefer(_), _) if high + rule.live <= own => {}
-                (Says::Prefer(weight), Some(kind)) => each[kind] += self.scale * weight,
-                (Says::Prefer(weight), None) => sure += self.scale * weight * rule.held,
+                (Says::Prefer(weight), Some(kind)) => terms.each[kind] += self.scale * weight,
+                (Says::Prefer(weight), None) => terms.sure += self.scale * weight * rule.held,
                 (Says::Avoid(weight), None) => {
                     let weight = self.scale * weight * rule.held;
-                    sure -= weight * (rule.live - own);
-                    rule.carriers.iter().for_each(|&kind| each[kind] -= weight);
+                    terms.sure -= weight * (rule.live - own);
+                    rule.carriers.iter().for_each(|&kind| terms.each[kind] -= weight);
                 }
                 (Says::Avoid(weight), Some(kind)) => {
-                    // held × carriers is no less than what the lower ends of both say.
-                    let weight = self.scale * weight;
-                    let mine = i64::from(node.low[kind]);
-                    let itself = if rule.own { i64::from(node.low[kind]) } else { 0 };
-                    let others = low - itself;
-                    each[kind] -= weight * (rule.live + others);
-                    for &carrier in rule.carriers.iter().filter(|carrier| **carrier != kind) {
-                        each[carrier] -= weight * mine;
+                    let herd = site.herds.iter().find(|herd| herd.part_of(rule.tag, kind) > 0);
+                    let part = herd.map_or(0, |herd| herd.weight).min(weight);
+                    if let Some(herd) = herd {
+                        terms.avoid(node, rule, kind, (self.scale * part, Some(herd)));
                     }
-                    sure += weight * mine * others;
-                    if rule.own {
-                        bent[kind] += weight;
+                    if weight > part {
+                        terms.avoid(node, rule, kind, (self.scale * (weight - part), None));
                     }
                 }
                 _ => {}
             }
         }
-        (0..3).map(|way| sure + self.fill(node, &each, &bent, way)).min()
+        let herds = self.flocks(node, &mut terms);
+        (0..3).map(|way| terms.sure + self.fill(node, &terms, &herds, way)).min()
+    }
+
+    /// What each herd may have beyond what is certain: the gains of one more and one more, falling.
+    fn flocks(&self, node: &Node, terms: &mut Terms) -> Vec<Vec<i64>> {
+        let mut found = Vec::new();
+        for herd in &self.site.herds {
+            let weight = self.scale * herd.weight;
+            let certain = sum(&herd.kinds, &node.low);
+            terms.sure -= weight * certain * (certain - 1);
+            let mut gains: Vec<i64> = Vec::new();
+            for &kind in &herd.kinds {
+                for nth in node.low[kind]..node.high[kind] {
+                    let gain = terms.each[kind] - 2 * terms.bent[kind] * i64::from(nth);
+                    if gain <= 2 * weight * certain {
+                        break;
+                    }
+                    gains.push(gain);
+                }
+            }
+            gains.sort_unstable_by(|one, other| other.cmp(one));
+            let costs = (certain..).map(|before| 2 * weight * before);
+            let left = gains.into_iter().zip(costs).map(|(gain, cost)| gain - cost);
+            found.push(left.take_while(|gain| *gain > 0).collect());
+        }
+        found
     }
 
     /// The most that instances within the ranges bring when the room is one number and may be filled
     /// with parts of an instance. The n-th of a kind that avoids itself costs more than the one before.
-    fn fill(&self, node: &Node, each: &[i64], bent: &[i64], way: usize) -> i64 {
+    fn fill(&self, node: &Node, terms: &Terms, flocks: &[Vec<i64>], way: usize) -> i64 {
+        let (each, bent) = (&terms.each, &terms.bent);
         let mut sum = 0;
         let mut room: u64 = 1_000_000 + 64;
         let mut items: Vec<(i64, u64, u32)> = Vec::new();
+        for (herd, gains) in self.site.herds.iter().zip(flocks) {
+            // As if each took no more room than the smallest of them.
+            let share = herd.kinds.iter().map(|kind| self.shares[*kind][way]).min().unwrap_or(0);
+            items.extend(gains.iter().map(|gain| (*gain, share, 1)));
+        }
         for at in 0..each.len() {
             let (low, high, share) = (node.low[at], node.high[at], self.shares[at][way]);
             sum += each[at] * i64::from(low) - bent[at] * i64::from(low) * (i64::from(low) - 1);
             room = room.saturating_sub(share * u64::from(low));
+            if self.in_herd[at] {
+                continue;
+            }
             if bent[at] == 0 {
                 if each[at] > 0 && high > low {
                     items.push((each[at], share, high - low));
@@ -251,6 +284,34 @@ impl<'s> Pricing<'s> {
             }
         }
         sum
+    }
+}
+
+/// The worth of a pattern from above, as a sum: what is certain, what each instance brings, and how much less
+/// the next one does.
+struct Terms {
+    each: Vec<i64>,
+    bent: Vec<i64>,
+    sure: i64,
+}
+
+impl Terms {
+    /// Takes the cost of a kind's avoidance off, by so much weight. Holders × carriers is no less than what the
+    /// lower ends of both say; carriers of a herd are not counted for its members.
+    fn avoid(&mut self, node: &Node, rule: &Local, kind: usize, what: (i64, Option<&Herd>)) {
+        let (weight, herd) = what;
+        let mine = i64::from(node.low[kind]);
+        let in_herd = |at: usize| herd.is_some_and(|herd| herd.kinds.binary_search(&at).is_ok());
+        let mut others = 0;
+        for &carrier in rule.carriers.iter().filter(|at| **at != kind && !in_herd(**at)) {
+            others += i64::from(node.low[carrier]);
+            self.each[carrier] -= weight * mine;
+        }
+        self.each[kind] -= weight * (rule.live + others);
+        self.sure += weight * mine * others;
+        if rule.own && herd.is_none() {
+            self.bent[kind] += weight;
+        }
     }
 }
 

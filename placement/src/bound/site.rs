@@ -1,18 +1,20 @@
-//! One class of hosts by itself: what may stand on such a host, and what each of its patterns is worth.
+//! One class of places by itself: what may stand on such a place, and what each of its patterns is worth.
 //!
-//! Owns the rules seen from a single host, as `docs/certificate.md` describes them. Must not know plans
-//! nor duals.
+//! Owns the rules seen from a single place, as `docs/certificate.md` describes them: a host, or (`region`) all
+//! hosts with one value of an attribute. Must not know plans nor duals.
 
+use super::herd::{Herd, herds};
 use crate::model::{Model, Says, bare_classes};
 use crate::state::State;
 
-/// How many of each kind of the site stand on one host.
+/// How many of each kind of the site stand on one place.
 pub(super) type Pattern = Vec<u32>;
 
-/// A rule on one host.
+/// A rule on one place.
 #[derive(Debug, Clone)]
 pub(super) struct Local {
     pub(super) says: Says,
+    pub(super) tag: usize,
     /// The kind that holds it, by its index in the site; none: fixed instances do.
     pub(super) holder: Option<usize>,
     /// Fixed holders.
@@ -25,15 +27,20 @@ pub(super) struct Local {
     pub(super) all: i64,
 }
 
-/// Hosts that are alike.
-#[derive(Debug, Clone)]
+/// Places that are alike.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Site {
-    pub(super) hosts: Vec<usize>,
+    /// The hosts of each place.
+    pub(super) places: Vec<Vec<usize>>,
     /// What is free for given instances.
     pub(super) room: [u64; 4],
     /// What counts as the capacity.
     pub(super) capacity: [u64; 4],
-    /// The kinds that may be there.
+    /// What is used whatever the plan does.
+    pub(super) base: [u64; 4],
+    /// The kinds that may be there, also those that matter to nothing in a region.
+    pub(super) listed: Vec<usize>,
+    /// Those of them that patterns are made of.
     pub(super) kinds: Vec<usize>,
     pub(super) needs: Vec<[u64; 4]>,
     /// No more of each than this.
@@ -43,10 +50,12 @@ pub(super) struct Site {
     pub(super) rules: Vec<Local>,
     /// Pairs of kinds that exclude each other by a fixed port.
     pub(super) clashes: Vec<(usize, usize)>,
+    /// Kinds that avoid one another.
+    pub(super) herds: Vec<Herd>,
 }
 
-/// Every class of hosts.
-pub(super) fn sites(model: &Model) -> Vec<Site> {
+/// Every class of hosts. `apart`: sorts of domains whose points are counted elsewhere.
+pub(super) fn sites(model: &Model, apart: &[usize]) -> Vec<Site> {
     let classes = bare_classes(model);
     let count = classes.iter().map(|class| class + 1).max().unwrap_or(0);
     let mut members = vec![Vec::new(); count];
@@ -55,10 +64,10 @@ pub(super) fn sites(model: &Model) -> Vec<Site> {
     }
     members.retain(|hosts| !hosts.is_empty());
     let state = State::new(model);
-    members.into_iter().map(|hosts| site(model, &state, hosts)).collect()
+    members.into_iter().map(|hosts| site(model, &state, hosts, apart)).collect()
 }
 
-fn site(model: &Model, state: &State<'_>, hosts: Vec<usize>) -> Site {
+fn site(model: &Model, state: &State<'_>, hosts: Vec<usize>, apart: &[usize]) -> Site {
     let host = hosts[0];
     let node = &model.hosts[host];
     let mut use_now = node.base;
@@ -72,28 +81,21 @@ fn site(model: &Model, state: &State<'_>, hosts: Vec<usize>) -> Site {
         if node.known { node.capacity[at].max(use_now[at]) } else { use_now[at] }
     });
     let room: [u64; 4] = std::array::from_fn(|at| capacity[at].saturating_sub(node.base[at]));
-    let mut site = Site {
-        hosts,
-        room,
-        capacity,
-        kinds: Vec::new(),
-        needs: Vec::new(),
-        most: Vec::new(),
-        points: Vec::new(),
-        rules: Vec::new(),
-        clashes: Vec::new(),
-    };
+    let places = hosts.into_iter().map(|host| vec![host]).collect();
+    let mut site = Site { places, room, capacity, base: node.base, ..Site::default() };
     for (at, kind) in model.kinds.iter().enumerate() {
         let most = most(model, at, host, &room);
         if most > 0 {
             site.kinds.push(at);
             site.needs.push(kind.need);
             site.most.push(most);
-            site.points.push(kind.points.at(host) + far_points(model, at));
+            site.points.push(kind.points.at(host) + far_points(model, at, apart));
         }
     }
-    rules(model, state, host, &mut site);
+    site.listed.clone_from(&site.kinds);
+    rules(model, state, (0, host), &mut site);
     ports(model, &mut site);
+    site.herds = herds(&site);
     site
 }
 
@@ -118,17 +120,25 @@ fn most(model: &Model, kind: usize, host: usize, room: &[u64; 4]) -> u32 {
     u32::try_from(most).unwrap_or(u32::MAX)
 }
 
-/// Each `prefer` with a domain is taken as met.
-fn far_points(model: &Model, kind: usize) -> i64 {
-    let held = model.touch[kind].iter().filter(|touch| touch.holds > 0 && touch.domain > 0);
+/// Each `prefer` with a domain is taken as met, where its points are not counted elsewhere.
+fn far_points(model: &Model, kind: usize, apart: &[usize]) -> i64 {
+    let held = model.touch[kind].iter().filter(|touch| {
+        touch.holds > 0 && touch.domain > 0 && !apart.contains(&touch.domain)
+    });
     held.map(|touch| if let Says::Prefer(weight) = touch.says { weight } else { 0 }).sum()
 }
 
-fn rules(model: &Model, state: &State<'_>, host: usize, site: &mut Site) {
-    for rule in model.rules.iter().filter(|rule| rule.domain == 0) {
+/// The rules about that sort of domain, as they are at one of its places.
+pub(super) fn rules(model: &Model, state: &State<'_>, at: (usize, usize), site: &mut Site) {
+    let (domain, place) = at;
+    for rule in model.rules.iter().filter(|rule| rule.domain == domain) {
         let holder = site.kinds.iter().position(|kind| *kind == rule.holder);
-        let (held, live, all) = state.around(rule, host);
+        let (held, live, all) = state.around(rule, place);
         if holder.is_none() && held == 0 {
+            continue;
+        }
+        // Nothing can be said about the attribute of a host that is not known.
+        if rule.says == Says::Always && model.domains[domain].unknown[place] {
             continue;
         }
         // What fixed holders of `always` stand on is the whole plan's matter.
@@ -147,10 +157,14 @@ fn rules(model: &Model, state: &State<'_>, host: usize, site: &mut Site) {
                 }
             }
             (None, Says::Never) => carriers.iter().for_each(|&kind| site.most[kind] = 0),
+            (Some(kind), Says::Always) if model.domains[domain].lacks[place] => {
+                site.most[kind] = 0;
+            }
             _ => {}
         }
         site.rules.push(Local {
             says: rule.says,
+            tag: rule.tag,
             holder,
             held: i64::from(held),
             own: rule.own,
@@ -176,6 +190,17 @@ fn ports(model: &Model, site: &mut Site) {
 }
 
 impl Site {
+    /// Whether any pattern has points.
+    pub(super) fn has_points(&self) -> bool {
+        let soft = |rule: &Local| matches!(rule.says, Says::Avoid(_) | Says::Prefer(_));
+        self.points.iter().any(|points| *points != 0) || self.rules.iter().any(soft)
+    }
+
+    /// How many places there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
+
     /// The points of a pattern; none when it is not admissible.
     pub(super) fn worth(&self, pattern: &[u32]) -> Option<i64> {
         let count = |at: usize| i64::from(pattern[at]);

@@ -35,6 +35,7 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
         kinds: (0..input.wanted.len()).map(|at| kind(input, at, holding)).collect(),
         fixed: groups.values().cloned().collect(),
         domains,
+        domain_names: names.clone(),
         tags: Vec::new(),
         rules: Vec::new(),
         touching: vec![Vec::new(); profiles.len()],

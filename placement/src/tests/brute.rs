@@ -138,10 +138,14 @@ fn each_plan(case: &Case, mut look: impl FnMut(Plan) -> bool) {
 
 /// Whether the sums of a certificate show what it claims.
 fn adds_up(certificate: &Certificate) -> Result<(), String> {
-    let weights = certificate.weights.iter();
-    let wanted: i64 = weights.map(|one| i64::from(one.count) * one.weight).sum();
+    let weighed = |part: &crate::Part| {
+        let weights = certificate.tasks.iter().zip(&part.weights);
+        weights.map(|(task, weight)| i64::from(task.count) * weight).sum::<i64>()
+    };
+    let wanted: i64 = certificate.parts.iter().map(weighed).sum();
     let places = |class: &crate::PlaceClass| i64::try_from(class.places.len()).unwrap();
-    let most: i64 = certificate.classes.iter().map(|class| places(class) * class.most).sum();
+    let classes = certificate.parts.iter().flat_map(|part| &part.classes);
+    let most: i64 = classes.map(|class| places(class) * class.most).sum();
     let holds = match certificate.claim {
         Claim::Impossible => wanted > most,
         Claim::Bound(bound) => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use lathe_topology::Code;
 
 use super::{Finding, Set, counted_instances, hosts_known, path};
-use crate::bound::{Proof, proof_of, refutation};
+use crate::bound::{Part, proof_of, refutation};
 use crate::input::Input;
 use crate::model::{Budget, Model};
 
@@ -26,20 +26,22 @@ pub(super) fn weighed(input: &Input<'_>, set: &Set, model: &Model) -> Option<Fin
     }
     let mut budget = Budget { left: STEPS };
     let proof = refutation(model, &mut budget)?;
-    let most = proof.weights.iter().map(|weight| -weight).max().filter(|most| *most > 0)?;
+    let part = proof.parts.first()?;
+    let most = part.weights.iter().map(|weight| -weight).max().filter(|most| *most > 0)?;
     let small = (1..=LARGEST).find_map(|scale| {
         let near = |weight: &i64| ((-weight).max(0) * scale * 2 + most) / (2 * most);
-        let weights: Vec<i64> = proof.weights.iter().map(near).collect();
+        let weights: Vec<i64> = part.weights.iter().map(near).collect();
         let mut budget = Budget { left: STEPS };
-        let proof = proof_of(model, &weights, &mut budget)?;
+        let proof = proof_of(model, part.domain, &weights, &mut budget)?;
         proof.refutes().then_some((weights, proof))
     });
     let (weights, proof) = small?;
+    let part = proof.parts.first()?;
     let weighty: Vec<usize> = (0..weights.len()).filter(|&kind| weights[kind] > 0).collect();
     if weighty.len() > TASKS_MOST || weighty.is_empty() {
         return None;
     }
-    Some(told(input, model, &weights, &weighty, &proof))
+    Some(told(input, model, &weights, &weighty, part))
 }
 
 fn told(
@@ -47,15 +49,19 @@ fn told(
     model: &Model,
     weights: &[i64],
     weighty: &[usize],
-    proof: &Proof,
+    part: &Part,
 ) -> Finding {
     let wanted: i64 =
         weighty.iter().map(|&kind| weights[kind] * i64::from(model.kinds[kind].least)).sum();
     let mut by_most: BTreeMap<i64, usize> = BTreeMap::new();
-    for site in &proof.sites {
+    for site in &part.sites {
         // Weights were enlarged for the proof.
-        *by_most.entry(site.most / crate::bound::WEIGHT).or_default() += site.hosts.len();
+        *by_most.entry(site.most / crate::bound::WEIGHT).or_default() += site.places.len();
     }
+    let place = match part.domain.checked_sub(1) {
+        Some(at) => format!("{} value", model.domain_names[at]),
+        None => "host".to_owned(),
+    };
     let all: i64 = by_most.iter().map(|(most, hosts)| most * as_number(*hosts)).sum();
     let parts: Vec<String> = weighty.iter().map(|&kind| counted_instances(input, kind)).collect();
     let alike = weighty.iter().all(|&kind| weights[kind] == 1);
@@ -68,8 +74,10 @@ fn told(
     };
     let holds = if by_most.len() <= CLASSES_SHOWN {
         let class = |(most, hosts): (&i64, &usize)| {
-            let hosts =
-                if *hosts == 1 { "1 host".to_owned() } else { format!("each of {hosts} hosts") };
+            let hosts = match *hosts {
+                1 => format!("1 {place}"),
+                more => format!("each of {more} {place}s"),
+            };
             format!("{most} on {hosts}")
         };
         by_most.iter().rev().map(class).collect::<Vec<_>>().join(" and ")
