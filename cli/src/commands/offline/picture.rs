@@ -94,9 +94,10 @@ impl Picture {
         let hosts = columns.len();
         let mut columns: Vec<Column> = columns
             .into_iter()
-            .take(HOSTS)
             .map(|(host, cells)| Column { host: host.to_owned(), cells })
             .collect();
+        columns.sort_by_cached_key(|column| counted(&column.host));
+        columns.truncate(HOSTS);
         let order = |cell: &Cell| (cell.task.is_none(), cell.task, cell.name.clone());
         columns.iter_mut().for_each(|column| column.cells.sort_by_key(order));
         let hosts_left_out = hosts - columns.len();
@@ -113,6 +114,21 @@ impl Picture {
     fn letters(&self, cell: &Cell) -> &str {
         cell.task.map_or("·", |at| self.tasks[at].letters.as_str())
     }
+}
+
+/// A name as people count: h2 before h10. Texts and numbers take turns.
+fn counted(name: &str) -> Vec<(String, u64, String)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(text);
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (digits, after) = after.split_at(digits);
+        parts.push((text.to_owned(), digits.parse().unwrap_or(u64::MAX), digits.to_owned()));
+        rest = after;
+    }
+    parts
 }
 
 /// What lives in the end, and the tasks of the plan.
@@ -171,8 +187,11 @@ fn letters(mut at: usize) -> String {
 /// Carriers of each tag in each place.
 struct Around<'a> {
     attributes: &'a BTreeMap<&'a str, &'a BTreeMap<String, String>>,
-    counts: BTreeMap<(Option<&'a str>, &'a str, &'a Tag), usize>,
+    counts: BTreeMap<(Place<'a>, &'a Tag), usize>,
 }
+
+/// A sort of domain, whether the host has the attribute, and its value or else the host itself.
+type Place<'a> = (Option<&'a str>, bool, &'a str);
 
 impl<'a> Around<'a> {
     fn new(
@@ -185,9 +204,9 @@ impl<'a> Around<'a> {
         let mut around = Self { attributes, counts: BTreeMap::new() };
         for one in live {
             for domain in &domains {
-                let (domain, place) = around.place(*domain, one.host);
+                let place = around.place(*domain, one.host);
                 for tag in &one.tags {
-                    *around.counts.entry((domain, place, tag)).or_default() += 1;
+                    *around.counts.entry((place, tag)).or_default() += 1;
                 }
             }
         }
@@ -195,9 +214,9 @@ impl<'a> Around<'a> {
     }
 
     /// The value of the domain there; a host without it is a place of its own.
-    fn place(&self, domain: Option<&'a str>, host: &'a str) -> (Option<&'a str>, &'a str) {
+    fn place(&self, domain: Option<&'a str>, host: &'a str) -> Place<'a> {
         let found = domain.and_then(|name| self.attributes.get(host)?.get(name));
-        found.map_or((None, host), |value| (domain, value.as_str()))
+        found.map_or((domain, false, host), |value| (domain, true, value.as_str()))
     }
 
     fn is_met(&self, one: &'a Live<'a>, bias: &'a Bias) -> bool {
@@ -210,8 +229,8 @@ impl<'a> Around<'a> {
                 }
             }
             Target::Tag(tag) => {
-                let (domain, place) = self.place(bias.domain.as_deref(), one.host);
-                let all = self.counts.get(&(domain, place, tag)).copied().unwrap_or(0);
+                let place = self.place(bias.domain.as_deref(), one.host);
+                let all = self.counts.get(&(place, tag)).copied().unwrap_or(0);
                 all > usize::from(one.tags.contains(tag))
             }
         };

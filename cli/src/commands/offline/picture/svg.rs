@@ -53,7 +53,7 @@ pub(in super::super) fn svg(picture: &Picture) -> String {
          font-family='sans-serif' font-size='12'>\n<style>.host{{fill:#f4f4f4;stroke:#999}}\
          .name{{text-anchor:middle;font-size:11px;fill:#333}}.in{{text-anchor:middle;fill:#111;\
          pointer-events:none}}.new{{stroke:#111;stroke-width:1.5}}.old{{stroke:#777;stroke-width:.5}}\
-         .bad{{fill:#b00000}}</style>\n<rect width='100%' height='100%' fill='white'/>\n\
+         .bad{{fill:#b00000}}.good{{fill:#1b7f3b}}</style>\n<rect width='100%' height='100%' fill='white'/>\n\
          <text x='{LEFT}' y='24' font-size='16'>{head}</text>\n<text x='{LEFT}' y='42' fill='#555'>{all} instances \
          on {hosts} hosts{more}</text>\n{body}{legend}</svg>\n",
         head = picture.head(),
@@ -67,11 +67,11 @@ fn instance(picture: &Picture, cell: &Cell, x: usize, y: usize) -> String {
         0 => escaped(&cell.name),
         all => format!("{}: {} of {all} soft rules as wished", escaped(&cell.name), cell.met),
     };
-    let mark = match cell.met < cell.wishes {
-        false => String::new(),
-        true => {
-            let right = x + width;
-            format!("<path d='M{} {y}h12v12z' class='bad'/>", right - 12)
+    let mark = match cell.wishes {
+        0 => String::new(),
+        all => {
+            let class = if cell.met < all { "bad" } else { "good" };
+            format!("<path d='M{} {y}h12v12z' class='{class}'/>", x + width - 12)
         }
     };
     format!(
@@ -112,7 +112,9 @@ fn legend(picture: &Picture, top: &mut usize) -> String {
     }
     line(block("old", None, "·"), "runs there and is not planned here");
     line(block("new", None, ""), "a thick border: is started or moved");
-    line("<path d='M10 2h12v12z' class='bad'/>".to_owned(), "a soft rule is not as wished");
+    let corner = |class: &str| format!("<path d='M10 2h12v12z' class='{class}'/>");
+    line(corner("good"), "all its soft rules are as wished");
+    line(corner("bad"), "a soft rule is not as wished");
     text
 }
 

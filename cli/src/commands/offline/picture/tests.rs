@@ -8,6 +8,10 @@ fn picture() -> Picture {
     let text = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
         [task.db]\ncrate = \"it\"\ntasks = 1\n\
         [task.web]\ncrate = \"it\"\ntasks = 2\nbiases = [[\"web\", \"never\"], [\"db\", \"prefer\"]]";
+    picture_of(text)
+}
+
+fn picture_of(text: &str) -> Picture {
     let topologies = [lathe_topology::parse("shop", text).expect("a good file").topology];
     let capacity = lathe_placement::Capacity {
         cpus_milli: 4_000,
@@ -39,9 +43,26 @@ fn the_drawing_is_whole_and_names_are_safe_in_it() {
     let svg = svg(&picture());
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert!(svg.contains("h&lt;1&gt;") && !svg.contains("h<1>"));
-    assert_eq!(svg.matches("<path d='M").count(), 2, "one mark, and the one that explains it");
+    let marks = |class: &str| svg.matches(&format!("class='{class}'/></g>")).count();
+    assert_eq!((marks("good"), marks("bad")), (1, 1), "one web has the db beside it");
+    assert_eq!(svg.matches("<path d='M").count(), 4, "and two that explain them");
     assert_eq!(svg.matches("class='new'").count(), 4, "three are started, and one explains");
     assert_eq!(svg.matches("<g").count(), svg.matches("</g>").count());
+}
+
+#[test]
+fn hosts_stand_in_the_order_in_which_people_count_them() {
+    let mut names = vec!["h10", "h2", "h1", "rack2-h1", "rack10-h1", "h1b", "", "h02"];
+    names.sort_by_cached_key(|name| counted(name));
+    assert_eq!(names, ["", "h1", "h1b", "h02", "h2", "h10", "rack2-h1", "rack10-h1"]);
+}
+
+#[test]
+fn an_instance_without_the_attribute_of_a_domain_is_not_taken_for_two() {
+    let text = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
+        [task.web]\ncrate = \"it\"\ntasks = 2\nbiases = [[\"web\", \"avoid\", \"rack\"]]";
+    let drawn = picture_of(text).columns;
+    assert!(drawn.iter().flat_map(|column| &column.cells).all(|cell| cell.met == 1), "{drawn:?}");
 }
 
 #[test]
