@@ -150,9 +150,9 @@ pub(crate) enum Figure {
     PlantedLarge,
     /// Right verdicts on impossible cases and their possible twins
     ImpossibleVerdicts,
-    /// A contradiction that no host has to be looked at for
+    /// The check alone that sees a contradiction, a group that fits nowhere, a crowd of one task
     ImpossibleStatic,
-    /// A refusal with its reasons
+    /// A refusal with its reasons, without changes that would help
     ImpossibleReasons,
     /// Refusals with no more statements than are enough
     ImpossibleCores,

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use lathe_topology::Topology;
+use lathe_topology::{TaskPath, Topology};
 
-use crate::closure::{Facts, contradiction};
+use crate::closure::{self, Facts, contradiction};
 use crate::explain::{self, Found};
 use crate::input::Input;
 use crate::model::{Budget, Holding, Model, statements};
@@ -53,6 +53,19 @@ pub(crate) fn answer(
         Outcome::Spent => false,
     };
     refused(&input, &facts, Found { proved, kinds }, certified, &mut budget)
+}
+
+/// Tasks that the rules and sizes alone exclude, or of which more are wanted than hosts can have.
+pub(crate) fn conflict(input: &Input<'_>) -> Option<Vec<TaskPath>> {
+    let facts = Facts::new(input);
+    // What runs may stay where it is more than there is room for.
+    let crowded = |kind: &usize| {
+        input.wanted[*kind].runs.is_empty()
+            && closure::bound(&facts, *kind) > closure::room(&facts, *kind)
+    };
+    let kinds = contradiction(&facts, Holding::All);
+    let kinds = kinds.or_else(|| (0..facts.kinds()).find(crowded).map(|kind| [kind].into()));
+    Some(kinds?.into_iter().map(|kind| input.wanted[kind].spec.path.clone()).collect())
 }
 
 /// A placement, or that there is none, with the tasks that are enough to show it where they are known.

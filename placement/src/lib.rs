@@ -45,7 +45,7 @@ pub use verdict::{Assignment, Change, Plan, Reason, Refusal, Repair, Stop, Verdi
 pub use verify::{Breach, verify};
 pub use weigh::{Cause, Objection, Share, Weighed, weigh};
 
-use lathe_topology::Topology;
+use lathe_topology::{TaskPath, Topology};
 
 /// Finds where every instance of `topologies` should run, or says why that cannot be.
 ///
@@ -76,4 +76,16 @@ pub fn place_proved(
     options: &Options,
 ) -> (Verdict, Option<Certificate>) {
     answer::answer(cluster, topologies, running, options, true)
+}
+
+/// Tasks that cannot be placed whatever a search would find: their hard rules, sizes and counts exclude each
+/// other on the known hosts, or no host is large enough. `None`: nothing is seen without a search.
+#[must_use]
+pub fn conflict(
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    options: &Options,
+) -> Option<Vec<TaskPath>> {
+    answer::conflict(&input::Input::new(cluster, topologies, running, options))
 }

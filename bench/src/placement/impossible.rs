@@ -32,8 +32,14 @@ pub(super) const NAMES: [&str; 20] = [
     "impossible:pinned:bad:10",
     "impossible:pinned:good:10",
 ];
-/// Those that no host has to be looked at for.
-pub(super) const STATIC: [&str; 2] = ["impossible:cycle:bad:10", "impossible:dead:bad:10"];
+/// Those that are seen without a search.
+pub(super) const STATIC: [&str; 5] = [
+    "impossible:cycle:bad:10",
+    "impossible:closure:bad:100",
+    "impossible:dead:bad:10",
+    "impossible:zone:bad:100",
+    "impossible:ports:bad:100",
+];
 /// Those that have to be explained.
 pub(super) const REFUSED: [&str; 10] = [
     "impossible:cycle:bad:10",

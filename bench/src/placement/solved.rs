@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use lathe_placement::{Options, Plan, Running, Verdict, place, verify};
+use lathe_placement::{Options, Plan, Running, Verdict, conflict, place, verify};
 use lathe_topology::{Code, Topology};
 use serde_json::{Value, json};
 
@@ -55,15 +55,18 @@ fn parsed(text: &str) -> Result<Result<Topology, f64>, Failure> {
 /// What the check of the file has found.
 fn by_check(case: &Case, ms: f64) -> Value {
     let right = matches!(case.known, Known::Impossible(_));
-    json!({ "verdict": "impossible", "ms": ms, "right": right, "core_small": right })
+    json!({ "verdict": "impossible", "ms": ms, "static_ms": ms, "right": right, "core_small": right })
 }
 
 fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
     let given = [topology];
     let mut best: Option<Value> = None;
     let start = Instant::now();
+    let seen_ms = seen(case, &given);
     for budget_steps in BUDGETS {
-        let options = Options { budget_steps, ..Options::default() };
+        // Changes that would help are tried after the reasons are known.
+        let repairs = matches!(case.known, Known::Feasible | Known::Optimum(_));
+        let options = Options { budget_steps, repairs, ..Options::default() };
         let began = Instant::now();
         let verdict = place(&case.cluster, &given, &case.running, &options);
         let ms = began.elapsed().as_secs_f64() * 1e3;
@@ -74,6 +77,7 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
         let mut answer = judged(case, &given, &options, &verdict);
         answer["ms"] = json!(ms);
         answer["steps"] = json!(budget_steps);
+        answer["static_ms"] = json!(seen_ms);
         let is_plan = matches!(verdict, Verdict::Placed(_));
         let is_better =
             best.as_ref().is_none_or(|best| best["score"].as_i64() <= answer["score"].as_i64());
@@ -87,6 +91,14 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
         }
     }
     best.unwrap_or_default()
+}
+
+/// How long it took to see without a search that there is no placement; none where that is not seen.
+fn seen(case: &Case, given: &[Topology]) -> Option<f64> {
+    let began = Instant::now();
+    let found = conflict(&case.cluster, given, &case.running, &Options::default());
+    let ms = began.elapsed().as_secs_f64() * 1e3;
+    found.map(|_| ms)
 }
 
 fn judged(case: &Case, given: &[Topology], options: &Options, verdict: &Verdict) -> Value {

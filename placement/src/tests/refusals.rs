@@ -248,3 +248,24 @@ fn weights_are_told_in_small_numbers() {
          together, and at most 2 on each of 4 hosts can be there: 8 in all"
     );
 }
+
+#[test]
+fn what_is_seen_without_a_search_is_impossible_and_what_is_placed_is_not_seen() {
+    let seen = |case: &Case| {
+        crate::conflict(&case.cluster, &case.topologies, &case.running, &case.options)
+    };
+    let circle = [
+        task("a", 1, &[], &["always b"]),
+        task("b", 1, &[], &["always c"]),
+        task("c", 1, &[], &["never a"]),
+    ];
+    let case = Case::new(cluster(3), &circle);
+    assert_eq!(seen(&case).unwrap().len(), 3);
+    case.impossible();
+    let crowd = Case::new(cluster(3), &[task("db", 4, &["disk"], &["never disk"])]);
+    assert_eq!(seen(&crowd).unwrap(), ["db".parse().unwrap()]);
+    crowd.impossible();
+    let good = Case::new(cluster(3), &[task("db", 3, &["disk"], &["never disk"])]);
+    assert_eq!(seen(&good), None);
+    good.placed();
+}
