@@ -13,6 +13,7 @@ mod impossible;
 mod mixed;
 mod peers;
 mod planted;
+mod racked;
 mod solved;
 mod tables;
 
@@ -50,6 +51,7 @@ pub(crate) fn bar(figure: Figure) -> (Unit, Bar) {
         Figure::MixedMiddle | Figure::ChurnScore | Figure::BundlesFuller => {
             (Unit::Percent, Bar::AtLeast(95.0))
         }
+        Figure::RackedBound => (Unit::Percent, Bar::AtLeast(90.0)),
         Figure::ImpossibleStatic => (Unit::Milliseconds, Bar::AtMost(1.0)),
         Figure::ImpossibleReasons => (Unit::Milliseconds, Bar::AtMost(100.0)),
         Figure::ChurnEvent => (Unit::Milliseconds, Bar::AtMost(10.0)),
@@ -215,6 +217,7 @@ fn cases(figure: Figure) -> (&'static [&'static str], u32) {
         ),
         Figure::MixedBound => (&["mixed:8:40:10:70", "mixed:20:300:50:70"], 1_000),
         Figure::MixedMiddle => (&["mixed:40:1000:100:70"], 2_000),
+        Figure::RackedBound => (&["racked:8:40:10:70", "racked:20:300:50:70"], 1_000),
         Figure::PlantedSmall => (&["planted:1000:100:5"], 100),
         Figure::PlantedLarge => (&["planted:10000:1000:5"], 2_000),
         Figure::ImpossibleVerdicts => (&impossible::NAMES, 0),
@@ -249,7 +252,9 @@ async fn measure(args: &Args, figure: Figure) -> Outcome {
         Figure::MixedValid | Figure::BundlesFull | Figure::BundlesFuller => {
             share(&answers, "valid")
         }
-        Figure::MixedBound | Figure::MixedMiddle => least(&answers, "of_bound"),
+        Figure::MixedBound | Figure::MixedMiddle | Figure::RackedBound => {
+            least(&answers, "of_bound")
+        }
         Figure::PlantedSmall | Figure::PlantedLarge => least(&answers, "of_optimum"),
         Figure::ImpossibleVerdicts => share(&answers, "right"),
         Figure::ImpossibleCores => share(&answers, "core_small"),

@@ -5,7 +5,7 @@
 use lathe_placement::{Capacity, Cluster, Host, Running};
 
 use super::tables::Table;
-use super::{bundles, flat, impossible, mixed, planted};
+use super::{bundles, flat, impossible, mixed, planted, racked};
 
 /// What a case is known to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,10 @@ pub(super) fn made(name: &str) -> Option<Case> {
             let kind = parts.next()?;
             let [tasks, hosts, seed] = rest(parts)?;
             Some(flat::made(kind, tasks, hosts, seed))
+        }
+        "racked" => {
+            let [kinds, tasks, hosts, full, seed] = rest(parts)?;
+            Some(racked::made([kinds, tasks, hosts], full, seed))
         }
         "mixed" | "churn" => {
             let numbers: Vec<usize> = parts.map(str::parse).collect::<Result<_, _>>().ok()?;

@@ -37,7 +37,9 @@ fn asked(figure: Figure) -> Option<(Peer, u32, What)> {
         Figure::MixedValid | Figure::BundlesFull | Figure::BundlesFuller => {
             (Peer::CpSat, 10, What::Placed)
         }
-        Figure::MixedBound | Figure::MixedMiddle => (Peer::CpSat, 60, What::Points),
+        Figure::MixedBound | Figure::MixedMiddle | Figure::RackedBound => {
+            (Peer::CpSat, 60, What::Points)
+        }
         Figure::ImpossibleVerdicts => (Peer::CpSat, 10, What::Right),
         Figure::ImpossibleStatic | Figure::ImpossibleReasons => (Peer::CpSat, 10, What::Time(95)),
         _ => return None,

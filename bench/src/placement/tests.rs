@@ -46,7 +46,13 @@ fn judged(scene: &Scene, proof: &Value) -> Result<Proved, String> {
 fn every_certificate_of_a_bound_holds_and_a_lower_bound_does_not() {
     let mut certificates = 0;
     for seed in 1..=3 {
-        for family in ["mixed:5:20:6:70", "mixed:8:40:10:70", "mixed:8:40:10:90"] {
+        for family in [
+            "mixed:5:20:6:70",
+            "mixed:8:40:10:70",
+            "mixed:8:40:10:90",
+            "racked:5:20:6:70",
+            "racked:8:40:10:70",
+        ] {
             let name = format!("{family}:{seed}");
             let Some((scene, verdict, proof)) = proved(&name) else { continue };
             let Verdict::Placed(plan) = verdict else { continue };

@@ -22,9 +22,13 @@ fn verdict(case: &Case) -> Verdict {
 
 #[test]
 fn a_name_is_one_case() {
-    for name in
-        ["flat:never:100:20:1", "mixed:8:40:10:70:3", "planted:100:10:5:2", "bundles:50:90:1"]
-    {
+    for name in [
+        "flat:never:100:20:1",
+        "mixed:8:40:10:70:3",
+        "racked:8:40:10:70:3",
+        "planted:100:10:5:2",
+        "bundles:50:90:1",
+    ] {
         let text = || {
             let case = made(name).expect("a case");
             (tables::file(&case.tables), case.cluster)
