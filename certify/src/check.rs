@@ -73,7 +73,8 @@ pub fn check(scene: &Scene, certificate: &Certificate, steps: u64) -> Result<Pro
     for part in &certificate.parts {
         places(scene, part)?;
         terms.weigh(&part.weights);
-        whole += terms.tasks.iter().map(|task| task.weight * i128::from(task.spec.count)).sum::<i128>();
+        whole +=
+            terms.tasks.iter().map(|task| task.weight * i128::from(task.spec.count)).sum::<i128>();
         for class in &part.classes {
             patterns(&terms, part.scope.as_deref(), class, steps)?;
             most += i128::from(class.most) * class.places.len() as i128;

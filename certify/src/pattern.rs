@@ -311,9 +311,8 @@ fn falling(flock: &[Ahead], values: &mut Vec<Item>) {
         single.extend(each.take_while(|value| *value > 0));
     }
     single.sort_unstable_by(|one, other| other.cmp(one));
-    let need = std::array::from_fn(|which| {
-        flock.iter().map(|one| one.need[which]).min().unwrap_or(0)
-    });
+    let need =
+        std::array::from_fn(|which| flock.iter().map(|one| one.need[which]).min().unwrap_or(0));
     let costs = (0..).map(|before: i128| 2 * least * before);
     let worth = single.into_iter().zip(costs).map(|(value, cost)| value - cost);
     values.extend(worth.take_while(|value| *value > 0).map(|value| (value, 1, need)));

@@ -48,11 +48,7 @@ pub(crate) struct Facts {
 
 impl<'s> Terms<'s> {
     /// Everything but the weights, which differ from part to part.
-    pub(crate) fn new(
-        scene: &'s Scene,
-        certificate: &'s Certificate,
-        scale: Option<i128>,
-    ) -> Self {
+    pub(crate) fn new(scene: &'s Scene, certificate: &'s Certificate, scale: Option<i128>) -> Self {
         let tasks = scene.tasks().into_iter();
         let weighed = |((topology, _), spec)| Weighed { topology, spec, weight: 0 };
         let tasks: Vec<Weighed<'s>> = tasks.map(weighed).collect();
@@ -178,7 +174,8 @@ impl<'s> Terms<'s> {
         for (at, most) in alone {
             let task = &self.tasks[at];
             let stands = |bias: &Bias| bias.word == Word::Always && tag(bias).is_some();
-            let mut of_scope = task.spec.biases.iter().filter(|bias| is_of_scope(bias, Some(scope)));
+            let mut of_scope =
+                task.spec.biases.iter().filter(|bias| is_of_scope(bias, Some(scope)));
             if most == 0 || (first.is_some() && !has_scope && of_scope.any(stands)) {
                 continue;
             }

@@ -66,10 +66,8 @@ pub(crate) fn points(state: &State<'_>, budget: &mut Budget) -> Option<Proof> {
     let mut parts = Vec::new();
     let soft = sorts(model, |says| matches!(says, Says::Avoid(_) | Says::Prefer(_)));
     for &domain in &soft {
-        let Some(mut program) = Program::new(model, SCALE, domain, regions(model, &hosts, domain))
-        else {
-            continue;
-        };
+        let sites = regions(model, &hosts, domain);
+        let Some(program) = Program::new(model, SCALE, domain, sites) else { continue };
         let share = u64::try_from(soft.len() + 1).unwrap_or(u64::MAX);
         let mut share = budget.take(budget.left / share);
         let part = program.bounded(state, &mut share);
@@ -264,6 +262,7 @@ impl<'m> Program<'m> {
     fn guesses(&mut self, prices: &[f64], budget: &mut Budget) -> bool {
         let mut any = false;
         for site in 0..self.sites.len() {
+            let start = if self.domain == 0 { None } else { self.drawn(site) };
             let weights = self.weights(site, prices);
             let paid = self.rounded(prices[self.wanted.len() + site]);
             let pricing = Pricing::new(&self.sites[site], self.scale, &weights);
@@ -271,7 +270,6 @@ impl<'m> Program<'m> {
             if budget.spend(work.min(20_000)).is_break() {
                 return false;
             }
-            let start = if self.domain == 0 { None } else { self.drawn(site) };
             let found = guess(&pricing, &self.sites[site], start, &mut self.random);
             if let Some((worth, pattern)) = found
                 && worth > paid + self.tolerance()
@@ -286,8 +284,12 @@ impl<'m> Program<'m> {
 
     /// A pattern of a site that is known, drawn.
     fn drawn(&mut self, site: usize) -> Option<Pattern> {
-        let known: Vec<&Pattern> =
-            self.patterns.iter().filter(|one| one.0 == site).map(|(_, pattern, _)| pattern).collect();
+        let known: Vec<&Pattern> = self
+            .patterns
+            .iter()
+            .filter(|one| one.0 == site)
+            .map(|(_, pattern, _)| pattern)
+            .collect();
         let at = (!known.is_empty()).then(|| self.random.below(known.len()))?;
         Some(known[at].clone())
     }

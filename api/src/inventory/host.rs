@@ -133,9 +133,8 @@ fn is_open(value: &Json, place: &str, findings: &mut Findings) -> bool {
         return true;
     }
     if CLOSED.contains(&state.as_str()) {
-        findings.warn("state", || {
-            format!("{place} is {state}: it takes nothing new and is left out")
-        });
+        findings
+            .warn("state", || format!("{place} is {state}: it takes nothing new and is left out"));
         return false;
     }
     let shown: String = state.chars().take(40).collect();
@@ -151,7 +150,9 @@ fn runs(value: &Json, place: &str, findings: &mut Findings) {
         Json::List(named) if named.iter().all(|one| matches!(one, Json::Text(_))) => {
             if !named.is_empty() {
                 findings.warn("instances", || {
-                    format!("{place}: what its `instances` take counts only where --running names them")
+                    format!(
+                        "{place}: what its `instances` take counts only where --running names them"
+                    )
                 });
             }
         }
@@ -191,8 +192,11 @@ pub(super) fn table(
 fn unknown(key: &str, place: &str, known: &[&str], findings: &mut Findings) {
     let lower = key.to_ascii_lowercase();
     let other = MEANT.iter().find(|(word, meant)| *word == lower && known.contains(meant));
-    // Resources that Mesos knows and placement does not count are no slips of the pen.
-    let meant = if key == "gpus" { None } else { nearest(key, known) };
+    // A name that is misspelt is missed anyway, and what else is called like one may be anything. Resources
+    // that Mesos knows and placement does not count are no slips of the pen.
+    let named = ["name", "host", "task", "slot"];
+    let known: Vec<&str> = known.iter().copied().filter(|word| !named.contains(word)).collect();
+    let meant = if key == "gpus" { None } else { nearest(key, &known) };
     if let Some(meant) = other.map(|(_, meant)| *meant).or(meant) {
         let text = format!("{place}: {key:?} means nothing here");
         findings.add(Code::UNKNOWN_KEY, text, format!("write `{meant}` if that is meant"));

@@ -65,7 +65,8 @@ fn every_certificate_of_a_bound_holds_and_a_lower_bound_does_not() {
             // A weight that is otherwise makes some pattern worth more, or all of it.
             let class = &proof["parts"][0]["classes"][0]["most"];
             let mut other = proof.clone();
-            other["parts"][0]["classes"][0]["most"] = json!(class.as_i64().expect("a number") - 1_000_000_000);
+            other["parts"][0]["classes"][0]["most"] =
+                json!(class.as_i64().expect("a number") - 1_000_000_000);
             assert!(judged(&scene, &other).is_err(), "{name}: a pattern worth more");
             certificates += 1;
         }

@@ -46,7 +46,8 @@ pub(super) fn regions(model: &Model, hosts: &[Site], domain: usize) -> Vec<Site>
     for ((place, at), number) in shares {
         let (sum, site) = (&mut sums[place], &hosts[at]);
         for which in 0..4 {
-            let add = |sum: &mut u64, each: u64| *sum = sum.saturating_add(each.saturating_mul(number));
+            let add =
+                |sum: &mut u64, each: u64| *sum = sum.saturating_add(each.saturating_mul(number));
             add(&mut sum.room[which], site.room[which]);
             add(&mut sum.capacity[which], site.capacity[which]);
             add(&mut sum.base[which], site.base[which]);

@@ -122,9 +122,9 @@ fn most(model: &Model, kind: usize, host: usize, room: &[u64; 4]) -> u32 {
 
 /// Each `prefer` with a domain is taken as met, where its points are not counted elsewhere.
 fn far_points(model: &Model, kind: usize, apart: &[usize]) -> i64 {
-    let held = model.touch[kind].iter().filter(|touch| {
-        touch.holds > 0 && touch.domain > 0 && !apart.contains(&touch.domain)
-    });
+    let held = model.touch[kind]
+        .iter()
+        .filter(|touch| touch.holds > 0 && touch.domain > 0 && !apart.contains(&touch.domain));
     held.map(|touch| if let Says::Prefer(weight) = touch.says { weight } else { 0 }).sum()
 }
 

@@ -64,9 +64,9 @@ fn what_runs_of_others_in_a_zone_counts_with_its_wishes_and_its_tags() {
 }
 
 #[test]
-fn a_pigeonhole_of_racks_with_room_is_refuted_by_weights_on_racks() {
-    // Two instances of each fill a rack; the one excludes the other there.
-    let one = sized(task("one", 3, &[], &["never two @zone"]), 4_000);
+fn what_zones_cannot_hold_is_refuted_by_weights_on_zones() {
+    // Each of the first has a zone for itself; of the second two fill one. That is 2 + 3/2 of three zones.
+    let one = sized(task("one", 2, &[], &["never two @zone", "never one @zone"]), 4_000);
     let two = sized(task("two", 3, &[], &[]), 4_000);
     let case = Case::new(zones(6, &["a", "b", "c"]), &[one, two]);
     let answer = place_proved(&case.cluster, &case.topologies, &case.running, &case.options);
@@ -145,8 +145,7 @@ fn the_search_of_a_site_finds_its_best_pattern_and_is_never_below_it() {
         let site = drawn_site(&mut random);
         with_herds += usize::from(!site.herds.is_empty());
         let scale = if turn % 5 == 0 { 0 } else { 10 };
-        let weights: Vec<i64> =
-            site.kinds.iter().map(|_| random.below(800) as i64 - 400).collect();
+        let weights: Vec<i64> = site.kinds.iter().map(|_| random.below(800) as i64 - 400).collect();
         let pricing = Pricing::new(&site, scale, &weights);
         let Some(best) = best(&pricing, &site) else { continue };
         for nodes in [0, 3, 20, 100_000] {
@@ -158,16 +157,15 @@ fn the_search_of_a_site_finds_its_best_pattern_and_is_never_below_it() {
             }
         }
     }
-    assert!(with_herds > 300, "{with_herds}");
+    assert!(with_herds > 100, "{with_herds}");
 }
 
 #[test]
 fn what_is_filled_by_patterns_is_wanted_and_fits() {
     use proptest::strategy::{Strategy, ValueTree};
     use proptest::test_runner::{Config, RngSeed, TestRunner};
-    let mut runner =
-        TestRunner::new(Config { rng_seed: RngSeed::Fixed(5), ..Config::default() });
-    let mut filled = 0;
+    let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(5), ..Config::default() });
+    let (mut filled, mut judged) = (0, 0);
     for _ in 0..400 {
         let mut case = brute::a_case().new_tree(&mut runner).unwrap().current();
         case.running.instances.retain(|one| one.topology != "t");
@@ -191,13 +189,18 @@ fn what_is_filled_by_patterns_is_wanted_and_fits() {
             assert!(*placed <= model.kinds[kind].most, "{hosts:?}");
         }
         let far = model.rules.iter().any(|rule| rule.domain > 0);
-        let fixed = model.rules.iter().any(|rule| rule.fixed);
-        if !far && !fixed {
-            assert!(state.wrong <= wrong, "{hosts:?} breaks a rule of a host");
+        // Where something runs already, more than the host has may be there.
+        if !far && case.running.instances.is_empty() {
+            assert!(
+                state.wrong <= wrong,
+                "{hosts:?} breaks a rule of a host: {:?}",
+                case.topologies
+            );
+            judged += usize::from(!hosts.is_empty());
         }
         filled += usize::from(!hosts.is_empty());
     }
-    assert!(filled > 100, "{filled}");
+    assert!(filled > 100 && judged > 50, "{filled} {judged}");
 }
 
 #[test]
