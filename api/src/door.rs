@@ -25,6 +25,7 @@ mod guard;
 mod hosts;
 mod json;
 mod problem;
+mod rates;
 mod requests;
 mod secret;
 mod serve;
@@ -35,6 +36,7 @@ pub use guard::{Access, Guard};
 pub use hosts::Hosts;
 pub use json::Json;
 pub use problem::{PROBLEM_JSON, Problem};
+pub use rates::Rates;
 pub use requests::Requests;
 pub use secret::{Key, SecretError, bearer, same};
 pub use serve::{Limits, serve};
@@ -62,4 +64,10 @@ pub mod code {
     pub const BUSY: &str = "LT0608";
     /// The path is there, the method is not.
     pub const METHOD: &str = "LT0609";
+    /// Too many requests of one address.
+    pub const RATE: &str = "LT0610";
+    /// Nothing of what the client takes can be given.
+    pub const NOT_ACCEPTABLE: &str = "LT0611";
+    /// What is known is older than the request allows.
+    pub const TOO_OLD: &str = "LT0612";
 }

@@ -46,7 +46,14 @@ impl Entry {
     /// The first port in the order `http`, then by name.
     #[must_use]
     pub fn main_port(&self) -> Option<u16> {
-        self.ports.get("http").or_else(|| self.ports.values().next()).copied()
+        self.main_port_name().and_then(|name| self.ports.get(name)).copied()
+    }
+
+    /// The name of that port.
+    #[must_use]
+    pub fn main_port_name(&self) -> Option<&str> {
+        let mut names = self.ports.keys().map(String::as_str);
+        if self.ports.contains_key("http") { Some("http") } else { names.next() }
     }
 
     /// Whether this entry belongs to the group: its task path, or a tag that it carries.

@@ -22,6 +22,8 @@ pub struct Catalog {
 struct Task {
     record: Box<TaskRecord>,
     commit: u64,
+    /// The commit at which its own keys became other ones, or a later one.
+    changed: u64,
 }
 
 /// A name that somebody belongs to or belonged to. Stays when the last one left: its version is
@@ -29,6 +31,8 @@ struct Task {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Group {
     version: u64,
+    /// The commit at which its entries became other ones, or a later one up to its version.
+    changed: u64,
     members: BTreeSet<String>,
 }
 
@@ -113,6 +117,7 @@ impl Catalog {
             applied.groups.retain(|group| !self.members(group).eq(fresh.members(group)));
             applied.configs.retain(|task| self.own(task) != fresh.own(task));
         }
+        fresh.note_changes(self, same, &applied);
         *self = fresh;
         Ok(applied)
     }
@@ -151,7 +156,27 @@ impl Catalog {
                 applied.configs.insert(task);
             }
         }
+        for name in &applied.groups {
+            self.groups.entry(name.clone()).or_default().changed = commit;
+        }
+        for name in &applied.configs {
+            if let Some(task) = self.tasks.get_mut(name) {
+                task.changed = commit;
+            }
+        }
         applied
+    }
+
+    /// What a listing shows as it was has changed when it did; of all else, its version is known.
+    fn note_changes(&mut self, before: &Self, same: bool, applied: &Applied) {
+        for (name, group) in &mut self.groups {
+            let old = before.groups.get(name).filter(|_| same && !applied.groups.contains(name));
+            group.changed = old.map_or(group.version, |old| old.changed);
+        }
+        for (path, task) in &mut self.tasks {
+            let old = before.tasks.get(path).filter(|_| same && !applied.configs.contains(path));
+            task.changed = old.map_or(task.commit, |old| old.changed);
+        }
     }
 
     fn put(&mut self, commit: u64, change: Change) {
@@ -170,16 +195,16 @@ impl Catalog {
                 }
             }
             Change::Task { task, record } => {
-                if let Some(before) = self.tasks.remove(&task) {
-                    for name in names_of(&before.record) {
-                        self.touch(name, commit);
-                    }
+                let before = self.tasks.remove(&task);
+                for name in before.iter().flat_map(|before| names_of(&before.record)) {
+                    self.touch(name, commit);
                 }
                 if let Some(record) = record {
                     for name in names_of(&record) {
                         self.touch(name, commit);
                     }
-                    self.tasks.insert(task, Task { record, commit });
+                    let changed = before.map_or(0, |before| before.changed);
+                    self.tasks.insert(task, Task { record, commit, changed });
                 }
             }
         }
@@ -207,7 +232,8 @@ impl Catalog {
         }
     }
 
-    fn members(&self, group: &str) -> impl Iterator<Item = &Entry> {
+    /// The entries of a group, by their incarnations.
+    pub fn members(&self, group: &str) -> impl Iterator<Item = &Entry> {
         let members = self.groups.get(group).into_iter().flat_map(|group| &group.members);
         members.filter_map(|incarnation| self.entry(incarnation))
     }
@@ -233,10 +259,23 @@ impl Catalog {
         self.tasks.get(path).map(|task| &*task.record)
     }
 
+    /// A group's own name, if there is or was such a group.
+    #[must_use]
+    pub fn group_name(&self, name: &str) -> Option<&str> {
+        self.groups.get_key_value(name).map(|(name, _)| name.as_str())
+    }
+
     /// The version of a group; 0 for one that never was.
     #[must_use]
     pub fn version(&self, group: &str) -> u64 {
         self.groups.get(group).map_or(0, |group| group.version)
+    }
+
+    /// The commit at which the group's entries became what they are, at most its version: whoever has a
+    /// version from then on has them. 0 for a group that never was.
+    #[must_use]
+    pub fn changed(&self, group: &str) -> u64 {
+        self.groups.get(group).map_or(0, |group| group.changed)
     }
 
     /// A group as it is. One that never was is empty, at version 0.
@@ -254,6 +293,12 @@ impl Catalog {
     #[must_use]
     pub fn config_version(&self, task: &str) -> u64 {
         self.tasks.get(task).map_or(0, |task| task.commit)
+    }
+
+    /// The commit at which a task's own keys became what they are, at most their version.
+    #[must_use]
+    pub fn config_changed(&self, task: &str) -> u64 {
+        self.tasks.get(task).map_or(0, |task| task.changed)
     }
 
     /// The own keys of a task. One that never was has none, at version 0.

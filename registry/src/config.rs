@@ -19,6 +19,11 @@ use crate::directory;
 const LISTEN: &str = "127.0.0.1:0";
 const SESSION_TIMEOUT_MS: u64 = 5000;
 const GROUPS_PER_WATCH_MAX: u64 = 256;
+const WATCHERS_PER_ADDRESS_MAX: u64 = 1024;
+/// Beyond what any program asks that does its work; what asks more is in a loop.
+const REQUESTS_PER_SECOND: u64 = 50_000;
+const WAIT_MAX_MS: u64 = 600_000;
+const MAX_AGE_MS: u64 = 60_000;
 
 /// Keeps the catalog of a Lathe cluster, listens for heartbeats and serves look-ups and changes.
 #[derive(Clone, Debug, Default, Parser)]
@@ -76,6 +81,14 @@ pub struct Config {
     pub limits: directory::Limits,
     /// Groups and configurations that one watcher may name.
     pub groups_per_watch_max: usize,
+    /// Streams and waiting look-ups of one address.
+    pub watchers_per_address_max: usize,
+    /// Requests of one address in a second; 0 is without a limit.
+    pub requests_per_second: u32,
+    /// The longest time that a look-up waits for a change, in milliseconds.
+    pub wait_max_ms: u64,
+    /// So old may an answer be unless its reader takes any, in milliseconds.
+    pub max_age_ms: u64,
     /// Form of the log.
     pub log_format: LogFormat,
 }
@@ -145,6 +158,10 @@ impl Config {
             suspect_after: format!("{}ms", self.limits.liveness.suspect_after_ms),
             watchers_max: self.limits.watchers_max,
             groups_per_watch_max: self.groups_per_watch_max,
+            watchers_per_address_max: self.watchers_per_address_max,
+            requests_per_second: self.requests_per_second,
+            wait_max: format!("{}ms", self.wait_max_ms),
+            max_age: format!("{}ms", self.max_age_ms),
             log_format: self.log_format,
         };
         toml::to_string(&shown).expect("a configuration is plain text and numbers")
@@ -164,6 +181,10 @@ struct Shown<'a> {
     suspect_after: String,
     watchers_max: usize,
     groups_per_watch_max: usize,
+    watchers_per_address_max: usize,
+    requests_per_second: u32,
+    wait_max: String,
+    max_age: String,
     log_format: LogFormat,
 }
 
@@ -184,6 +205,9 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
     let liveness = LivenessLimits::default();
     let watchers_max = reader.u64_within("watchers_max", defaults.watchers_max as u64, 1..=20_000);
     let groups_max = reader.u64_within("groups_per_watch_max", GROUPS_PER_WATCH_MAX, 1..=10_000);
+    let address_max =
+        reader.u64_within("watchers_per_address_max", WATCHERS_PER_ADDRESS_MAX, 1..=20_000);
+    let rate = reader.u64_within("requests_per_second", REQUESTS_PER_SECOND, 0..=10_000_000);
     let log_format = match reader.optional_string("log_format").as_deref() {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
@@ -218,6 +242,10 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
             ..defaults
         },
         groups_per_watch_max: usize::try_from(groups_max).unwrap_or(usize::MAX),
+        watchers_per_address_max: usize::try_from(address_max).unwrap_or(usize::MAX),
+        requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
+        wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
+        max_age_ms: reader.duration_ms_within("max_age", MAX_AGE_MS, 1000..=86_400_000),
         log_format: flags.log_format.unwrap_or(log_format),
     }
 }

@@ -8,6 +8,7 @@
 mod beats;
 mod exchange;
 mod renderings;
+mod waits;
 mod watchers;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use beats::Beats;
 pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
 pub use renderings::Rendered;
 use renderings::Renderings;
+use waits::Waits;
+pub use waits::Wish;
 use watchers::Watchers;
 pub use watchers::{Batch, Frame, Kind, Resume, Selection, WatcherId};
 
@@ -34,7 +37,7 @@ const FRESH_MS: u64 = 5000;
 pub struct Limits {
     /// When silence counts.
     pub liveness: LivenessLimits,
-    /// Watchers at one time.
+    /// Watchers at one time, look-ups that wait among them.
     pub watchers_max: usize,
     /// A watcher that takes nothing for so long is closed, in milliseconds.
     pub stuck_ms: u64,
@@ -49,7 +52,7 @@ impl Default for Limits {
 /// Numbers for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Streams that are open.
+    /// Streams that are open, and look-ups that wait.
     pub watchers: u64,
     /// Incarnations that were heard and are watched.
     pub heard: u64,
@@ -72,6 +75,7 @@ pub struct Directory {
     wake_at_ms: Option<u64>,
     beats: Beats,
     watchers: Watchers,
+    waits: Waits,
     renderings: Renderings,
 }
 
@@ -82,6 +86,7 @@ impl Directory {
         Self {
             beats: Beats::new(limits.liveness),
             watchers: Watchers::default(),
+            waits: Waits::default(),
             limits,
             catalog: Catalog::default(),
             versions: BTreeMap::new(),
@@ -125,20 +130,29 @@ impl Directory {
                 }
             }
             Event::Subscribed { watcher, selection, resume } => {
-                if self.watchers.len() >= self.limits.watchers_max {
-                    commands.push(Command::Close { watcher, why: Why::Full });
-                } else {
+                if self.has_place(watcher, commands) {
                     self.watchers.add(watcher, selection, resume, &self.catalog);
                 }
             }
+            Event::Awaited { watcher, wish, seen } => {
+                if self.has_place(watcher, commands) {
+                    self.waits.add(watcher, (wish, seen), &self.catalog, commands);
+                }
+            }
             Event::Drained { watcher } => self.watchers.drained(watcher),
-            Event::Left { watcher } => self.watchers.remove(watcher),
+            Event::Left { watcher } => {
+                self.watchers.remove(watcher);
+                self.waits.remove(watcher);
+            }
             Event::Woken => {
                 self.wake_at_ms = None;
                 self.watchers.close_stuck(now.ms, self.limits.stuck_ms, commands);
                 self.suspect_or_restore(now, commands);
             }
-            Event::Ending => self.watchers.close_all(commands),
+            Event::Ending => {
+                self.watchers.close_all(commands);
+                self.waits.close_all(commands);
+            }
         }
         if self.listed {
             let sources = watchers::Sources {
@@ -149,6 +163,14 @@ impl Directory {
             self.watchers.send(now.ms, &sources, commands);
         }
         self.ask_to_be_woken(now, commands);
+    }
+
+    fn has_place(&self, watcher: WatcherId, commands: &mut Vec<Command>) -> bool {
+        let full = self.is_full();
+        if full {
+            commands.push(Command::Close { watcher, why: Why::Full });
+        }
+        !full
     }
 
     fn ask_to_be_woken(&mut self, now: Now, commands: &mut Vec<Command>) {
@@ -196,8 +218,10 @@ impl Directory {
                         history: history.to_owned(),
                     }));
                     self.watchers.forget_progress();
+                    self.waits.forget_progress(&self.catalog, commands);
                 }
                 self.watchers.mark(&applied);
+                self.waits.changed(&applied, &self.catalog, commands);
             }
         }
     }
@@ -232,6 +256,7 @@ impl Directory {
         }
         self.beats.reached(commit);
         self.watchers.mark(&applied);
+        self.waits.changed(&applied, &self.catalog, commands);
     }
 
     fn list_registries(&mut self, mut urls: Vec<String>) {
@@ -289,17 +314,17 @@ impl Directory {
         self.listed && self.age_ms(now_ms) < FRESH_MS
     }
 
-    /// Watchers at one time.
+    /// Whether there are as many watchers as there may be, look-ups that wait among them.
     #[must_use]
-    pub fn watchers_max(&self) -> u64 {
-        self.limits.watchers_max as u64
+    pub fn is_full(&self) -> bool {
+        self.watchers.len() + self.waits.len() >= self.limits.watchers_max
     }
 
     /// Numbers for metrics.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            watchers: self.watchers.len() as u64,
+            watchers: (self.watchers.len() + self.waits.len()) as u64,
             heard: self.beats.watched(),
             batches: self.watchers.batches(),
             brake: self.beats.brake(),

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::directory::{
     Batch, Command, Directory, Event, Limits, Now, Report, Resume, Selection, Set, WatcherId, Why,
+    Wish,
 };
 use crate::metrics::Metrics;
 
@@ -31,6 +32,13 @@ pub(crate) enum Input {
         selection: Selection,
         resume: Option<Resume>,
         batches: mpsc::Sender<Batch>,
+    },
+    /// One who waits, with the channel on which it is released; closed instead when it has no place.
+    Await {
+        watcher: WatcherId,
+        wish: Wish,
+        seen: Resume,
+        released: oneshot::Sender<()>,
     },
     /// Does the loop still turn?
     Pulse(oneshot::Sender<()>),
@@ -113,13 +121,15 @@ pub(crate) struct Driver<'a> {
     writes: mpsc::Sender<Vec<Set>>,
     metrics: Metrics,
     streams: BTreeMap<WatcherId, mpsc::Sender<Batch>>,
+    waits: BTreeMap<WatcherId, oneshot::Sender<()>>,
     wake_at: tokio::time::Instant,
 }
 
 impl<'a> Driver<'a> {
     pub(crate) fn new(kept: &'a Kept, writes: mpsc::Sender<Vec<Set>>, metrics: Metrics) -> Self {
         let wake_at = tokio::time::Instant::now() + FIRST_WAKE;
-        Self { kept, writes, metrics, streams: BTreeMap::new(), wake_at }
+        let (streams, waits) = (BTreeMap::new(), BTreeMap::new());
+        Self { kept, writes, metrics, streams, waits, wake_at }
     }
 
     /// Runs until the machine was told that the process ends.
@@ -135,7 +145,7 @@ impl<'a> Driver<'a> {
                     events.extend(taken.drain(..).filter_map(|input| self.register(input)));
                 }
                 () = tokio::time::sleep_until(self.wake_at) => {
-                    events.extend(self.lost_streams());
+                    events.extend(self.lost());
                     events.push(Event::Woken);
                 }
             }
@@ -160,15 +170,22 @@ impl<'a> Driver<'a> {
                 self.streams.insert(watcher, batches);
                 Some(Event::Subscribed { watcher, selection, resume })
             }
+            Input::Await { watcher, wish, seen, released } => {
+                self.waits.insert(watcher, released);
+                Some(Event::Awaited { watcher, wish, seen })
+            }
         }
     }
 
-    /// Watchers whose connection ended.
-    fn lost_streams(&mut self) -> Vec<Event> {
-        let lost = self.streams.iter().filter(|(_, batches)| batches.is_closed());
-        let lost: Vec<WatcherId> = lost.map(|(watcher, _)| *watcher).collect();
+    /// Watchers whose connection ended, and waits that were given up.
+    fn lost(&mut self) -> Vec<Event> {
+        let streams = self.streams.iter().filter(|(_, batches)| batches.is_closed());
+        let waits = self.waits.iter().filter(|(_, released)| released.is_closed());
+        let lost = streams.map(|(watcher, _)| *watcher).chain(waits.map(|(watcher, _)| *watcher));
+        let lost: Vec<WatcherId> = lost.collect();
         for watcher in &lost {
             self.streams.remove(watcher);
+            self.waits.remove(watcher);
         }
         lost.into_iter().map(|watcher| Event::Left { watcher }).collect()
     }
@@ -190,8 +207,13 @@ impl<'a> Driver<'a> {
                     tracing::debug!(watcher = watcher.0, "the watcher went away");
                 }
             }
+            Command::Release { watcher } => {
+                // Who has given up is not waited for.
+                self.waits.remove(&watcher).map(|released| released.send(()));
+            }
             Command::Close { watcher, why } => {
                 self.streams.remove(&watcher);
+                self.waits.remove(&watcher);
                 match why {
                     Why::Ending => {}
                     Why::Full => tracing::warn!("no place for another watcher"),

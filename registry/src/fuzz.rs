@@ -4,15 +4,16 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
-use lathe_api::door::{Hosts, Key};
+use lathe_api::door::{Hosts, Key, Rates};
 
 use crate::config::{Config, Flags};
 use crate::directory::{Event, Limits, Resume};
 use crate::driver::{self, Kept};
 use crate::metrics::Metrics;
-use crate::rest::{Desk, router};
+use crate::rest::{Bounds, Desk, Places, router};
 use crate::stream;
 
 /// The key of the served registry.
@@ -25,15 +26,21 @@ pub fn routes(heard: Event) -> Router {
     kept.step(std::iter::once(heard));
     let (inputs, mut received) = driver::inputs();
     tokio::spawn(async move { while received.recv().await.is_some() {} });
+    // Nobody says what the store's newest commit is.
+    let (asks, _) = tokio::sync::mpsc::channel(1);
+    let bounds =
+        Bounds { groups_per_watch_max: 16, wait_max: Duration::from_secs(600), age_max_ms: 60_000 };
     let desk = Desk {
         kept,
         inputs,
+        asks,
         key: Key::from_bytes(KEY),
-        groups_per_watch_max: 16,
+        bounds,
+        places: Places::new(16),
         metrics: Metrics::default(),
         watchers: AtomicU64::new(0),
     };
-    router(Arc::new(desk), Hosts::loopback())
+    router(Arc::new(desk), Hosts::loopback(), Rates::new(0))
 }
 
 /// Where a watcher goes on, as it says by `Last-Event-ID`: what is read is an id of ours.

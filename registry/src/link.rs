@@ -13,7 +13,8 @@ use lathe_coordination::{
     Listing, Op, Options, Record, SessionState, Store, StoreError, Watch, WatchEvent,
     without_password,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::commits::Commits;
 use crate::directory::{Content, Event, Node, Outcome, Set};
@@ -30,6 +31,9 @@ const URL_BYTES_MAX: usize = 1024;
 /// How long the goodbye to the store may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
+/// Takes the history and its newest commit that has changed the catalog; dropped when nobody can say.
+pub(crate) type Ask = oneshot::Sender<(String, u64)>;
+
 /// Everything that a session needs.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -39,6 +43,8 @@ pub(crate) struct Link {
     pub(crate) url: String,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) writes: mpsc::Receiver<Vec<Set>>,
+    /// Who wants to know the newest commit of the catalog, as of now or later.
+    pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) ending: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
 }
@@ -135,6 +141,7 @@ impl Link {
             patience_ends: tokio::time::Instant::now(),
             urls: BTreeMap::new(),
             state: store.session(),
+            asking: None,
             store,
         };
         // A node of an earlier session may still be there, so each session has a name of its own.
@@ -170,6 +177,15 @@ impl Link {
                 }
             }
             Some(sets) = self.writes.recv() => self.write(session.store.clone(), sets),
+            Some(first) = self.asks.recv(), if session.asking.is_none() => {
+                let mut asks = vec![first];
+                while let Ok(ask) = self.asks.try_recv() {
+                    asks.push(ask);
+                }
+                let asked = newest(session.store.clone(), session.history.clone(), asks);
+                session.asking = Some(tokio::spawn(asked));
+            }
+            _ = ended(&mut session.asking) => session.asking = None,
         }
         Ok(())
     }
@@ -217,6 +233,8 @@ struct Session {
     patience_ends: tokio::time::Instant,
     urls: BTreeMap<String, String>,
     state: watch::Receiver<SessionState>,
+    /// The store is being asked for its newest commit; who asks meanwhile is next.
+    asking: Option<JoinHandle<()>>,
 }
 
 impl Session {
@@ -272,6 +290,32 @@ impl Session {
             }
             _ => tracing::warn!(%path, "a registry's node holds no URL"),
         }
+    }
+}
+
+/// Waits for the end of what runs, if anything does.
+async fn ended(running: &mut Option<JoinHandle<()>>) {
+    match running {
+        Some(running) => {
+            let _ = running.await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Each change of the catalog changes the record of its task in the same commit, and records of tasks
+/// stay: so the newest commit is that of the newest record. A write would tell it, too, but readers
+/// are strangers, who are not to make the store write.
+async fn newest(store: Store, history: String, asks: Vec<Ask>) {
+    match store.list(paths::TASKS).await {
+        Ok(listing) => {
+            let commits = listing.records.iter().map(|(_, record)| record.commit);
+            let commit = commits.max().unwrap_or(0);
+            for ask in asks {
+                let _ = ask.send((history.clone(), commit));
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the store does not say its newest commit"),
     }
 }
 

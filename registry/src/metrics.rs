@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     pub(crate) beats_refused: Counter,
     pub(crate) watches: Counter,
     pub(crate) watches_refused: Counter,
+    pub(crate) waits: Counter,
     pub(crate) sessions: Counter,
     pub(crate) writes: Counter,
     pub(crate) writes_failed: Counter,
@@ -74,6 +75,7 @@ impl Metrics {
             ("beats_refused", "Heartbeats refused", &self.beats_refused),
             ("watches", "Streams opened", &self.watches),
             ("watches_refused", "Streams refused", &self.watches_refused),
+            ("waits", "Look-ups that waited for a change", &self.waits),
             ("suspicions", "Incarnations that were found silent", &self.suspicions),
             ("store_sessions", "Sessions opened with the store", &self.sessions),
             ("store_writes", "Writes to the store that are durable", &self.writes),
@@ -90,7 +92,7 @@ fn register_state(registry: &mut Registry, directory: &Directory) {
     let help = "Batches sent to watchers";
     registry.register("batches", help, ConstCounter::new(counts.batches));
     for (name, help, value) in [
-        ("watchers", "Streams that are open", counts.watchers),
+        ("watchers", "Streams that are open and look-ups that wait", counts.watchers),
         ("groups", "Groups that are known", catalog.changed_since(0).count() as u64),
         ("instances_heard", "Incarnations that were heard and are watched", counts.heard),
         ("brake", "1 while mass suspicion is held back", u64::from(counts.brake)),

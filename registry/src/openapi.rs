@@ -1,40 +1,117 @@
 //! The registry's operations, for its OpenAPI document.
 
-use lathe_api::openapi::Operation;
+use lathe_api::openapi::{Operation, Parameter, document};
+use serde_json::Value;
 
-const STREAM: &str = "text/event-stream";
+const TEXT: &[&str] = &["text/plain"];
+const STREAMS: &[&str] = &["text/event-stream", "application/x-ndjson"];
+const OPENMETRICS: &[&str] = &["application/openmetrics-text"];
 
-pub(crate) const OPERATIONS: [Operation; 12] = [
-    Operation::get("/v1/groups", "All groups, with their versions and numbers").open(),
-    Operation::get("/v1/groups/{group}", "One group; ETag, If-None-Match gives 304").open(),
-    Operation::get("/v1/instances", "Entries of the catalog")
-        .open()
-        .query(&["task", "tag", "topology", "state"]),
-    Operation::get("/v1/instances/{incarnation}", "One entry").open(),
+const fn query(name: &'static str, schema: &'static str, summary: &'static str) -> Parameter {
+    Parameter { name, place: "query", summary, schema }
+}
+
+const GROUP: Parameter =
+    Parameter { name: "group", place: "path", summary: "task path or tag", schema: "Name" };
+const TASK_PATH: Parameter =
+    Parameter { name: "task", place: "path", summary: "task path", schema: "Name" };
+const INCARNATION: Parameter =
+    Parameter { name: "incarnation", place: "path", summary: "as `http.lb#2.7`", schema: "Name" };
+const HAS: Parameter = Parameter {
+    name: "If-None-Match",
+    place: "header",
+    summary: "tags of what the client has",
+    schema: "Text",
+};
+const MODE: Parameter = query("mode", "Mode", "how new the answer has to be");
+const INDEX: Parameter = query("index", "Index", "the version that the client has seen: waits");
+const WAIT: Parameter = query("wait", "Wait", "for how long; `Prefer: wait=30` says the same");
+const TASK: Parameter = query("task", "Text", "those of this task");
+const TAG: Parameter = query("tag", "Text", "those that carry this tag");
+const TOPOLOGY: Parameter = query("topology", "Text", "those of this topology");
+const STATE: Parameter = query("state", "State", "those in this state");
+const PORT: Parameter =
+    query("port", "Text", "by the port of this name; else `http`, or the first");
+
+const OPERATIONS: [Operation; 13] = [
+    read("/v1/groups", "All groups, with their versions and numbers")
+        .parameters(&[MODE, HAS])
+        .shows("Groups")
+        .versioned(),
+    read(
+        "/v1/groups/{group}",
+        "One group; one that nobody ever belonged to is empty, at version 0",
+    )
+    .parameters(&[GROUP, MODE, INDEX, WAIT, HAS])
+    .shows("Group")
+    .versioned(),
+    read("/v1/instances", "Entries of the catalog")
+        .parameters(&[MODE, TASK, TAG, TOPOLOGY, STATE, HAS])
+        .shows("Entries")
+        .versioned(),
+    read("/v1/instances/{incarnation}", "One entry")
+        .parameters(&[INCARNATION, MODE, HAS])
+        .shows("Entry")
+        .versioned(),
     Operation::get("/v1/instances/{incarnation}/beat", "An incarnation says that it lives")
-        .by("post"),
-    Operation::get("/v1/config/{task}", "A task's own keys").open(),
-    Operation::get("/v1/registries", "Addresses of all registries").open(),
-    Operation::get("/v1/watch", "Changes; Last-Event-ID resumes")
-        .open()
-        .query(&["group", "config"])
-        .answer(STREAM),
-    Operation::get("/openapi.json", "This document").open(),
-    Operation::get("/healthz", "Whether the process lives").open().answer("text/plain"),
-    Operation::get("/readyz", "Whether its answers are fresh").open().answer("text/plain"),
-    Operation::get("/metrics", "Metrics for Prometheus").open().answer("text/plain"),
+        .by("post")
+        .parameters(&[INCARNATION])
+        .body("Beat")
+        .status("204")
+        .answers(&[]),
+    read("/v1/config/{task}", "A task's own keys; one that never was has none, at version 0")
+        .parameters(&[TASK_PATH, MODE, INDEX, WAIT, HAS])
+        .shows("Config")
+        .versioned(),
+    read("/v1/registries", "Addresses of all registries").shows("Addresses"),
+    read("/v1/http_sd", "Instances as targets for Prometheus")
+        .parameters(&[MODE, TASK, TAG, TOPOLOGY, PORT, HAS])
+        .shows("Targets")
+        .versioned(),
+    read(
+        "/v1/watch",
+        "Changes; each of `group` and `config` may come many times. Last-Event-ID resumes",
+    )
+    .query(&["group", "config"])
+    .answers(STREAMS),
+    read("/openapi.json", "This document"),
+    read("/healthz", "Whether the process lives").answers(TEXT),
+    read("/readyz", "Whether its answers are fresh").answers(TEXT),
+    read("/metrics", "Metrics for Prometheus").answers(OPENMETRICS),
 ];
+
+const fn read(path: &'static str, summary: &'static str) -> Operation {
+    Operation::get(path, summary).open().status("200")
+}
+
+/// The document.
+pub(crate) fn made() -> Value {
+    let schemas = serde_json::from_str(include_str!("openapi/schemas.json"));
+    document("Lathe registry", &OPERATIONS, schemas.expect("the schemas are JSON, as a test says"))
+}
 
 #[cfg(test)]
 mod tests {
+    //! The document has what the router has, and every schema that it names.
+
     use std::collections::BTreeSet;
 
-    use super::OPERATIONS;
+    use super::{OPERATIONS, made};
 
     #[test]
     fn the_document_and_the_router_name_the_same_paths() {
         let routed = lathe_api::openapi::routes_of_source(include_str!("rest.rs"));
         let named: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.path).collect();
         assert_eq!(named, routed);
+    }
+
+    #[test]
+    fn each_schema_that_is_named_is_there_and_each_that_is_there_is_named() {
+        let document = made();
+        let text = document.to_string();
+        let pieces = text.split("#/components/schemas/").skip(1);
+        let named: BTreeSet<&str> = pieces.filter_map(|piece| piece.split('"').next()).collect();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert_eq!(named, schemas.keys().map(String::as_str).collect());
     }
 }

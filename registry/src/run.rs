@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use lathe_api::door::{self, BindError, Hosts, Key, SecretError};
+use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
@@ -15,10 +15,12 @@ use crate::directory::Event;
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
-use crate::rest::{self, Desk};
+use crate::rest::{self, Bounds, Desk, Places};
 
 /// Connections beside those of watchers.
 const CONNECTIONS_BESIDE: usize = 2048;
+/// Readers that wait for the store's newest commit.
+const ASKS_MAX: usize = 1024;
 
 /// Why a registry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,7 @@ pub async fn run(
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
     let (writes, written) = mpsc::channel(1);
+    let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (end, ending) = watch::channel(false);
 
     let link = Link {
@@ -63,6 +66,7 @@ pub async fn run(
         url: url.clone(),
         inputs: inputs.clone(),
         writes: written,
+        asks: asked,
         ending: ending.clone(),
         metrics: metrics.clone(),
     };
@@ -74,12 +78,15 @@ pub async fn run(
     let desk = Desk {
         kept,
         inputs: inputs.clone(),
+        asks,
         key,
-        groups_per_watch_max: config.groups_per_watch_max,
+        bounds: bounds(&config),
+        places: Places::new(config.watchers_per_address_max),
         metrics,
         watchers: AtomicU64::new(0),
     };
-    let router = rest::router(Arc::new(desk), hosts(&config, address));
+    let rates = Rates::new(config.requests_per_second);
+    let router = rest::router(Arc::new(desk), hosts(&config, address), rates);
     let limits = door::Limits {
         connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
         ..door::Limits::default()
@@ -109,6 +116,14 @@ pub async fn run(
     match failed {
         None => Ok(()),
         Some(part) => Err(RunError::Part(part)),
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        groups_per_watch_max: config.groups_per_watch_max,
+        wait_max: Duration::from_millis(config.wait_max_ms),
+        age_max_ms: config.max_age_ms,
     }
 }
 

@@ -157,6 +157,12 @@ codes! {
     DOOR_BUSY = 608, "something is used up for now";
     /// A path that does not take the method.
     DOOR_METHOD = 609, "the path does not take this method";
+    /// More requests of one address than it may make.
+    DOOR_RATE = 610, "too many requests of one address";
+    /// An answer in none of the forms that the client takes.
+    DOOR_NOT_ACCEPTABLE = 611, "the answer has no such form";
+    /// An answer that would be older than the client takes.
+    DOOR_TOO_OLD = 612, "what is known is too old";
 
     /// An argument of a command that means nothing.
     WRONG_ARGUMENT = 701, "an argument is not understood";

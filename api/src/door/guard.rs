@@ -17,7 +17,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::Limited;
 
-use super::{Caller, Hosts, Problem, Requests, Tokens, bearer, code};
+use super::{Caller, Hosts, Problem, Rates, Requests, Tokens, bearer, code};
 
 /// What a path needs and is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub struct Guard {
     hosts: Hosts,
     tokens: Option<Tokens>,
     requests: Requests,
+    rates: Rates,
     policy: Arc<Policy>,
 }
 
@@ -96,7 +97,13 @@ impl Guard {
         hosts: Hosts,
         policy: impl Fn(&Method, &str) -> Access + Send + Sync + 'static,
     ) -> Self {
-        Self { hosts, tokens: None, requests: Requests::default(), policy: Arc::new(policy) }
+        Self {
+            hosts,
+            tokens: None,
+            requests: Requests::default(),
+            rates: Rates::new(0),
+            policy: Arc::new(policy),
+        }
     }
 
     /// The tokens for paths that need one. Without them such paths are closed to everybody.
@@ -111,24 +118,30 @@ impl Guard {
         Self { requests, ..self }
     }
 
+    /// Holds each address to this many requests.
+    #[must_use]
+    pub fn with_rates(self, rates: Rates) -> Self {
+        Self { rates, ..self }
+    }
+
     /// Puts the checks before every route of the router, unknown paths included, which are
     /// answered by problems. A fall-back of the router's own is replaced.
     pub fn wrap(self, router: Router) -> Router {
         router
             .fallback(|| async { Problem::not_found("nothing stands at this path") })
-            .method_not_allowed_fallback(|| async {
-                Problem::new(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    code::METHOD,
-                    "this path does not take this method",
-                )
-            })
+            .method_not_allowed_fallback(other_method)
             .layer(DefaultBodyLimit::disable())
             .layer(from_fn_with_state(Arc::new(self), check))
     }
 
     /// Everything that can be said of a request before its body is read.
     fn admit(&self, request: &Request) -> Result<(Access, Caller), Problem> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+        if let Some(Err(early)) = peer.map(|peer| self.rates.admit(peer.ip())) {
+            let seconds = u32::try_from(early.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            let detail = "this address asks more often than it may";
+            return Err(Problem::too_many(detail).retry_after(seconds));
+        }
         self.hosts.check(request.uri(), request.headers())?;
         let access = (self.policy)(request.method(), request.uri().path());
         let caller = self.caller(request, access.token)?;
@@ -165,6 +178,15 @@ impl Guard {
             })),
         }
     }
+}
+
+/// What a path answers to a method that it has no handler for; what it takes is told by `Allow`.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let detail = "this path does not take this method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, code::METHOD, detail).into_response()
 }
 
 async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {

@@ -53,6 +53,21 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, detail)
     }
 
+    /// 406, LT0611
+    pub fn not_acceptable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, code::NOT_ACCEPTABLE, detail)
+    }
+
+    /// 429, LT0610, with `Retry-After`
+    pub fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code::RATE, detail).retry_after(1)
+    }
+
+    /// 503, LT0612, with `Retry-After`
+    pub fn too_old(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::TOO_OLD, detail).retry_after(1)
+    }
+
     /// 503, LT0608, with `Retry-After`
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, detail).retry_after(1)

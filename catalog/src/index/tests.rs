@@ -109,6 +109,29 @@ fn nobody_is_woken_when_only_the_version_moves() {
 }
 
 #[test]
+fn the_commit_of_the_last_change_stays_where_only_the_version_moves() {
+    let mut catalog = loaded();
+    assert_eq!((catalog.changed("http.lb"), catalog.config_changed("http.lb")), (4, 4));
+    catalog.apply(13, vec![note(record("http.lb", 2, 1))]);
+    assert_eq!((catalog.version("http.lb"), catalog.changed("http.lb")), (13, 4));
+    assert_eq!((catalog.config("http.lb").version, catalog.config_changed("http.lb")), (13, 4));
+    catalog
+        .apply(14, vec![put(entry("http.lb", 0, 2, State::Ready)), note(record("http.lb", 3, 2))]);
+    assert_eq!((catalog.changed("http.lb"), catalog.config_changed("http.lb")), (14, 14));
+    // A listing that shows the same is no change; one of which less is known may be one.
+    let listing =
+        vec![(14, put(entry("http.lb", 0, 2, State::Ready))), (20, note(record("http.lb", 9, 2)))];
+    let mut fresh = Catalog::default();
+    fresh.load("h", 20, listing.clone()).unwrap();
+    assert_eq!((fresh.version("http.lb"), fresh.changed("http.lb")), (20, 20));
+    let mut known = fresh.clone();
+    known.apply(21, vec![note(record("http.lb", 10, 2))]);
+    known.load("h", 21, vec![listing[0].clone(), (21, note(record("http.lb", 10, 2)))]).unwrap();
+    assert_eq!((known.version("http.lb"), known.changed("http.lb")), (21, 20));
+    assert_eq!((known.changed("nobody"), known.config_changed("nobody")), (0, 0));
+}
+
+#[test]
 fn a_change_of_own_keys_wakes_readers_of_the_configuration_alone() {
     let mut catalog = loaded();
     let applied = catalog.apply(14, vec![note(record("http.lb", 1, 2))]);

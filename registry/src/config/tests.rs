@@ -31,9 +31,17 @@ fn flags_win_over_the_file() {
 #[test]
 fn every_problem_is_told_at_once() {
     let text = "listne = \"127.0.0.1:0\"\nwatchers_max = 0\nsuspect_after = \"1ms\"\n\
-        log_format = \"xml\"\nadvertise = \"ftp://x\"";
+        log_format = \"xml\"\nadvertise = \"ftp://x\"\nwait_max = \"2h\"\nmax_age = 1";
     let problems = from(text).unwrap_err().to_string();
-    for part in ["listne", "watchers_max", "suspect_after", "log_format", "advertise"] {
+    for part in [
+        "listne",
+        "watchers_max",
+        "suspect_after",
+        "log_format",
+        "advertise",
+        "wait_max",
+        "max_age",
+    ] {
         assert!(problems.contains(part), "{part} is not in:\n{problems}");
     }
     let bare = Config::from_source(&Flags::default(), None).unwrap_err();
@@ -51,8 +59,11 @@ fn an_address_that_others_reach_needs_a_word() {
 #[test]
 fn what_is_printed_says_the_same() {
     let text = "listen = \"127.0.0.1:9\"\nhosts = [\"registry.test\"]\nsuspect_after = \"4s\"\n\
-        advertise = \"http://registry.test:9\"\nwatchers_max = 9\nlog_format = \"json\"";
+        advertise = \"http://registry.test:9\"\nwatchers_max = 9\nlog_format = \"json\"\n\
+        watchers_per_address_max = 3\nrequests_per_second = 0\nwait_max = \"2s\"\nmax_age = \"1h\"";
     let config = from(text).unwrap();
+    assert_eq!((config.watchers_per_address_max, config.requests_per_second), (3, 0));
+    assert_eq!((config.wait_max_ms, config.max_age_ms), (2000, 3_600_000));
     assert_eq!(config.limits.liveness.suspect_after_ms, 4000);
     let again =
         Config::from_source(&Flags::default(), Some((Path::new("printed.toml"), &config.print())));

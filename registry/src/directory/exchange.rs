@@ -4,7 +4,7 @@
 
 use lathe_catalog::Beat;
 
-use super::{Batch, Resume, Selection, WatcherId};
+use super::{Batch, Resume, Selection, WatcherId, Wish};
 
 /// The time of an event, by two clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,9 +56,11 @@ pub enum Event {
     Written { outcome: Outcome },
     /// Somebody wants to be told of changes.
     Subscribed { watcher: WatcherId, selection: Selection, resume: Option<Resume> },
+    /// Somebody who has seen this waits for one change.
+    Awaited { watcher: WatcherId, wish: Wish, seen: Resume },
     /// A watcher took the batch that was sent last.
     Drained { watcher: WatcherId },
-    /// A watcher went away.
+    /// A watcher, or one who waits, went away.
     Left { watcher: WatcherId },
     /// The time that was asked for has come.
     Woken,
@@ -82,7 +84,9 @@ pub enum Command {
     Write { sets: Vec<Set> },
     /// Hand this to a watcher. No more is sent until it was `Drained`.
     Send { watcher: WatcherId, batch: Batch },
-    /// End a watcher's stream.
+    /// What was waited for has come.
+    Release { watcher: WatcherId },
+    /// End a watcher's stream, or a wait.
     Close { watcher: WatcherId, why: Why },
     /// Wake the machine at this time (`Now::ms`); replaces what was asked before.
     WakeAt { ms: u64 },

@@ -37,7 +37,7 @@ fn node(path: String, data: Vec<u8>, version: u64, commit: u64) -> Node {
 }
 
 /// An entry and its task's record, as one commit of the framework leaves them.
-fn written(commit: u64, incarnation: &str, state: State) -> Vec<Node> {
+pub(super) fn written(commit: u64, incarnation: &str, state: State) -> Vec<Node> {
     let entry = entry(incarnation, state);
     let record = record(&entry.task, commit);
     vec![
@@ -47,19 +47,19 @@ fn written(commit: u64, incarnation: &str, state: State) -> Vec<Node> {
 }
 
 /// A machine with its commands, and shortcuts for what happens to it.
-struct Rig {
-    machine: Directory,
-    commands: Vec<Command>,
+pub(super) struct Rig {
+    pub(super) machine: Directory,
+    pub(super) commands: Vec<Command>,
     ms: u64,
-    commit: u64,
+    pub(super) commit: u64,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(Limits::default())
     }
 
-    fn with(limits: Limits) -> Self {
+    pub(super) fn with(limits: Limits) -> Self {
         let mut rig =
             Self { machine: Directory::new(limits), commands: Vec::new(), ms: 0, commit: 0 };
         rig.list("h", 0, Vec::new());
@@ -67,22 +67,22 @@ impl Rig {
         rig
     }
 
-    fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: Event) {
         self.machine.step(at(self.ms), event, &mut self.commands);
     }
 
-    fn list(&mut self, history: &str, commit: u64, nodes: Vec<Node>) {
+    pub(super) fn list(&mut self, history: &str, commit: u64, nodes: Vec<Node>) {
         self.commit = commit;
         self.take(Event::Listed { history: history.to_owned(), commit, nodes });
     }
 
-    fn put(&mut self, incarnation: &str, state: State) {
+    pub(super) fn put(&mut self, incarnation: &str, state: State) {
         self.commit += 1;
         let nodes = written(self.commit, incarnation, state);
         self.take(Event::Committed { commit: self.commit, nodes });
     }
 
-    fn watch(&mut self, id: u64, groups: &[&str], resume: Option<(&str, u64)>) {
+    pub(super) fn watch(&mut self, id: u64, groups: &[&str], resume: Option<(&str, u64)>) {
         self.take(Event::Subscribed {
             watcher: WatcherId(id),
             selection: Selection { groups: names(groups), configs: BTreeSet::new() },
@@ -95,7 +95,7 @@ impl Rig {
     }
 
     /// Time passes as it does under a driver: each wake-up that was asked for comes.
-    fn until(&mut self, ms: u64) {
+    pub(super) fn until(&mut self, ms: u64) {
         while self.ms < ms {
             self.ms = (self.ms + 250).min(ms);
             self.take(Event::Woken);

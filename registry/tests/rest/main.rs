@@ -3,8 +3,10 @@
 
 mod beats;
 mod doors;
+mod forms;
 mod outage;
 mod process;
 mod reads;
 mod rig;
+mod waits;
 mod watches;

@@ -120,6 +120,10 @@ impl Rig {
         self.store_server = Some(serve_store(self.dir.path()));
     }
 
+    pub(crate) fn client(&self) -> Client<HttpConnector, Full<Bytes>> {
+        self.client.clone()
+    }
+
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
         within(self.client.request(request)).await.unwrap()
     }

@@ -18,27 +18,29 @@ const OPERATIONS: [Operation; 18] = [
     Operation::get("/v1/explain/{instance}", "Why an instance is where it is, host by host"),
     Operation::get("/v1/events", "What happens; Last-Event-ID resumes")
         .query(&["follow"])
-        .answer("text/event-stream"),
+        .answers(&["text/event-stream"]),
     Operation::get("/v1/logs/{instance}", "A piece of a sandbox file")
         .query(&["file", "offset", "length", "previous"]),
     Operation::get("/v1/backup", "The whole store and its binaries, as lines of JSON")
         .query(&["artifacts"])
-        .answer("application/x-ndjson"),
+        .answers(&["application/x-ndjson"]),
     Operation::get("/v1/artifacts/{sha256}", "A binary; also by the incarnation's own secret")
         .query(&["incarnation"])
-        .answer(BINARY),
+        .answers(&[BINARY]),
     Operation::get("/v1/artifacts/{sha256}", "Keeps a binary under its digest")
         .by("put")
-        .answer(TEXT),
-    Operation::get("/v1/executor/{sha256}/lathe-executor", "The executor").open().answer(BINARY),
+        .answers(&[TEXT]),
+    Operation::get("/v1/executor/{sha256}/lathe-executor", "The executor")
+        .open()
+        .answers(&[BINARY]),
     Operation::get("/openapi.json", "This document").open(),
-    Operation::get("/healthz", "Whether the process lives").open().answer(TEXT),
-    Operation::get("/readyz", "Whether it has a master").open().answer(TEXT),
-    Operation::get("/metrics", "Metrics for Prometheus").open().answer(TEXT),
+    Operation::get("/healthz", "Whether the process lives").open().answers(&[TEXT]),
+    Operation::get("/readyz", "Whether it has a master").open().answers(&[TEXT]),
+    Operation::get("/metrics", "Metrics for Prometheus").open().answers(&[TEXT]),
 ];
 
 pub(super) async fn openapi() -> Json<serde_json::Value> {
-    Json(document("Lathe scheduler", &OPERATIONS))
+    Json(document("Lathe scheduler", &OPERATIONS, serde_json::Map::new()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{Failure, Kafka, Mesos, Peer, ZooKeeper, block_on, cache, say};
+use crate::{Examination, Failure, Kafka, Mesos, Peer, ZooKeeper, block_on, cache, say};
 use args::{Args, Part, Task};
 
 /// Runs the program.
@@ -45,16 +45,18 @@ fn folder(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 async fn install(parts: &[Part]) -> Result<bool, Failure> {
-    for part in [Part::Zookeeper, Part::Mesos, Part::Kafka, Part::CpSat, Part::Fenzo] {
+    use Part::{CpSat, Fenzo, Schemathesis};
+    for part in [Part::Zookeeper, Part::Mesos, Part::Kafka, CpSat, Schemathesis, Fenzo] {
         // No test needs Fenzo.
-        let meant = parts.contains(&part) || (parts.contains(&Part::All) && part != Part::Fenzo);
+        let meant = parts.contains(&part) || (parts.contains(&Part::All) && part != Fenzo);
         match part {
             _ if !meant => continue,
             Part::Zookeeper => ZooKeeper::install().await?,
             Part::Mesos => Mesos::install().await?,
             Part::Kafka => Kafka::install().await?,
-            Part::CpSat => Peer::CpSat.install().await?,
-            Part::Fenzo | Part::All => Peer::Fenzo.install().await?,
+            CpSat => Peer::CpSat.install().await?,
+            Schemathesis => Examination::install().await?,
+            Fenzo | Part::All => Peer::Fenzo.install().await?,
         }
         say::say(&format!("{part:?} is in {}", cache::folder()?.display()));
     }

@@ -1,5 +1,6 @@
 //! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, a Kafka
-//! broker, and a proxy to put before one; and programs that place tasks, to compare with.
+//! broker, and a proxy to put before one; programs that place tasks, to compare with; and one that holds
+//! a listener against its OpenAPI document.
 //!
 //! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
 //! about, nor any crate of Lathe but `child`.
@@ -49,7 +50,9 @@ mod mesos;
 mod peer;
 mod ports;
 mod proxy;
+mod python;
 mod say;
+mod schemathesis;
 mod service;
 mod tool;
 mod waiting;
@@ -64,5 +67,6 @@ pub use lathe_child::Signal;
 pub use mesos::{AgentSpec, Flags, Mesos, MesosSpec};
 pub use peer::Peer;
 pub use proxy::{Counts, Proxy, Way};
+pub use schemathesis::Examination;
 pub use waiting::{SOON, until};
 pub use zookeeper::{ZooKeeper, ZooKeeperSpec};

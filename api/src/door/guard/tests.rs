@@ -101,10 +101,22 @@ async fn each_refusal_of_the_door_is_answered_with_its_stored_text() {
     ] {
         stored(name, &ask_as_is(address, &head, body).await);
     }
-    // What a handler refuses because something is used up.
-    let busy = Problem::busy("too many heartbeats wait");
-    let body = serde_json::to_string(&busy.body()).unwrap();
-    stored("LT0608-busy", &format!("HTTP/1.1 {}\r\n\r\n{body}", busy.status()));
+    // What handlers refuse.
+    for (name, problem) in [
+        ("LT0608-busy", Problem::busy("too many heartbeats wait")),
+        ("LT0611-accept", Problem::not_acceptable("this path answers as text/event-stream")),
+        ("LT0612-old", Problem::too_old("the store was not heard for 61000 ms")),
+    ] {
+        let body = serde_json::to_string(&problem.body()).unwrap();
+        stored(name, &format!("HTTP/1.1 {}\r\n\r\n{body}", problem.status()));
+    }
+    let hasty = Guard::new(Hosts::loopback(), policy).with_rates(Rates::hourly());
+    let address = serve(hasty).await;
+    let first = ask(address, &get("/open"), "").await;
+    assert!(first.starts_with("http/1.1 200 "), "{first}");
+    let refused = ask_as_is(address, &get("/open"), "").await;
+    assert!(refused.to_ascii_lowercase().contains("retry-after: "), "{refused}");
+    stored("LT0610-rate", &refused);
 }
 
 fn post_head(path: &str, kind: &str, length: usize) -> String {
@@ -205,4 +217,10 @@ async fn unknown_paths_and_methods_are_problems() {
     assert_problem(&path, 404, code::NOT_FOUND);
     let method = ask(address, "GET /write HTTP/1.1\r\nhost: localhost", "").await;
     assert_problem(&method, 405, "LT0609");
+    assert!(method.contains("allow: post"), "{method}");
+    // What is taken may be asked, and tells pages of other origins nothing.
+    let options = ask(address, "OPTIONS /open HTTP/1.1\r\nhost: localhost", "").await;
+    assert!(options.starts_with("http/1.1 204 "), "{options}");
+    assert!(options.contains("allow: get,head"), "{options}");
+    assert!(!options.contains("access-control"), "{options}");
 }

@@ -202,7 +202,7 @@ async fn registries(found: &Found, all: &mut Findings) {
 
 /// How old what a registry shows may be; it says so with every answer, also of a group without members.
 async fn lag(client: &Client, all: &mut Findings) {
-    let Ok(looked) = client.look("/v1/groups/doctor").await else { return };
+    let Ok(looked) = client.look("/v1/groups/doctor?mode=stale").await else { return };
     let age_ms: Option<u64> = looked.header("lathe-age-ms").and_then(|age| age.parse().ok());
     if let Some(age_ms) = age_ms.filter(|age_ms| *age_ms > LAG_MS) {
         let text = format!("{} shows what the store had {age_ms} ms ago", client.url());

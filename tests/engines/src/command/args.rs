@@ -111,6 +111,8 @@ pub(super) enum Part {
     Kafka,
     /// The judge of placement
     CpSat,
+    /// What holds a listener against its OpenAPI document
+    Schemathesis,
     /// What placement is measured beside
     Fenzo,
     All,

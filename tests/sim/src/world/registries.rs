@@ -184,7 +184,7 @@ impl World {
                 Command::WakeAt { ms } => self.registries.all[at].wake_at = Some(ms),
                 Command::Write { sets } => self.suspect(at, sets),
                 Command::Report(report) => self.note(&format!("registry {at}: {report:?}")),
-                Command::Send { .. } | Command::Close { .. } => {}
+                Command::Send { .. } | Command::Release { .. } | Command::Close { .. } => {}
             }
         }
     }
