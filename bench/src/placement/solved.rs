@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use lathe_placement::{Options, Plan, Running, Verdict, conflict, place, verify};
+use lathe_placement::{Options, Plan, Running, Verdict, conflict, place, place_proved, verify};
 use lathe_topology::{Code, Topology};
 use serde_json::{Value, json};
 
@@ -15,19 +15,30 @@ use crate::failure::Failure;
 use crate::machine::memory_mib;
 use crate::say;
 
-/// Budgets in steps that are tried one after another, as long as there is time.
-const BUDGETS: [u64; 6] = [20_000, 200_000, 2_000_000, 10_000_000, 50_000_000, 250_000_000];
+/// The first budget, in steps.
+const FIRST: u64 = 20_000;
 /// Verdicts without a plan get this much: it is what a scheduler gives.
 const USUAL: u64 = 2_000_000;
+/// A budget is at most so many times the one before it.
+const GROWTH: f64 = 10.0;
+/// The search for a bound goes on as long as the next try may end in so many seconds in all.
+const BOUND_SECS: f64 = 120.0;
+/// Each try for a bound has so many times the budget of the one before, and takes about as much longer.
+const BOUND_GROWTH: u64 = 4;
 
 /// Solves a case and prints what came of it.
 pub(crate) fn run(name: &str, within_ms: u32) -> Result<bool, Failure> {
     let unknown = || Failure::Unexpected(format!("no case is called {name}"));
+    let (name, bounds) = match name.strip_prefix("bound:") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
     let case = made(name).ok_or_else(unknown)?;
     let text = tables::file(&case.tables);
     let mut answer = match (parsed(&text)?, name.starts_with("churn:")) {
         (Err(ms), _) => by_check(&case, ms),
         (Ok(topology), true) => churn::run(&case, topology, name),
+        (Ok(topology), false) if bounds => bounded(&case, topology),
         (Ok(topology), false) => solved(&case, topology, within_ms),
     };
     answer["peak_mib"] = json!(memory_mib(std::process::id(), "VmHWM"));
@@ -58,19 +69,20 @@ fn by_check(case: &Case, ms: f64) -> Value {
     json!({ "verdict": "impossible", "ms": ms, "static_ms": ms, "right": right, "core_small": right })
 }
 
+/// Budgets are raised until the time is used; the best plan that came in time counts.
 fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
     let given = [topology];
+    let within = f64::from(within_ms);
     let mut best: Option<Value> = None;
-    let start = Instant::now();
     let seen_ms = seen(case, &given);
-    for budget_steps in BUDGETS {
+    let mut budget_steps = FIRST;
+    loop {
         // Changes that would help are tried after the reasons are known.
-        let repairs = matches!(case.known, Known::Feasible | Known::Optimum(_));
-        let options = Options { budget_steps, repairs, ..Options::default() };
+        let options = Options { budget_steps, repairs: false, ..Options::default() };
         let began = Instant::now();
         let verdict = place(&case.cluster, &given, &case.running, &options);
         let ms = began.elapsed().as_secs_f64() * 1e3;
-        let late = within_ms > 0 && ms > f64::from(within_ms);
+        let late = within_ms > 0 && ms > within;
         if late && best.is_some() {
             break;
         }
@@ -85,10 +97,13 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
             best = Some(answer);
         }
         // Without time to improve the first plan is the answer; without a plan what is usual counts.
+        let growth =
+            if within_ms == 0 { GROWTH } else { (0.9 * within / ms.max(0.01)).min(GROWTH) };
         let enough = within_ms == 0 && (is_plan || budget_steps >= USUAL);
-        if enough || late || start.elapsed().as_millis() > 4 * u128::from(within_ms.max(5_000)) {
+        if enough || late || growth < 1.2 || budget_steps > USUAL * 10_000 {
             break;
         }
+        budget_steps = (budget_steps as f64 * growth) as u64;
     }
     best.unwrap_or_default()
 }
@@ -99,6 +114,28 @@ fn seen(case: &Case, given: &[Topology]) -> Option<f64> {
     let found = conflict(&case.cluster, given, &case.running, &Options::default());
     let ms = began.elapsed().as_secs_f64() * 1e3;
     found.map(|_| ms)
+}
+
+/// The least bound that can be had in some time.
+fn bounded(case: &Case, topology: Topology) -> Value {
+    let given = [topology];
+    let start = Instant::now();
+    let mut budget_steps = USUAL;
+    let (mut least, mut score) = (None, None);
+    loop {
+        let options = Options { budget_steps, ..Options::default() };
+        let (verdict, _) = place_proved(&case.cluster, &given, &case.running, &options);
+        if let Verdict::Placed(plan) = verdict {
+            least = [least, plan.bound].into_iter().flatten().min();
+            score = score.max(Some(plan.score));
+        }
+        // All tries so far took about as long as the last one, and a third.
+        let secs = start.elapsed().as_secs_f64();
+        if secs * (1 + BOUND_GROWTH) as f64 > BOUND_SECS || least == score {
+            return json!({ "bound": least, "score": score, "seconds": secs });
+        }
+        budget_steps *= BOUND_GROWTH;
+    }
 }
 
 fn judged(case: &Case, given: &[Topology], options: &Options, verdict: &Verdict) -> Value {
