@@ -10,11 +10,14 @@ use crate::random::Random;
 use crate::state::{BROKEN, Delta, State};
 
 mod best;
+mod board;
 mod pieces;
 mod pull;
+mod terms;
 mod trouble;
 
 use best::Best;
+use board::Board;
 use pieces::Pieces;
 use pull::Pulls;
 use trouble::Trouble;
@@ -25,7 +28,6 @@ const PARTS: i64 = 16;
 const STAGES: u64 = 128;
 /// At most so many instances move in one bundle.
 const BUNDLE: usize = 16;
-
 /// So many partners for a swap are tried.
 const SWAPS: usize = 2;
 
@@ -38,8 +40,9 @@ pub(crate) enum Aim {
     Points(i64),
 }
 
-struct Search<'s, 'm> {
-    state: &'s mut State<'m>,
+struct Search<'m> {
+    model: &'m Model,
+    board: Board<'m>,
     pieces: Pieces,
     pulls: Pulls,
     random: Random,
@@ -49,26 +52,31 @@ struct Search<'s, 'm> {
     price: i64,
     /// In parts of a point.
     temperature: i64,
+    /// Pieces of the bundle that is on its way, and where they were.
     moved: Vec<(usize, usize)>,
 }
 
-/// Searches for so many steps. True when the state is valid in the end.
-pub(crate) fn anneal(state: &mut State<'_>, aim: Aim, seed: u64, budget: &mut Budget) -> bool {
+/// Searches for so many steps, and leaves the best that was seen. Where no valid placement was seen, the
+/// state stays as it was. What it leaves is to be counted again by who takes it.
+pub(crate) fn anneal(state: &mut State<'_>, aim: Aim, seed: u64, budget: &mut Budget) {
     let model = state.model;
     let pieces = Pieces::new(state);
     if pieces.is_empty() || budget.left == 0 {
-        return state.wrong == 0;
+        return;
     }
     let typical = typical_weight(model, aim);
+    let before = pieces.hosts().to_vec();
+    let board = Board::new(state, &pieces);
     let mut search = Search {
-        pulls: Pulls::new(model),
+        model,
+        pulls: Pulls::new(model, &pieces),
         random: Random::new(seed),
-        best: Best::new(state, &pieces),
+        best: Best::new(&pieces, board.points, board.wrong == 0),
         trouble: Trouble::new(model.hosts.len()),
         price: typical.saturating_mul(4).max(1),
         temperature: 0,
         moved: Vec::new(),
-        state,
+        board,
         pieces,
     };
     let stage = budget.left / STAGES + 1;
@@ -83,8 +91,12 @@ pub(crate) fn anneal(state: &mut State<'_>, aim: Aim, seed: u64, budget: &mut Bu
             break;
         }
     }
-    search.finish();
-    state.wrong == 0
+    if search.best.valid {
+        let moves = before.iter().zip(search.best.hosts()).enumerate();
+        let moves: Vec<_> = moves.filter(|(_, (from, to))| from != to).collect();
+        moves.iter().for_each(|(at, (from, _))| state.remove(search.pieces.kind(*at), **from));
+        moves.iter().for_each(|(at, (_, to))| state.add(search.pieces.kind(*at), **to));
+    }
 }
 
 /// A usual weight of a soft rule, or what stands for one.
@@ -112,7 +124,7 @@ fn cooled(warm: i64, cold: i64, at: u64) -> i64 {
     (now / 1024).max(cold)
 }
 
-impl Search<'_, '_> {
+impl Search<'_> {
     /// True when the aim is reached or the budget spent.
     fn stage(&mut self, steps: u64, aim: Aim, budget: &mut Budget) -> bool {
         for _ in 0..steps {
@@ -120,27 +132,32 @@ impl Search<'_, '_> {
                 return true;
             }
             let piece = self.pick(aim);
-            let bundled = self.pulls.bundle[self.pieces.kind(piece)].len() > 1;
-            if bundled && self.random.below(3) == 0 {
-                self.bundle(piece);
+            let kind = self.pieces.kind(piece);
+            let drawn = self.random.below(24);
+            if drawn < 8 && self.pulls.bundle[kind].len() > 1 {
+                self.bundle(piece, false);
+            } else if drawn < 3 && self.pulls.friends[kind].len() > 1 {
+                self.bundle(piece, true);
             } else {
                 self.single(piece);
             }
-            if self.state.wrong == 0 {
-                match aim {
-                    Aim::Valid => return true,
-                    Aim::Points(enough) => {
-                        if self.state.score > self.best.score || !self.best.valid {
-                            self.best.keep(self.state, &self.pieces);
-                            if self.state.score >= enough {
-                                return true;
-                            }
-                        }
-                    }
-                }
+            if self.board.wrong == 0 && self.is_enough(aim) {
+                return true;
             }
         }
         false
+    }
+
+    /// Keeps what is now if it is the best, and says whether nothing better is looked for.
+    fn is_enough(&mut self, aim: Aim) -> bool {
+        let points = self.board.points;
+        if points > self.best.points || !self.best.valid {
+            self.best.keep(&self.pieces, points);
+        }
+        match aim {
+            Aim::Valid => true,
+            Aim::Points(enough) => self.best.points >= enough,
+        }
     }
 
     /// Any instance, or one where something is wrong.
@@ -160,7 +177,7 @@ impl Search<'_, '_> {
 
     fn is_troubled(&self, host: usize) -> bool {
         let mut kinds = self.pieces.on(host).iter().map(|piece| self.pieces.kind(*piece));
-        self.state.is_overfull(host) || kinds.any(|kind| self.state.breaks_around(kind, host))
+        self.board.is_overfull(host) || kinds.any(|kind| self.board.is_broken(kind, host))
     }
 
     fn accepts(&mut self, change: Delta) -> bool {
@@ -168,114 +185,111 @@ impl Search<'_, '_> {
         cost <= 0 || cost * PARTS * 256 <= self.temperature * self.random.exponential()
     }
 
-    fn may_be(&self, kind: usize, host: usize) -> bool {
-        let model = self.state.model;
-        model.hosts[host].known && model.kinds[kind].allowed.at(host)
-    }
-
     /// Moves one instance, or swaps it with one that is where it wants to be.
     fn single(&mut self, piece: usize) {
         let (kind, from) = (self.pieces.kind(piece), self.pieces.host(piece));
-        let to = self.pulls.destination(self.state.model, &self.pieces, kind, &mut self.random);
-        if to == from || !self.may_be(kind, to) {
+        let to = self.pulls.destination(self.model, &self.pieces, kind, &mut self.random);
+        if to == from || !self.board.may_be(kind, to) {
             return;
         }
-        let change = self.state.move_delta(kind, from, to);
+        let change = self.board.change(kind, from, to);
         if self.accepts(change) {
-            self.put(piece, to, change);
-            return;
+            self.board.shift(kind, from, to);
+            self.note(piece, to, change);
+        } else if !self.pieces.on(to).is_empty() {
+            self.swap(piece, to, change);
         }
-        if self.pieces.on(to).is_empty() {
-            return;
-        }
-        self.put(piece, to, change);
+    }
+
+    /// Tries whether somebody there would better be here.
+    fn swap(&mut self, piece: usize, to: usize, change: Delta) {
+        let (kind, from) = (self.pieces.kind(piece), self.pieces.host(piece));
+        self.board.shift(kind, from, to);
         for _ in 0..SWAPS {
             let Some(other) = self.pieces.any_on(to, &mut self.random) else { break };
             let second = self.pieces.kind(other);
-            if second == kind || !self.may_be(second, from) {
+            if second == kind || !self.board.may_be(second, from) {
                 continue;
             }
-            let back = self.state.move_delta(second, to, from);
+            let back = self.board.change(second, to, from);
             if self.accepts(change + back) {
-                self.put(other, from, back);
+                self.note(piece, to, change);
+                self.board.shift(second, to, from);
+                self.note(other, from, back);
                 return;
             }
         }
-        let undo = Delta { points: -change.points, wrong: -change.wrong };
-        self.put(piece, from, undo);
+        self.board.shift(kind, to, from);
     }
 
-    fn put(&mut self, piece: usize, to: usize, change: Delta) {
-        let (kind, from) = (self.pieces.kind(piece), self.pieces.host(piece));
-        self.state.leave(kind, from, change);
-        self.state.enter(kind, to, Delta::default());
-        self.pieces.put(piece, to);
+    /// Takes down that the board has changed.
+    fn note(&mut self, piece: usize, to: usize, change: Delta) {
         if change.wrong != 0 {
-            self.trouble.suspect(from);
+            self.trouble.suspect(self.pieces.host(piece));
             self.trouble.suspect(to);
         }
+        self.board.add(change);
+        self.pieces.put(piece, to);
         self.best.moved(piece);
     }
 
-    /// Moves all of an instance's company, and in exchange what is in its way.
-    fn bundle(&mut self, piece: usize) {
+    fn put(&mut self, piece: usize, to: usize) {
         let (kind, from) = (self.pieces.kind(piece), self.pieces.host(piece));
-        let to = self.pulls.destination(self.state.model, &self.pieces, kind, &mut self.random);
+        let change = self.board.change(kind, from, to);
+        self.board.shift(kind, from, to);
+        self.note(piece, to, change);
+    }
+
+    /// Moves all of an instance's company, and in exchange what is in its way.
+    fn bundle(&mut self, piece: usize, of_friends: bool) {
+        let (kind, from) = (self.pieces.kind(piece), self.pieces.host(piece));
+        let to = self.pulls.destination(self.model, &self.pieces, kind, &mut self.random);
         if to == from {
             return;
         }
         self.moved.clear();
-        let (score, wrong) = (self.state.score, self.state.wrong);
-        self.company(piece, from, to);
-        let there = Delta { points: self.state.score - score, wrong: self.state.wrong - wrong };
+        let (points, wrong) = (self.board.points, self.board.wrong);
+        let so_far =
+            |board: &Board<'_>| Delta { points: board.points - points, wrong: board.wrong - wrong };
+        self.company(piece, to, of_friends);
+        let there = so_far(&self.board);
         if self.accepts(there) {
             return;
         }
         if let Some(other) = self.pieces.any_on(to, &mut self.random)
             && !self.moved.iter().any(|(moved, _)| *moved == other)
         {
-            self.company(other, to, from);
-            let both = Delta { points: self.state.score - score, wrong: self.state.wrong - wrong };
+            self.company(other, from, of_friends);
+            let both = so_far(&self.board);
             if self.accepts(both) {
                 return;
             }
         }
         for at in (0..self.moved.len()).rev() {
             let (piece, back) = self.moved[at];
-            let now = self.pieces.host(piece);
-            let change = self.state.move_delta(self.pieces.kind(piece), now, back);
-            self.put(piece, back, change);
+            self.put(piece, back);
         }
     }
 
     /// Moves an instance and those on its host that its kind belongs together with.
-    fn company(&mut self, piece: usize, from: usize, to: usize) {
+    fn company(&mut self, piece: usize, to: usize, of_friends: bool) {
+        let from = self.pieces.host(piece);
+        let groups = if of_friends { &self.pulls.friends } else { &self.pulls.bundle };
+        let group = &groups[self.pieces.kind(piece)];
         let mut with = vec![piece];
-        let bundle = &self.pulls.bundle[self.pieces.kind(piece)];
         let beside = self.pieces.on(from).iter().copied();
         with.extend(beside.filter(|other| {
-            *other != piece && bundle.binary_search(&self.pieces.kind(*other)).is_ok()
+            *other != piece && group.binary_search(&self.pieces.kind(*other)).is_ok()
         }));
         with.retain(|one| !self.moved.iter().any(|(moved, _)| moved == one));
         for one in with.into_iter().take(BUNDLE) {
-            let kind = self.pieces.kind(one);
-            if self.may_be(kind, to) {
-                let change = self.state.move_delta(kind, from, to);
-                self.put(one, to, change);
+            if self.board.may_be(self.pieces.kind(one), to) {
+                self.put(one, to);
                 self.moved.push((one, from));
             }
         }
     }
-
-    /// Goes back to the best that was seen.
-    fn finish(&mut self) {
-        if self.best.valid && (self.state.wrong != 0 || self.state.score < self.best.score) {
-            for piece in self.best.differing(&self.pieces) {
-                let (kind, now) = (self.pieces.kind(piece), self.pieces.host(piece));
-                let to = self.best.host(piece);
-                let change = self.state.move_delta(kind, now, to);
-                self.put(piece, to, change);
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

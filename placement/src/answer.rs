@@ -14,7 +14,10 @@ use crate::input::Input;
 use crate::model::{Budget, Holding, Model, statements};
 use crate::refute::refute;
 use crate::search::Outcome;
-use crate::{Certificate, Cluster, Options, Running, Verdict, prove, slots, solve, verify};
+use crate::state::State;
+use crate::{
+    Breach, Certificate, Cluster, Options, Plan, Running, Verdict, prove, slots, solve, verify,
+};
 
 /// The answer, with a proof where one is asked for and there is one.
 pub(crate) fn answer(
@@ -25,8 +28,16 @@ pub(crate) fn answer(
     certified: bool,
 ) -> (Verdict, Option<Certificate>) {
     let input = Input::new(cluster, topologies, running, options);
-    let facts = Facts::new(&input);
     let mut budget = Budget { left: options.budget_steps };
+    let check = |plan: &Plan| verify(cluster, topologies, running, options, plan);
+    // What runs had a placement before, and the next one is near: then there is no contradiction either.
+    if input.wanted.iter().any(|wanted| !wanted.runs.is_empty()) {
+        let model = Model::new(&input, Holding::All);
+        if let (Outcome::Found(state), _) = solve::at_once(&model) {
+            return placed(&input, *state, certified, &mut budget, check);
+        }
+    }
+    let facts = Facts::new(&input);
     if let Some(kinds) = contradiction(&facts, Holding::All) {
         let found = Found { proved: true, kinds: Some(kinds) };
         return refused(&input, &facts, found, certified, &mut budget);
@@ -34,21 +45,7 @@ pub(crate) fn answer(
     let model = Model::new(&input, Holding::All);
     let (outcome, kinds) = solved(&input, &facts, &model, &mut budget);
     let proved = match outcome {
-        Outcome::Found(mut state) => {
-            let bound = solve::bound(&model);
-            solve::polish(&mut state, bound, options, &mut budget);
-            let proof = solve::prove(&state, bound, certified, options, &mut budget);
-            let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(&model, proof));
-            let plan = slots::plan(&input, &state.counts(), state.score, bound.min(proved));
-            debug_assert_eq!(
-                verify(cluster, topologies, running, options, &plan),
-                Ok(()),
-                "every plan passes the independent check"
-            );
-            let proof = proof.filter(|_| certified);
-            let certificate = proof.map(|proof| prove::of_points(&input, &model, &proof));
-            return (Verdict::Placed(plan), certificate);
-        }
+        Outcome::Found(state) => return placed(&input, *state, certified, &mut budget, check),
         Outcome::None => true,
         Outcome::Spent => false,
     };
@@ -66,6 +63,26 @@ pub(crate) fn conflict(input: &Input<'_>) -> Option<Vec<TaskPath>> {
     let kinds = contradiction(&facts, Holding::All);
     let kinds = kinds.or_else(|| (0..facts.kinds()).find(crowded).map(|kind| [kind].into()));
     Some(kinds?.into_iter().map(|kind| input.wanted[kind].spec.path.clone()).collect())
+}
+
+/// The plan of a placement, made as good as the budget allows.
+fn placed(
+    input: &Input<'_>,
+    mut state: State<'_>,
+    certified: bool,
+    budget: &mut Budget,
+    check: impl Fn(&Plan) -> Result<(), Vec<Breach>>,
+) -> (Verdict, Option<Certificate>) {
+    let (model, options) = (state.model, input.options);
+    let bound = solve::bound(model);
+    solve::polish(&mut state, bound, options, budget);
+    let proof = solve::prove(&state, bound, certified, options, budget);
+    let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(model, proof));
+    let plan = slots::plan(input, &state.counts(), state.score, bound.min(proved));
+    debug_assert_eq!(check(&plan), Ok(()), "every plan passes the independent check");
+    let proof = proof.filter(|_| certified);
+    let certificate = proof.map(|proof| prove::of_points(input, model, &proof));
+    (Verdict::Placed(plan), certificate)
 }
 
 /// A placement, or that there is none, with the tasks that are enough to show it where they are known.

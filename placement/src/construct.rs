@@ -36,22 +36,23 @@ const CROWD_TRIED: usize = 32;
 /// A group that has to stand together is not grown beyond this.
 const BUNDLE_LIMIT: usize = 64;
 
-/// Tries to place everything; `None` when this way leads nowhere.
-pub(crate) fn construct(model: &Model, moves: u32, manner: Manner) -> Option<State<'_>> {
-    let state = attempt(model, moves, manner);
+/// Tries to place everything beside what is kept; `None` when this way leads nowhere.
+pub(crate) fn construct<'m>(kept: &State<'m>, moves: u32, manner: Manner) -> Option<State<'m>> {
+    let state = attempt(kept, moves, manner);
     (state.is_complete() && state.moves() <= moves).then_some(state)
 }
 
-/// Places what can be placed this way, validly.
-pub(crate) fn attempt(model: &Model, moves: u32, manner: Manner) -> State<'_> {
-    let mut state = State::new(model);
-    keep_running(&mut state);
+/// Places what can be placed this way, validly, beside what is kept.
+pub(crate) fn attempt<'m>(kept: &State<'m>, moves: u32, manner: Manner) -> State<'m> {
+    let model = kept.model;
+    let mut state = kept.clone();
     unpin(&mut state, moves);
     for kind in stopping_order(model) {
         stop_excess(&mut state, kind);
     }
     // Those that stand without what they need come first: after a loss they are the stranded ones.
-    for (rule, domain) in state.unmet() {
+    let unmet = if state.wrong == 0 { Vec::new() } else { state.unmet() };
+    for (rule, domain) in unmet {
         let mut added = Vec::new();
         if state.is_unmet(rule, domain)
             && !(support(&mut state, rule, domain, None, &mut added)
@@ -72,14 +73,10 @@ pub(crate) fn attempt(model: &Model, moves: u32, manner: Manner) -> State<'_> {
 
 /// A placement begun with whole hosts, the rest put where the least is left.
 pub(crate) fn filled<'m>(model: &'m Model, hosts: &[(usize, Vec<(usize, u32)>)]) -> State<'m> {
-    let mut state = State::new(model);
-    for (host, kinds) in hosts {
-        for &(kind, count) in kinds {
-            for _ in 0..count {
-                state.add(kind, *host);
-            }
-        }
-    }
+    let there = hosts
+        .iter()
+        .flat_map(|(host, kinds)| kinds.iter().map(|(kind, count)| (*kind, *host, *count)));
+    let mut state = State::with(model, there);
     let mut groups = Groups::new(&state);
     for kind in placing_order(model) {
         place_kind(&mut state, &mut groups, kind, Manner::Pack);
@@ -167,21 +164,14 @@ fn with_company(model: &Model, kind: usize) -> [u128; 4] {
     sum
 }
 
-fn keep_running(state: &mut State<'_>) {
-    for (kind, facts) in state.model.kinds.iter().enumerate() {
-        for (host, runs) in facts.running() {
-            for _ in 0..runs {
-                state.add(kind, host);
-            }
-        }
-    }
-}
-
 /// Running instances that stand where they may not are placed anew, if moving is allowed.
 fn unpin(state: &mut State<'_>, moves: u32) {
     let model = state.model;
     let mut left = moves;
     for (kind, facts) in model.kinds.iter().enumerate() {
+        if left == 0 && !facts.free_to_leave {
+            continue;
+        }
         for (host, _) in facts.running() {
             while state.count(kind, host) > 0 && (left > 0 || facts.free_to_leave) {
                 state.remove(kind, host);
@@ -208,36 +198,17 @@ fn stopping_order(model: &Model) -> Vec<usize> {
 
 fn stop_excess(state: &mut State<'_>, kind: usize) {
     while state.placed[kind] > state.model.kinds[kind].most {
-        let running = state.model.kinds[kind].running().map(|(host, _)| host);
-        let hosts: Vec<usize> = running.filter(|&host| state.count(kind, host) > 0).collect();
-        let best = hosts.into_iter().min_by_key(|&host| {
+        let facts = &state.model.kinds[kind];
+        let running = facts.running().map(|(host, _)| host);
+        let hosts = running.filter(|&host| state.count(kind, host) > 0);
+        let best = hosts.min_by_key(|&host| {
             let count = state.count(kind, host);
-            let nth = usize::try_from(count - 1).unwrap_or(usize::MAX);
-            let slot =
-                state.model.kinds[kind].slots.get(&host).and_then(|all| all.get(nth)).copied();
-            let mut trial = Trial { state, kind };
-            trial.without(host, |after| {
-                let unmet = after.unmet_around(kind, host).count();
-                (unmet, Reverse(after.score), Reverse(count), Reverse(slot))
-            })
+            let slot = facts.slot(host, count - 1);
+            let change = state.delta(kind, host, Step::Out);
+            (change.wrong, Reverse(change.points), Reverse(count), Reverse(slot))
         });
         let Some(host) = best else { return };
         state.remove(kind, host);
-    }
-}
-
-/// Looks at a state with one instance less, and puts it back.
-struct Trial<'t, 'm> {
-    state: &'t mut State<'m>,
-    kind: usize,
-}
-
-impl<'m> Trial<'_, 'm> {
-    fn without<T>(&mut self, host: usize, look: impl FnOnce(&State<'m>) -> T) -> T {
-        self.state.remove(self.kind, host);
-        let seen = look(self.state);
-        self.state.add(self.kind, host);
-        seen
     }
 }
 

@@ -4,7 +4,7 @@
 //! keeps the placement valid. Must not touch what runs.
 
 use crate::model::{Budget, Says};
-use crate::state::State;
+use crate::state::{State, Step};
 
 /// Greater is better: points, returned slots, evenness within tasks, evenness of load.
 type Worth = (i64, i64, i64, i64);
@@ -55,35 +55,103 @@ fn stands(state: &State<'_>, places: &[(usize, usize)]) -> bool {
 
 fn moves(state: &mut State<'_>, budget: &mut Budget) -> bool {
     let mut any = false;
-    for (kind, from) in fresh(state) {
-        for to in 0..state.model.hosts.len() {
-            if to == from || new_at(state, kind, from) == 0 {
-                continue;
+    for cells in fresh(state).chunk_by(|one, other| one.0 == other.0) {
+        let kind = cells[0].0;
+        let mut gains = Gains::new(state, kind);
+        for &(_, from) in cells {
+            let mut lost = state.delta(kind, from, Step::Out).points;
+            for to in 0..state.model.hosts.len() {
+                if to == from || gains.fall_short(to, lost) || new_at(state, kind, from) == 0 {
+                    continue;
+                }
+                if budget.spend(1).is_break() {
+                    return false;
+                }
+                if try_move(state, kind, from, to) {
+                    any = true;
+                    gains.look_again(state, [from, to]);
+                    lost = match new_at(state, kind, from) {
+                        0 => break,
+                        _ => state.delta(kind, from, Step::Out).points,
+                    };
+                }
             }
-            if budget.spend(1).is_break() {
-                return false;
-            }
-            any |= try_move(state, kind, from, to);
         }
     }
     any
 }
 
+/// What an instance of a kind would bring at each host now.
+struct Gains {
+    kind: usize,
+    /// None where nobody can come. Empty where a rule about other domains makes single hosts tell too little.
+    at: Vec<Option<i64>>,
+}
+
+impl Gains {
+    fn new(state: &State<'_>, kind: usize) -> Self {
+        let mut gains = Self { kind, at: Vec::new() };
+        if state.model.touch[kind].iter().all(|touch| touch.domain == 0) {
+            gains.at = (0..state.model.hosts.len()).map(|host| gains.of(state, host)).collect();
+        }
+        gains
+    }
+
+    fn of(&self, state: &State<'_>, host: usize) -> Option<i64> {
+        let can_come = state.can_add(self.kind, host);
+        can_come.then(|| state.delta(self.kind, host, Step::In).points)
+    }
+
+    /// Whether coming there does not even make up for what is lost.
+    fn fall_short(&self, host: usize, lost: i64) -> bool {
+        self.at.get(host).is_some_and(|gain| gain.is_none_or(|gain| gain + lost < 0))
+    }
+
+    fn look_again(&mut self, state: &State<'_>, hosts: [usize; 2]) {
+        if !self.at.is_empty() {
+            hosts.into_iter().for_each(|host| self.at[host] = self.of(state, host));
+        }
+    }
+}
+
 fn try_move(state: &mut State<'_>, kind: usize, from: usize, to: usize) -> bool {
-    let before = worth(state, &[kind], &[from, to]);
+    let change = state.move_delta(kind, from, to);
+    let is_better =
+        change.points > 0 || (change.points == 0 && evener(state, kind, from, to) > (0, 0, 0));
+    if change.wrong > 0 || !is_better {
+        return false;
+    }
     state.remove(kind, from);
     if state.can_add(kind, to) {
         state.add(kind, to);
-        if worth(state, &[kind], &[from, to]) > before
-            && stands(state, &[(kind, from), (kind, to)])
-            && new_at(state, kind, to) > 0
-        {
+        if stands(state, &[(kind, from), (kind, to)]) && new_at(state, kind, to) > 0 {
             return true;
         }
         state.remove(kind, to);
     }
     state.add(kind, from);
     false
+}
+
+/// What a move of one instance changes of returned slots and evenness; of a new one to where one more
+/// would be new.
+fn evener(state: &State<'_>, kind: usize, from: usize, to: usize) -> (i64, i64, i64) {
+    let previous = &state.model.kinds[kind].previous;
+    let returned = if previous.is_usual() {
+        0
+    } else {
+        let less = new_at(state, kind, from) <= previous.at(from);
+        let more = new_at(state, kind, to) < previous.at(to);
+        i64::from(more) - i64::from(less)
+    };
+    let (here, there) = (state.count(kind, from), state.count(kind, to));
+    let even = 2 * (i64::from(here) - i64::from(there) - 1);
+    if (returned, even) != (0, 0) {
+        return (returned, even, 0);
+    }
+    let load = state.load(from).pow(2) + state.load(to).pow(2);
+    let then = state.load_without(kind, from).pow(2) + state.load_with(kind, to).pow(2);
+    (returned, even, load - then)
 }
 
 fn swaps(state: &mut State<'_>, budget: &mut Budget) -> bool {

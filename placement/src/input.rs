@@ -40,6 +40,14 @@ pub(crate) struct Input<'a> {
     pub(crate) options: &'a Options,
 }
 
+/// Where the instances of a task belong.
+#[derive(Clone, Copy)]
+struct Of {
+    row: Option<usize>,
+    removed: bool,
+    given: bool,
+}
+
 impl<'a> Input<'a> {
     pub(crate) fn new(
         cluster: &'a Cluster,
@@ -47,9 +55,8 @@ impl<'a> Input<'a> {
         running: &'a Running,
         options: &'a Options,
     ) -> Self {
-        let hosts = host_rows(cluster, running);
-        let index: BTreeMap<&str, usize> =
-            hosts.iter().enumerate().map(|(at, row)| (row.name, at)).collect();
+        let instances = instances(running);
+        let (hosts, places) = host_rows(cluster, &instances);
         let given: BTreeSet<&str> = topologies.iter().map(|one| one.name.as_str()).collect();
         let mut wanted = wanted_rows(topologies, options);
         let by_task: BTreeMap<(&str, &TaskPath), usize> = wanted
@@ -66,27 +73,29 @@ impl<'a> Input<'a> {
             options,
         };
         // Instances of a task stand in a row, so each task is looked up once.
-        let mut last: Option<(&RunningInstance, Option<usize>)> = None;
-        for one in instances(running) {
-            let host = index[one.host.as_str()];
-            let row = match last {
-                Some((before, row)) if same_task(before, one) => row,
-                _ => by_task.get(&(one.topology.as_str(), &one.task)).copied(),
+        let mut last: Option<(&RunningInstance, Of)> = None;
+        for (one, host) in instances.into_iter().zip(places) {
+            let of = match last {
+                Some((before, of)) if same_task(before, one) => of,
+                _ => Of {
+                    row: by_task.get(&(one.topology.as_str(), &one.task)).copied(),
+                    removed: options.removing.contains(&one.topology),
+                    given: given.contains(one.topology.as_str()),
+                },
             };
-            last = Some((one, row));
-            let removed = options.removing.contains(&one.topology);
-            if one.keep && !removed {
+            last = Some((one, of));
+            if one.keep && !of.removed {
                 input.before.push((host, one));
             }
             if !one.keep {
                 input.fixed.push((host, one));
-            } else if removed {
+            } else if of.removed {
                 input.unwanted.push(one);
-            } else if !given.contains(one.topology.as_str()) {
+            } else if !of.given {
                 input.fixed.push((host, one));
             } else {
                 let known = |at: usize| wanted[at].runs.last().map(|(slot, _, _)| *slot);
-                match row.filter(|&at| known(at) != Some(one.slot)) {
+                match of.row.filter(|&at| known(at) != Some(one.slot)) {
                     Some(at) => wanted[at].runs.push((one.slot, host, one)),
                     None => input.unwanted.push(one),
                 }
@@ -111,15 +120,49 @@ impl<'a> Input<'a> {
     }
 }
 
-fn host_rows<'a>(cluster: &'a Cluster, running: &'a Running) -> Vec<HostRow<'a>> {
-    let mut rows: BTreeMap<&str, Option<&Host>> = BTreeMap::new();
-    for host in &cluster.hosts {
-        rows.entry(host.name.as_str()).or_insert(Some(host));
+/// Every host in order of names, and where among them each instance is.
+fn host_rows<'a>(
+    cluster: &'a Cluster,
+    instances: &[&'a RunningInstance],
+) -> (Vec<HostRow<'a>>, Vec<usize>) {
+    let known = cluster.hosts.iter();
+    let mut rows: Vec<HostRow<'_>> =
+        known.map(|host| HostRow { name: host.name.as_str(), known: Some(host) }).collect();
+    // Of two with one name the first stays.
+    rows.sort_by_key(|row| row.name);
+    rows.dedup_by_key(|row| row.name);
+    let index = Index::new(&rows);
+    let strangers: BTreeSet<&str> = instances
+        .iter()
+        .map(|one| one.host.as_str())
+        .filter(|name| index.find(name).is_none())
+        .collect();
+    let index = if strangers.is_empty() {
+        index
+    } else {
+        rows.extend(strangers.into_iter().map(|name| HostRow { name, known: None }));
+        rows.sort_by_key(|row| row.name);
+        Index::new(&rows)
+    };
+    let place = |one: &&RunningInstance| index.find(&one.host).expect("every host has a row");
+    let places = instances.iter().map(place).collect();
+    (rows, places)
+}
+
+/// Where a host stands, by its name. Names are only looked up here, and never walked through.
+#[expect(clippy::disallowed_types, reason = "no order comes of it, and hosts are looked up often")]
+struct Index<'a>(std::collections::HashMap<&'a str, usize, Hashing>);
+
+type Hashing = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
+
+impl<'a> Index<'a> {
+    fn new(rows: &[HostRow<'a>]) -> Self {
+        Self(rows.iter().enumerate().map(|(at, row)| (row.name, at)).collect())
     }
-    for one in &running.instances {
-        rows.entry(one.host.as_str()).or_insert(None);
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied()
     }
-    rows.into_iter().map(|(name, known)| HostRow { name, known }).collect()
 }
 
 fn wanted_rows<'a>(topologies: &'a [Topology], options: &Options) -> Vec<Wanted<'a>> {
@@ -145,14 +188,15 @@ fn same_task(one: &RunningInstance, other: &RunningInstance) -> bool {
 /// taken.
 fn instances(running: &Running) -> Vec<&RunningInstance> {
     let key = |one: &RunningInstance| (one.slot, one.keep);
-    let mut sorted: Vec<&RunningInstance> = running.instances.iter().collect();
-    sorted.sort_by(|one, other| {
+    let order = |one: &&RunningInstance, other: &&RunningInstance| {
         (one.topology.cmp(&other.topology))
             .then_with(|| one.task.cmp(&other.task))
             .then_with(|| one.slot.cmp(&other.slot))
             .then_with(|| one.host.cmp(&other.host))
             .then_with(|| one.keep.cmp(&other.keep))
-    });
+    };
+    let mut sorted: Vec<&RunningInstance> = running.instances.iter().collect();
+    sorted.sort_by(order);
     sorted.dedup_by(|one, before| {
         key(one) == key(before) && one.host == before.host && same_task(one, before)
     });

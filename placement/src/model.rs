@@ -4,7 +4,7 @@
 //! that hold; statements left out are relaxed, which is how reasons are found. Must not know how
 //! plans are searched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use lathe_topology::{Tag, Target};
@@ -12,7 +12,9 @@ use lathe_topology::{Tag, Target};
 use crate::input::Input;
 
 mod build;
+mod cells;
 mod domain;
+mod fixed;
 mod likeness;
 mod per_host;
 
@@ -76,8 +78,8 @@ pub(crate) struct Kind {
     /// How many of it run there and may be kept.
     pub(crate) runs: PerHost<u32>,
     pub(crate) run_total: u32,
-    /// Their slots by host, ascending.
-    pub(crate) slots: BTreeMap<usize, Vec<u32>>,
+    /// Host and slot of each, ascending.
+    pub(crate) ran: Vec<(usize, u32)>,
     /// One that stays there would need more than it uses now.
     pub(crate) grown: PerHost<bool>,
     /// How many slots to be started ran there before.
@@ -93,7 +95,17 @@ pub(crate) struct Kind {
 impl Kind {
     /// Where it runs now, and how many there.
     pub(crate) fn running(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
-        self.slots.keys().map(|&host| (host, self.runs.at(host)))
+        self.ran.chunk_by(|one, other| one.0 == other.0).map(|here| {
+            let (host, _) = here[0];
+            (host, self.runs.at(host))
+        })
+    }
+
+    /// The n-th of the slots that run on a host.
+    pub(crate) fn slot(&self, host: usize, nth: u32) -> Option<u32> {
+        let first = self.ran.partition_point(|(at, _)| *at < host);
+        let at = first.checked_add(usize::try_from(nth).ok()?)?;
+        self.ran.get(at).filter(|(at, _)| *at == host).map(|(_, slot)| *slot)
     }
 
     /// Running instances that have to stop because fewer are wanted.
@@ -155,6 +167,9 @@ impl Touch {
 pub(crate) struct Carriers {
     pub(crate) tag: Tag,
     pub(crate) profiles: Vec<usize>,
+    /// The cells that count them: those that are not ending, and all.
+    pub(crate) live: usize,
+    pub(crate) all: usize,
 }
 
 /// The problem.
@@ -171,8 +186,16 @@ pub(crate) struct Model {
     pub(crate) rules: Vec<Rule>,
     /// Rules that a profile holds or whose tag it carries.
     pub(crate) touching: Vec<Vec<usize>>,
+    /// Those of them that it holds.
+    pub(crate) held: Vec<Vec<usize>>,
+    /// Those of them that say `never`.
+    pub(crate) never: Vec<Vec<usize>>,
     /// The same with what an instance changes.
     pub(crate) touch: Vec<Vec<Touch>>,
+    /// How many cells a place has; the first are those of the profiles.
+    pub(crate) cells: usize,
+    /// The cells that count a profile.
+    pub(crate) counted: Vec<Vec<usize>>,
     /// Tags (of rules) that a profile carries.
     pub(crate) carries: Vec<Vec<usize>>,
     /// Port numbers that prove nothing, because they are shared already.

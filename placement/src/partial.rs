@@ -14,7 +14,8 @@ use crate::verdict::Plan;
 /// breaks a rule by itself.
 pub(crate) fn best(input: &Input<'_>) -> Plan {
     let model = Model::new(input, Holding::All);
-    let states = [Manner::Spread, Manner::Pack].map(|manner| valid(attempt(&model, 0, manner)));
+    let kept = State::kept(&model);
+    let states = [Manner::Spread, Manner::Pack].map(|manner| valid(attempt(&kept, 0, manner)));
     let placed = |state: &State<'_>| -> u64 { state.placed.iter().copied().map(u64::from).sum() };
     let best = states.into_iter().flatten().max_by_key(|state| (placed(state), state.score));
     best.map_or_else(Plan::default, |state| {

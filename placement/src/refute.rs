@@ -12,6 +12,7 @@ use crate::explain::part;
 use crate::input::Input;
 use crate::model::{Budget, Says, Statement};
 use crate::search::counted_out;
+use crate::state::State;
 
 /// Groups have so many tasks, each group the one before it and more.
 const SIZES: [usize; 6] = [2, 4, 8, 16, 32, 64];
@@ -62,7 +63,7 @@ fn of_group(
 ) -> Option<BTreeSet<usize>> {
     let set = of_kinds(all, group);
     let (model, kinds) = part(input, &set);
-    if let Some(short) = counted_out(&model, model.max_moves) {
+    if let Some(short) = counted_out(&State::kept(&model), model.max_moves) {
         return Some(short.into_iter().map(|at| kinds[at]).collect());
     }
     let proof = refutation(&model, budget)?;

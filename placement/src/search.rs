@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::ControlFlow;
 
 use crate::construct::placing_order;
-use crate::model::{Budget, Model, Says, classes};
+use crate::model::{Budget, Kind, Model, Says, classes};
 use crate::state::State;
 
 mod prune;
@@ -49,42 +49,40 @@ struct Search<'m, 'b> {
     hosts: Vec<usize>,
     classes: Vec<usize>,
     /// Instances that stay in any case are in place before the search begins.
-    floor: Vec<Vec<u32>>,
+    floor: State<'m>,
     leaving: Vec<u32>,
     cliques: Vec<(usize, Vec<usize>)>,
     levels: Vec<Level>,
 }
 
 /// Kinds by which counting alone refutes every placement with so many moves; they may be fewer than it
-/// takes. None: it refutes nothing.
-pub(crate) fn counted_out(model: &Model, moves: u32) -> Option<Vec<usize>> {
-    let (state, floor) = floor(model, moves);
-    let mut short = prune::counted_out(model, &state)?;
+/// takes. None: it refutes nothing. `kept`: what runs in its place.
+pub(crate) fn counted_out(kept: &State<'_>, moves: u32) -> Option<Vec<usize>> {
+    let model = kept.model;
+    let pinned = model.kinds.iter().all(|kind| kind.excess() == 0 && !kind.free_to_leave);
+    let own;
+    let floor = if pinned && moves == 0 {
+        kept
+    } else {
+        own = floor(model, moves);
+        &own
+    };
+    let mut short = prune::counted_out(floor)?;
     // What stays in any case takes room, whatever is wanted of it.
-    let stays = (0..floor.len()).filter(|&kind| floor[kind].iter().any(|count| *count > 0));
-    short.extend(stays);
+    short.extend((0..model.kinds.len()).filter(|&kind| floor.placed[kind] > 0));
     short.sort_unstable();
     short.dedup();
     Some(short)
 }
 
-/// What stays in any case, in place and as counts.
-fn floor(model: &Model, moves: u32) -> (State<'_>, Vec<Vec<u32>>) {
-    let mut state = State::new(model);
-    let mut floor = vec![vec![0; model.hosts.len()]; model.kinds.len()];
-    for (kind, facts) in model.kinds.iter().enumerate() {
-        if facts.free_to_leave {
-            continue;
-        }
-        for (host, runs) in facts.running() {
-            let stays = runs.saturating_sub(facts.excess().saturating_add(moves));
-            floor[kind][host] = stays;
-            for _ in 0..stays {
-                state.add(kind, host);
-            }
-        }
-    }
-    (state, floor)
+/// What stays in any case.
+fn floor<'m>(model: &'m Model, moves: u32) -> State<'m> {
+    let pinned = model.kinds.iter().enumerate().filter(|(_, facts)| !facts.free_to_leave);
+    let stays = |(kind, facts): (usize, &'m Kind)| {
+        let may_leave = facts.excess().saturating_add(moves);
+        facts.running().map(move |(host, runs)| (kind, host, runs.saturating_sub(may_leave)))
+    };
+    State::with(model, pinned.flat_map(stays))
 }
 
 /// Looks for a placement that moves at most so many running instances.
@@ -102,12 +100,12 @@ pub(crate) fn search<'m>(model: &'m Model, moves: u32, budget: &mut Budget) -> O
 
 impl<'m, 'b> Search<'m, 'b> {
     fn new(model: &'m Model, moves: u32, budget: &'b mut Budget) -> Self {
-        let (state, floor) = floor(model, moves);
+        let floor = floor(model, moves);
         let classes = classes(model);
         let mut hosts: Vec<usize> = (0..model.hosts.len()).collect();
         hosts.sort_by_key(|host| (classes[*host], *host));
         Self {
-            state,
+            state: floor.clone(),
             budget,
             moves,
             kinds: placing_order(model),
@@ -222,12 +220,12 @@ impl<'m, 'b> Search<'m, 'b> {
         let mut most = self.state.room(kind, host).min(facts.most.saturating_sub(placed));
         if known.equal[at] {
             let before = self.hosts[at - 1];
-            let extra = self.state.count(kind, before) - self.floor[kind][before];
+            let extra = self.state.count(kind, before) - self.floor.count(kind, before);
             most = most.min(extra);
         }
         let lacking = facts.least.saturating_sub(placed);
         let mut least = u32::try_from(u64::from(lacking).saturating_sub(later)).unwrap_or(u32::MAX);
-        let stay = facts.runs.at(host).saturating_sub(self.floor[kind][host]);
+        let stay = facts.runs.at(host).saturating_sub(self.floor.count(kind, host));
         if !facts.free_to_leave {
             least = least.max(stay.saturating_sub(self.may_leave(kind)));
         }
@@ -246,7 +244,7 @@ impl<'m, 'b> Search<'m, 'b> {
     /// Running instances of the kind that may still leave their hosts.
     fn may_leave(&self, kind: usize) -> u32 {
         let kinds = self.state.model.kinds.iter().enumerate();
-        let over = |(at, facts): (usize, &crate::model::Kind)| {
+        let over = |(at, facts): (usize, &Kind)| {
             if facts.free_to_leave { 0 } else { self.leaving[at].saturating_sub(facts.excess()) }
         };
         let moved: u32 = kinds.filter(|(at, _)| *at != kind).map(over).sum();
@@ -258,7 +256,7 @@ impl<'m, 'b> Search<'m, 'b> {
     fn apply(&mut self, frame: &mut Frame, value: u32) -> ControlFlow<(), bool> {
         let (kind, host) = (self.kinds[frame.level], self.hosts[frame.at]);
         let facts = &self.state.model.kinds[kind];
-        let stay = facts.runs.at(host).saturating_sub(self.floor[kind][host]);
+        let stay = facts.runs.at(host).saturating_sub(self.floor.count(kind, host));
         if !facts.free_to_leave {
             frame.leaves = stay.saturating_sub(value);
             self.leaving[kind] += frame.leaves;

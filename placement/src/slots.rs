@@ -2,8 +2,6 @@
 //!
 //! Instances of one task are interchangeable until here. Must not change how many are where.
 
-use std::collections::BTreeMap;
-
 use crate::input::{Input, Wanted};
 use crate::verdict::{Assignment, Change, Plan, Stop};
 
@@ -18,8 +16,13 @@ pub(crate) fn free_slots(wanted: &Wanted<'_>) -> Vec<u32> {
     free.take(missing).collect()
 }
 
-/// The plan that puts so many of each task on each host.
-pub(crate) fn plan(input: &Input<'_>, counts: &[Vec<u32>], score: i64, bound: i64) -> Plan {
+/// The plan that puts so many of each task on hosts, given as host and number, ascending.
+pub(crate) fn plan(
+    input: &Input<'_>,
+    counts: &[Vec<(usize, u32)>],
+    score: i64,
+    bound: i64,
+) -> Plan {
     let mut plan = Plan { score, bound: Some(bound), ..Plan::default() };
     for one in &input.unwanted {
         plan.stops.push(Stop {
@@ -36,10 +39,9 @@ pub(crate) fn plan(input: &Input<'_>, counts: &[Vec<u32>], score: i64, bound: i6
     plan
 }
 
-fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Plan) {
+fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[(usize, u32)], plan: &mut Plan) {
     let begin = plan.assignments.len();
-    let mut open: BTreeMap<usize, u32> =
-        count.iter().enumerate().filter(|(_, n)| **n > 0).map(|(host, n)| (host, *n)).collect();
+    let mut open = count.to_vec();
     let mut add = |slot: u32, host: usize, change: Change| {
         plan.assignments.push(Assignment {
             topology: wanted.topology.to_owned(),
@@ -73,7 +75,9 @@ fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Pla
         homeless.push((slot, Some(from)));
     }
     for slot in free_slots(wanted) {
-        let before = input.options.previous.get(&(wanted.spec.path.clone(), slot));
+        let previous = &input.options.previous;
+        let any = !previous.is_empty();
+        let before = any.then(|| previous.get(&(wanted.spec.path.clone(), slot))).flatten();
         let host = before
             .and_then(|name| input.hosts.binary_search_by(|row| row.name.cmp(name.as_str())).ok());
         match host {
@@ -82,32 +86,36 @@ fn of_task(input: &Input<'_>, wanted: &Wanted<'_>, count: &[u32], plan: &mut Pla
         }
     }
     homeless.sort_unstable();
-    let mut after = None;
-    for (slot, from) in homeless {
-        let Some(host) = next_open(&open, after) else { break };
-        take(&mut open, host);
-        after = Some(host);
+    for ((slot, from), host) in homeless.iter().zip(in_turn(open, homeless.len())) {
         let change = match from {
             None => Change::Start,
-            Some(from) => Change::Move { from: input.hosts[from].name.to_owned() },
+            Some(from) => Change::Move { from: input.hosts[*from].name.to_owned() },
         };
-        add(slot, host, change);
+        add(*slot, host, change);
     }
     // Tasks come in order, and each slot stands once.
     plan.assignments[begin..].sort_unstable_by_key(|one| one.slot);
 }
 
-fn take(open: &mut BTreeMap<usize, u32>, host: usize) -> bool {
-    let Some(left) = open.get_mut(&host) else { return false };
-    *left -= 1;
-    if *left == 0 {
-        open.remove(&host);
-    }
-    true
+fn take(open: &mut [(usize, u32)], host: usize) -> bool {
+    let Ok(at) = open.binary_search_by_key(&host, |(host, _)| *host) else { return false };
+    let left = &mut open[at].1;
+    let any = *left > 0;
+    *left = left.saturating_sub(1);
+    any
 }
 
-/// The next host in turn, so that neighbouring slots stand on different hosts.
-fn next_open(open: &BTreeMap<usize, u32>, after: Option<usize>) -> Option<usize> {
-    let from = after.map_or(0, |host| host + 1);
-    open.range(from..).next().or_else(|| open.iter().next()).map(|(host, _)| *host)
+/// One place of each host after the other, so that neighbouring slots stand on different hosts; no fewer
+/// than wanted, if there are so many.
+fn in_turn(mut open: Vec<(usize, u32)>, wanted: usize) -> Vec<usize> {
+    let mut hosts = Vec::new();
+    open.retain(|(_, left)| *left > 0);
+    while hosts.len() < wanted && !open.is_empty() {
+        for (host, left) in &mut open {
+            hosts.push(*host);
+            *left -= 1;
+        }
+        open.retain(|(_, left)| *left > 0);
+    }
+    hosts
 }

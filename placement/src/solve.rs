@@ -26,12 +26,13 @@ const REPAIRS: u32 = 3;
 /// What can be said without a search: a first placement that moves nothing, or that there is none, with
 /// the kinds that it was seen by.
 pub(crate) fn at_once(model: &Model) -> (Outcome<'_>, Option<Vec<usize>>) {
-    let short = counted_out(model, moves_most(model));
+    let kept = State::kept(model);
+    let short = counted_out(&kept, moves_most(model));
     if short.is_some() {
         return (Outcome::None, short);
     }
     let manners = [Manner::Spread, Manner::Pack];
-    let found = manners.into_iter().find_map(|manner| construct(model, 0, manner));
+    let found = manners.into_iter().find_map(|manner| construct(&kept, 0, manner));
     (found.map_or(Outcome::Spent, |state| Outcome::Found(Box::new(state))), None)
 }
 
@@ -127,7 +128,7 @@ pub(crate) fn dived<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Opt
 
 /// Starts from a greedy attempt with the rest put anywhere, and mends what is wrong.
 fn repair<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) -> Option<State<'m>> {
-    let mut state = attempt(model, moves, Manner::Pack);
+    let mut state = attempt(&State::kept(model), moves, Manner::Pack);
     if !crowd(&mut state, seed) {
         return None;
     }
@@ -144,7 +145,8 @@ fn greedy(model: &Model, seed: u64, moves: u32) -> Option<State<'_>> {
     let shuffled = (0..SHUFFLES).map(|turn| Manner::Shuffled(mixed(seed.wrapping_add(turn))));
     // Without moves these two were tried at once.
     let plain = [Manner::Spread, Manner::Pack].into_iter().filter(|_| moves > 0);
-    plain.chain(shuffled).find_map(|manner| construct(model, moves, manner))
+    let kept = State::kept(model);
+    plain.chain(shuffled).find_map(|manner| construct(&kept, moves, manner))
 }
 
 /// Makes what was found as good as the budget allows. So many points are enough.
@@ -153,7 +155,11 @@ pub(crate) fn polish(state: &mut State<'_>, enough: i64, options: &Options, budg
     if state.score >= enough {
         return;
     }
-    let mut share = budget.take(effort(state, options));
+    let effort = effort(state, options);
+    if effort < outset(state.model) {
+        return;
+    }
+    let mut share = budget.take(effort);
     let mut better = state.clone();
     anneal(&mut better, Aim::Points(enough), options.seed, &mut share);
     budget.give(&share);
@@ -183,6 +189,9 @@ pub(crate) fn prove(
         return None;
     }
     let most = if certified { budget.left } else { effort(state, options) };
+    if !certified && most < outset(state.model) {
+        return None;
+    }
     let mut share = budget.take(most.min(budget.left));
     let proof = points(state, &mut share);
     budget.give(&share);
@@ -194,6 +203,12 @@ fn effort(state: &State<'_>, options: &Options) -> u64 {
     let kinds = state.model.kinds.iter().enumerate();
     let new: u32 = kinds.map(|(at, kind)| state.placed[at].saturating_sub(kind.run_total)).sum();
     (options.budget_steps / 2_000).saturating_mul(u64::from(new))
+}
+
+/// About what it takes to look at everything once. A search that may not take longer is not worth it: few
+/// new instances are tried everywhere anyhow.
+fn outset(model: &Model) -> u64 {
+    u64::try_from(model.kinds.len().saturating_mul(model.hosts.len())).unwrap_or(u64::MAX)
 }
 
 /// No plan has more points than this: every `prefer` met that has a carrier beside its holder at all,
@@ -226,6 +241,9 @@ pub(crate) fn bound(model: &Model) -> i64 {
         .kinds
         .iter()
         .map(|kind| {
+            if kind.points.is_usual() {
+                return 0;
+            }
             let open = (0..model.hosts.len())
                 .filter(|&host| kind.allowed.at(host) || kind.runs.at(host) > 0);
             open.map(|host| kind.points.at(host)).max().unwrap_or(0) * i64::from(kind.most)

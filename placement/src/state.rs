@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Model, Rule, Says};
+use crate::model::{Kind, Model, Rule, Says};
 
 mod delta;
 mod whole;
 
-pub(crate) use delta::{BROKEN, Delta, Step};
+pub(crate) use delta::{BROKEN, Delta, OVERLOADED, Step};
 
 /// Users of a fixed port number on a host, and how many of them are new there.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,12 +19,17 @@ struct PortUse {
     new: u32,
 }
 
-/// Counts at the places of one sort of domain. Those of a place stand together: how many there are of
-/// each profile, live carriers of each tag, then all carriers of each tag.
+/// Counts at the places of one sort of domain. Those of a place stand together, as the model numbers them.
 #[derive(Debug, Clone)]
 struct Cells {
     stride: usize,
     counts: Vec<u32>,
+}
+
+impl Cells {
+    fn at(&self, place: usize) -> &[u32] {
+        &self.counts[place * self.stride..][..self.stride]
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -34,7 +39,8 @@ pub(crate) struct State<'m> {
     pub(crate) placed: Vec<u32>,
     /// Points so far.
     pub(crate) score: i64,
-    /// How much is wrong so far, in thousandths of a broken rule; what is fixed has its part in it.
+    /// How much is wrong so far, in thousandths of a broken rule. What is fixed counts where it wants a
+    /// carrier; where it breaks a `never` by itself, no plan has to answer for it.
     pub(crate) wrong: i64,
     /// Wider than the capacities, so that what is added can always be taken away again.
     used: Vec<[u128; 4]>,
@@ -42,16 +48,16 @@ pub(crate) struct State<'m> {
     newcomers: Vec<u32>,
     /// By sort of domain.
     cells: Vec<Cells>,
-    profiles: usize,
+    /// What is wrong among the fixed ones by themselves, left out of `wrong`.
+    settled: i64,
     /// What counts as one unit of too much, by resource.
-    unit: [u64; 4],
+    pub(crate) unit: [u64; 4],
 }
 
 impl<'m> State<'m> {
     /// Only what is fixed is there.
     pub(crate) fn new(model: &'m Model) -> Self {
-        let profiles = model.kinds.len() + model.fixed.len();
-        let stride = profiles + 2 * model.tags.len();
+        let stride = model.cells;
         let cells = model
             .domains
             .iter()
@@ -66,7 +72,7 @@ impl<'m> State<'m> {
             ports: vec![BTreeMap::new(); model.hosts.len()],
             newcomers: vec![0; model.hosts.len()],
             cells,
-            profiles,
+            settled: 0,
             unit: delta::units(model),
         };
         for (host, node) in model.hosts.iter().enumerate() {
@@ -77,37 +83,58 @@ impl<'m> State<'m> {
         for (at, group) in model.fixed.iter().enumerate() {
             let profile = model.kinds.len() + at;
             for (host, count) in &group.at {
-                state.count_in(profile, *host, |cell| *cell += count, group.ending);
+                state.count_in(profile, *host, |cell| *cell += count);
             }
         }
         if !model.fixed.is_empty() {
-            for rule in &model.rules {
-                for domain in 0..model.domains[rule.domain].len() {
-                    state.score += state.points_of(rule, domain);
-                }
-            }
+            state.settled = state.never_broken();
+            state.recount();
         }
         state
     }
 
+    /// What is fixed and so many of kinds on hosts, whether they may be there or not. No kind and host
+    /// stands twice.
+    pub(crate) fn with(
+        model: &'m Model,
+        counts: impl IntoIterator<Item = (usize, usize, u32)>,
+    ) -> Self {
+        let mut state = Self::new(model);
+        for (kind, host, count) in counts {
+            let facts = &model.kinds[kind];
+            let fits = if facts.grown.at(host) { 0 } else { facts.runs.at(host) };
+            let new = count.saturating_sub(fits);
+            state.placed[kind] += count;
+            state.newcomers[host] += new;
+            for (sum, more) in state.used[host].iter_mut().zip(facts.need) {
+                *sum += u128::from(more) * u128::from(count);
+            }
+            for port in &facts.ports {
+                let usage = state.ports[host].entry(*port).or_default();
+                usage.users += count;
+                usage.new += new;
+            }
+            state.count_in(kind, host, |cell| *cell += count);
+        }
+        state.recount();
+        state
+    }
+
+    /// What runs stays in its place, and nothing else is there.
+    pub(crate) fn kept(model: &'m Model) -> Self {
+        let kinds = model.kinds.iter().enumerate();
+        let running = |(kind, facts): (usize, &'m Kind)| {
+            facts.running().map(move |(host, runs)| (kind, host, runs))
+        };
+        Self::with(model, kinds.flat_map(running))
+    }
+
     /// Changes what is counted of a profile around a host.
-    fn count_in(
-        &mut self,
-        profile: usize,
-        host: usize,
-        mut change: impl FnMut(&mut u32),
-        ending: bool,
-    ) {
-        let (profiles, tags) = (self.profiles, self.model.tags.len());
+    fn count_in(&mut self, profile: usize, host: usize, mut change: impl FnMut(&mut u32)) {
         for (cells, domain) in self.cells.iter_mut().zip(&self.model.domains) {
-            let at = domain.of[host] * cells.stride;
-            let there = &mut cells.counts[at..at + cells.stride];
-            change(&mut there[profile]);
-            for tag in &self.model.carries[profile] {
-                if !ending {
-                    change(&mut there[profiles + tag]);
-                }
-                change(&mut there[profiles + tags + tag]);
+            let there = &mut cells.counts[domain.of[host] * cells.stride..][..cells.stride];
+            for &cell in &self.model.counted[profile] {
+                change(&mut there[cell]);
             }
         }
     }
@@ -119,11 +146,22 @@ impl<'m> State<'m> {
         cells.counts[host * cells.stride + kind]
     }
 
-    /// How many of each given task are on each host.
-    pub(crate) fn counts(&self) -> Vec<Vec<u32>> {
-        let hosts = 0..self.model.hosts.len();
-        let of = |kind| hosts.clone().map(|host| self.count(kind, host)).collect();
-        (0..self.model.kinds.len()).map(of).collect()
+    /// How many of each given task are on a host.
+    pub(crate) fn on(&self, host: usize) -> &[u32] {
+        &self.cells[0].at(host)[..self.placed.len()]
+    }
+
+    /// For each given task the hosts that have some of it, ascending, and how many.
+    pub(crate) fn counts(&self) -> Vec<Vec<(usize, u32)>> {
+        let mut counts = vec![Vec::new(); self.model.kinds.len()];
+        for host in 0..self.model.hosts.len() {
+            for (of_kind, count) in counts.iter_mut().zip(self.on(host)) {
+                if *count > 0 {
+                    of_kind.push((host, *count));
+                }
+            }
+        }
+        counts
     }
 
     fn cell(&self, rule: &Rule, domain: usize, at: usize) -> u32 {
@@ -136,22 +174,17 @@ impl<'m> State<'m> {
     }
 
     fn live(&self, rule: &Rule, domain: usize) -> u32 {
-        self.cell(rule, domain, self.profiles + rule.tag)
+        self.cell(rule, domain, self.model.tags[rule.tag].live)
     }
 
     /// Live and ending carriers.
     fn all(&self, rule: &Rule, domain: usize) -> u32 {
-        self.cell(rule, domain, self.profiles + self.model.tags.len() + rule.tag)
+        self.cell(rule, domain, self.model.tags[rule.tag].all)
     }
 
     /// Holders, live carriers and all carriers of a rule about hosts, on a host.
     pub(crate) fn around(&self, rule: &Rule, host: usize) -> (u32, u32, u32) {
         (self.held(rule, host), self.live(rule, host), self.all(rule, host))
-    }
-
-    fn points_of(&self, rule: &Rule, domain: usize) -> i64 {
-        delta::worth(rule.says, rule.own, self.held(rule, domain), self.live(rule, domain), 0)
-            .points
     }
 
     /// Whether the next instance of the kind there would be new, or need more than it uses now.
@@ -178,7 +211,7 @@ impl<'m> State<'m> {
             usage.users += 1;
             usage.new += new;
         }
-        self.count_in(kind, host, |cell| *cell += 1, false);
+        self.count_in(kind, host, |cell| *cell += 1);
         self.score += delta.points;
         self.wrong += delta.wrong;
     }
@@ -201,7 +234,7 @@ impl<'m> State<'m> {
             usage.users -= 1;
             usage.new -= new;
         }
-        self.count_in(kind, host, |cell| *cell -= 1, false);
+        self.count_in(kind, host, |cell| *cell -= 1);
         self.score += delta.points;
         self.wrong += delta.wrong;
     }
@@ -229,7 +262,7 @@ impl<'m> State<'m> {
         if facts.ports.iter().any(taken) {
             return false;
         }
-        self.model.touching[kind].iter().all(|&at| self.keeps_never(at, kind, host))
+        self.model.never[kind].iter().all(|&at| self.keeps_never(at, kind, host))
     }
 
     fn fits(&self, kind: usize, host: usize) -> bool {
@@ -241,9 +274,6 @@ impl<'m> State<'m> {
 
     fn keeps_never(&self, at: usize, kind: usize, host: usize) -> bool {
         let rule = &self.model.rules[at];
-        if rule.says != Says::Never {
-            return true;
-        }
         let domain = self.model.domains[rule.domain].of[host];
         if rule.holder == kind && self.all(rule, domain) > 0 {
             return false;
@@ -282,9 +312,9 @@ impl<'m> State<'m> {
         let mut room = u32::try_from(room).unwrap_or(u32::MAX).max(stays).min(left);
         let alone = |at: &usize| {
             let rule = &self.model.rules[*at];
-            rule.says == Says::Never && rule.holder == kind && rule.own
+            rule.holder == kind && rule.own
         };
-        if self.model.touching[kind].iter().any(alone) {
+        if self.model.never[kind].iter().any(alone) {
             room = room.min(1);
         }
         room

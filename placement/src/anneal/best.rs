@@ -3,12 +3,11 @@
 //! Must not know rules.
 
 use super::pieces::Pieces;
-use crate::state::State;
 
 #[derive(Debug)]
 pub(super) struct Best {
     hosts: Vec<usize>,
-    pub(super) score: i64,
+    pub(super) points: i64,
     /// It breaks no rule.
     pub(super) valid: bool,
     /// Pieces that have moved since, some of them several times.
@@ -18,14 +17,9 @@ pub(super) struct Best {
 }
 
 impl Best {
-    pub(super) fn new(state: &State<'_>, pieces: &Pieces) -> Self {
-        Self {
-            hosts: pieces.hosts().to_vec(),
-            score: state.score,
-            valid: state.wrong == 0,
-            since: Vec::new(),
-            many: false,
-        }
+    pub(super) fn new(pieces: &Pieces, points: i64, valid: bool) -> Self {
+        let hosts = pieces.hosts().to_vec();
+        Self { hosts, points, valid, since: Vec::new(), many: false }
     }
 
     pub(super) fn moved(&mut self, piece: usize) {
@@ -36,9 +30,9 @@ impl Best {
         }
     }
 
-    /// What is now is the best.
-    pub(super) fn keep(&mut self, state: &State<'_>, pieces: &Pieces) {
-        (self.score, self.valid) = (state.score, true);
+    /// What is now, valid and with so many points, is the best.
+    pub(super) fn keep(&mut self, pieces: &Pieces, points: i64) {
+        (self.points, self.valid) = (points, true);
         if self.many {
             self.hosts.copy_from_slice(pieces.hosts());
         } else {
@@ -50,11 +44,8 @@ impl Best {
         self.many = false;
     }
 
-    pub(super) fn host(&self, piece: usize) -> usize {
-        self.hosts[piece]
-    }
-
-    pub(super) fn differing(&self, pieces: &Pieces) -> Vec<usize> {
-        (0..self.hosts.len()).filter(|&at| self.hosts[at] != pieces.host(at)).collect()
+    /// The host of each piece in it.
+    pub(super) fn hosts(&self) -> &[usize] {
+        &self.hosts
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Must not know rules.
 
+use std::ops::Range;
+
 use crate::random::Random;
 use crate::state::State;
 
@@ -20,27 +22,28 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Everything in a state that does not run where it is.
     pub(super) fn new(state: &State<'_>) -> Self {
-        let hosts = state.model.hosts.len();
+        let model = state.model;
+        let mut hosts_of: Vec<Vec<usize>> = vec![Vec::new(); model.kinds.len()];
+        for host in 0..model.hosts.len() {
+            for (kind, &count) in state.on(host).iter().enumerate().filter(|(_, n)| **n > 0) {
+                let new = count.saturating_sub(model.kinds[kind].runs.at(host));
+                hosts_of[kind].extend((0..new).map(|_| host));
+            }
+        }
         let mut pieces = Self {
             kinds: Vec::new(),
             hosts: Vec::new(),
             starts: Vec::new(),
-            on: vec![Vec::new(); hosts],
+            on: vec![Vec::new(); model.hosts.len()],
             at: Vec::new(),
         };
-        for (kind, facts) in state.model.kinds.iter().enumerate() {
+        for (kind, hosts) in hosts_of.into_iter().enumerate() {
             pieces.starts.push(pieces.kinds.len());
-            if state.placed[kind] == 0 {
-                continue;
-            }
-            for host in 0..hosts {
-                let new = state.count(kind, host).saturating_sub(facts.runs.at(host));
-                for _ in 0..new {
-                    pieces.at.push(pieces.on[host].len());
-                    pieces.on[host].push(pieces.kinds.len());
-                    pieces.kinds.push(kind);
-                    pieces.hosts.push(host);
-                }
+            for host in hosts {
+                pieces.at.push(pieces.on[host].len());
+                pieces.on[host].push(pieces.kinds.len());
+                pieces.kinds.push(kind);
+                pieces.hosts.push(host);
             }
         }
         pieces.starts.push(pieces.kinds.len());
@@ -78,14 +81,9 @@ impl Pieces {
         (!there.is_empty()).then(|| there[random.below(there.len())])
     }
 
-    /// How many of a kind there are.
-    pub(super) fn count(&self, kind: usize) -> usize {
-        self.starts[kind + 1] - self.starts[kind]
-    }
-
-    /// The host of the n-th of a kind.
-    pub(super) fn host_of(&self, kind: usize, nth: usize) -> usize {
-        self.hosts[self.starts[kind] + nth]
+    /// The numbers of those of a kind.
+    pub(super) fn of(&self, kind: usize) -> Range<usize> {
+        self.starts[kind]..self.starts[kind + 1]
     }
 
     pub(super) fn put(&mut self, piece: usize, to: usize) {

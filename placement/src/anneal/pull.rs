@@ -1,7 +1,10 @@
 //! Where an instance may want to go: to carriers of what it prefers or needs, to those that prefer or
 //! need what it carries, or anywhere.
 //!
-//! Owns the guesses. They decide nothing: each is weighed before it is taken.
+//! Owns the guesses, and who belongs together. They decide nothing: each is weighed before it is taken.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::pieces::Pieces;
 use crate::model::{Model, Says};
@@ -10,8 +13,10 @@ use crate::random::Random;
 /// One thing that draws a kind.
 #[derive(Debug)]
 struct Pull {
-    /// Kinds that stand for it.
-    kinds: Vec<usize>,
+    /// Pieces that stand for it, by number.
+    pieces: Vec<Range<usize>>,
+    /// How many of them there are.
+    moving: usize,
     /// Hosts where something stands for it that does not move.
     still: Vec<usize>,
     domain: usize,
@@ -22,17 +27,34 @@ pub(super) struct Pulls {
     of: Vec<Vec<Pull>>,
     /// The kinds that a kind belongs together with by `always`, itself among them, ascending.
     pub(super) bundle: Vec<Vec<usize>>,
+    /// A kind, those that it prefers, and those that prefer it.
+    pub(super) friends: Vec<Vec<usize>>,
+    /// Where a kind may be, if not everywhere.
+    open: Vec<Vec<usize>>,
     hosts: usize,
 }
 
 impl Pulls {
-    pub(super) fn new(model: &Model) -> Self {
+    pub(super) fn new(model: &Model, pieces: &Pieces) -> Self {
         let kinds = 0..model.kinds.len();
+        let hosts = model.hosts.len();
+        let open = |kind: usize| {
+            let allowed = &model.kinds[kind].allowed;
+            let all = (0..hosts).filter(|host| allowed.at(*host));
+            if allowed.is_usual() { Vec::new() } else { all.collect() }
+        };
         Self {
-            of: kinds.map(|kind| pulls(model, kind)).collect(),
+            of: kinds.clone().map(|kind| pulls(model, pieces, kind)).collect(),
             bundle: bundles(model),
-            hosts: model.hosts.len(),
+            friends: kinds.clone().map(|kind| friends(model, kind)).collect(),
+            open: kinds.map(open).collect(),
+            hosts,
         }
+    }
+
+    fn anywhere(&self, kind: usize, random: &mut Random) -> usize {
+        let open = &self.open[kind];
+        if open.is_empty() { random.below(self.hosts) } else { open[random.below(open.len())] }
     }
 
     /// A host to try for an instance of a kind.
@@ -45,30 +67,18 @@ impl Pulls {
     ) -> usize {
         let pulls = &self.of[kind];
         if pulls.is_empty() || random.below(4) == 0 {
-            return random.below(self.hosts);
+            return self.anywhere(kind, random);
         }
         let pull = &pulls[random.below(pulls.len())];
-        let moving: usize = pull.kinds.iter().map(|&kind| pieces.count(kind)).sum();
-        let all = moving + pull.still.len();
+        let all = pull.moving + pull.still.len();
         if all == 0 {
-            return random.below(self.hosts);
+            return self.anywhere(kind, random);
         }
-        let mut nth = random.below(all);
-        let mut host = None;
-        if nth < pull.still.len() {
-            host = Some(pull.still[nth]);
-        } else {
-            nth -= pull.still.len();
-            for &other in &pull.kinds {
-                let count = pieces.count(other);
-                if nth < count {
-                    host = Some(pieces.host_of(other, nth));
-                    break;
-                }
-                nth -= count;
-            }
-        }
-        let host = host.unwrap_or(0);
+        let nth = random.below(all);
+        let host = match nth.checked_sub(pull.still.len()) {
+            None => pull.still[nth],
+            Some(nth) => pull.host(pieces, nth),
+        };
         if pull.domain == 0 {
             return host;
         }
@@ -78,7 +88,19 @@ impl Pulls {
     }
 }
 
-fn pulls(model: &Model, kind: usize) -> Vec<Pull> {
+impl Pull {
+    fn host(&self, pieces: &Pieces, mut nth: usize) -> usize {
+        for range in &self.pieces {
+            if nth < range.len() {
+                return pieces.host(range.start + nth);
+            }
+            nth -= range.len();
+        }
+        0
+    }
+}
+
+fn pulls(model: &Model, pieces: &Pieces, kind: usize) -> Vec<Pull> {
     let mut found = Vec::new();
     for touch in &model.touch[kind] {
         if !matches!(touch.says, Says::Prefer(_) | Says::Always) {
@@ -92,18 +114,36 @@ fn pulls(model: &Model, kind: usize) -> Vec<Pull> {
         if touch.carries > 0 && touch.holds == 0 {
             profiles.push(rule.holder);
         }
-        let mut pull = Pull { kinds: Vec::new(), still: Vec::new(), domain: rule.domain };
+        let mut pull =
+            Pull { pieces: Vec::new(), moving: 0, still: Vec::new(), domain: rule.domain };
         for profile in profiles {
             if let Some(group) = profile.checked_sub(model.kinds.len()) {
                 pull.still.extend(model.fixed[group].at.iter().map(|(host, _)| *host));
             } else {
-                pull.kinds.push(profile);
+                let range = pieces.of(profile);
+                pull.moving += range.len();
+                pull.pieces.extend(Some(range).filter(|range| !range.is_empty()));
                 pull.still.extend(model.kinds[profile].running().map(|(host, _)| host));
             }
         }
         found.push(pull);
     }
     found
+}
+
+/// Those between which a `prefer` about hosts stands.
+fn friends(model: &Model, kind: usize) -> Vec<usize> {
+    let mut found = BTreeSet::from([kind]);
+    for touch in model.touch[kind].iter().filter(|touch| touch.domain == 0) {
+        let Says::Prefer(_) = touch.says else { continue };
+        let rule = &model.rules[touch.rule];
+        if touch.holds > 0 {
+            found.extend(&model.tags[rule.tag].profiles);
+        } else {
+            found.insert(rule.holder);
+        }
+    }
+    found.into_iter().filter(|profile| *profile < model.kinds.len()).collect()
 }
 
 fn bundles(model: &Model) -> Vec<Vec<usize>> {

@@ -226,11 +226,13 @@ fn classes<'i>(input: &'i Input<'i>, kinds: &[KindFacts], names: &Names<'i>) -> 
     for (condition, at) in &names.conditions {
         conditions[*at] = *condition;
     }
-    let mut in_use: BTreeMap<usize, Need> = BTreeMap::new();
+    let mut in_use = vec![Need::default(); input.hosts.len()];
     for (facts, wanted) in kinds.iter().zip(&input.wanted) {
         for (_, host, _) in &wanted.runs {
-            let sum = in_use.entry(*host).or_default();
-            sum.iter_mut().zip(facts.need).for_each(|(sum, need)| *sum = sum.saturating_add(need));
+            in_use[*host]
+                .iter_mut()
+                .zip(facts.need)
+                .for_each(|(sum, need)| *sum = sum.saturating_add(need));
         }
     }
     type Key<'k> = (Need, &'k [(u16, u16)], Vec<bool>);
@@ -238,7 +240,7 @@ fn classes<'i>(input: &'i Input<'i>, kinds: &[KindFacts], names: &Names<'i>) -> 
     for (at, row) in input.hosts.iter().enumerate() {
         let Some((capacity, ports, has)) = described(row, &conditions) else { continue };
         // What runs beyond the capacity may stay.
-        let used = in_use.get(&at).copied().unwrap_or_default();
+        let used = in_use[at];
         let capacity = std::array::from_fn(|at| capacity[at].max(used[at]));
         *found.entry((capacity, ports, has)).or_default() += 1;
     }

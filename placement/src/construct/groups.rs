@@ -13,7 +13,6 @@ use crate::state::State;
 pub(super) struct Groups {
     of: Vec<usize>,
     members: Vec<BinaryHeap<Reverse<usize>>>,
-    sizes: Vec<usize>,
     /// Where a group's hosts go when they get one of a kind.
     next: BTreeMap<(usize, usize), usize>,
     /// By sort of domain but the first, and place: the groups there.
@@ -23,21 +22,20 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Hosts that are alike and carry the same.
+    /// Hosts that are alike and carry the same. Where most of them have something running, hardly two
+    /// are alike, and each is a group.
     pub(super) fn new(state: &State<'_>) -> Self {
         let model = state.model;
+        let mut busy = vec![false; model.hosts.len()];
+        model.kinds.iter().flat_map(|kind| &kind.ran).for_each(|(host, _)| busy[*host] = true);
+        if busy.iter().filter(|busy| **busy).count() > busy.len() / 2 {
+            return Self::single(model);
+        }
         let mut carried: Vec<Vec<(usize, u32)>> = vec![Vec::new(); model.hosts.len()];
-        for (kind, placed) in state.placed.iter().enumerate().filter(|(_, placed)| **placed > 0) {
-            let mut left = *placed;
+        if state.placed.iter().any(|placed| *placed > 0) {
             for (host, carried) in carried.iter_mut().enumerate() {
-                let count = state.count(kind, host);
-                if count > 0 {
-                    carried.push((kind, count));
-                    left -= count;
-                    if left == 0 {
-                        break;
-                    }
-                }
+                let kinds = state.on(host).iter().enumerate();
+                carried.extend(kinds.filter(|(_, n)| **n > 0).map(|(kind, n)| (kind, *n)));
             }
         }
         let mut ids = BTreeMap::new();
@@ -61,7 +59,6 @@ impl Groups {
         let domains = &model.domains[1..];
         let mut groups = Self {
             members: Vec::new(),
-            sizes: Vec::new(),
             next: BTreeMap::new(),
             at: domains.iter().map(|domain| vec![Vec::new(); domain.len()]).collect(),
             of: Vec::new(),
@@ -72,7 +69,6 @@ impl Groups {
                 groups.open(model, host);
             }
             groups.members[group].push(Reverse(host));
-            groups.sizes[group] += 1;
         }
         groups.of = of;
         groups
@@ -81,16 +77,14 @@ impl Groups {
     fn open(&mut self, model: &Model, host: usize) -> usize {
         let group = self.members.len();
         self.members.push(BinaryHeap::new());
-        self.sizes.push(0);
         for (domain, at) in model.domains[1..].iter().zip(&mut self.at) {
             at[domain.of[host]].push(group);
         }
         group
     }
 
-    /// Every group that has a host.
-    pub(super) fn all(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.sizes.len()).filter(|&group| self.sizes[group] > 0)
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// Groups in the same domain of that sort as a host; the first sort has none.
@@ -126,8 +120,6 @@ impl Groups {
                 to
             }
         };
-        self.sizes[from] -= 1;
-        self.sizes[to] += 1;
         self.of[host] = to;
         self.members[to].push(Reverse(host));
         [from, to]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lathe_topology::{Bias, Resources, Tag, Target, Word};
 
 use super::domain::Domain;
+use super::fixed::fixed_groups;
 use super::{
     Carriers, FixedGroup, Holding, HostNode, Kind, Model, Need, PerHost, Rule, Says, Statement,
     Touch,
@@ -19,12 +20,8 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
     let mut domains = vec![Domain::hosts(input)];
     domains.extend(names.iter().map(|name| Domain::attribute(input, name)));
 
-    let fixed: Vec<(usize, &RunningInstance)> = input
-        .fixed
-        .iter()
-        .filter(|(_, one)| holding.has(&Statement::Others(one.topology.clone())))
-        .copied()
-        .collect();
+    let fixed: Vec<(usize, &RunningInstance)> =
+        input.fixed.iter().filter(|(_, one)| others_hold(holding, one)).copied().collect();
     let groups = fixed_groups(&fixed);
     let mut profiles: Vec<BTreeSet<Tag>> =
         input.wanted.iter().map(|wanted| wanted.spec.carried_tags()).collect();
@@ -39,13 +36,17 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
         tags: Vec::new(),
         rules: Vec::new(),
         touching: vec![Vec::new(); profiles.len()],
+        held: vec![Vec::new(); profiles.len()],
+        never: Vec::new(),
         touch: Vec::new(),
+        cells: 0,
+        counted: Vec::new(),
         carries: vec![Vec::new(); profiles.len()],
         shared_ports: shared_ports(input),
         base_score: 0,
         max_moves: input.options.max_moves,
     };
-    let mut rules = Rules { profiles: &profiles, names: &names, tags: BTreeMap::new() };
+    let mut rules = Rules::new(&profiles, &names);
     for (at, wanted) in input.wanted.iter().enumerate() {
         for (index, bias) in wanted.spec.biases.iter().enumerate() {
             let hard = bias.word.is_hard();
@@ -82,9 +83,14 @@ pub(super) fn model(input: &Input<'_>, holding: Holding<'_>) -> Model {
 /// satisfied: a relaxation must not make anything harder.
 fn carried_by_dropped(input: &Input<'_>, holding: Holding<'_>, bias: &Bias) -> bool {
     let Target::Tag(tag) = &bias.target else { return false };
-    input.fixed.iter().any(|(_, one)| {
-        one.keep && one.tags.contains(tag) && !holding.has(&Statement::Others(one.topology.clone()))
-    })
+    input
+        .fixed
+        .iter()
+        .any(|(_, one)| one.keep && !others_hold(holding, one) && one.tags.contains(tag))
+}
+
+fn others_hold(holding: Holding<'_>, one: &RunningInstance) -> bool {
+    matches!(holding, Holding::All) || holding.has(&Statement::Others(one.topology.clone()))
 }
 
 fn domain_names(input: &Input<'_>) -> Vec<String> {
@@ -96,65 +102,6 @@ fn domain_names(input: &Input<'_>) -> Vec<String> {
         .filter_map(|bias| bias.domain.clone())
         .collect();
     names.into_iter().collect()
-}
-
-/// What makes fixed instances alike. The order of biases and their places in a file do not matter.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct FixedKey<'a> {
-    topology: &'a str,
-    ending: bool,
-    tags: BTreeSet<&'a Tag>,
-    biases: Vec<ByMeaning<'a>>,
-}
-
-struct ByMeaning<'a>(&'a Bias);
-
-impl ByMeaning<'_> {
-    fn key(&self) -> (&Target, Word, u8, &Option<String>) {
-        (&self.0.target, self.0.word, self.0.weight, &self.0.domain)
-    }
-}
-
-impl PartialEq for ByMeaning<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for ByMeaning<'_> {}
-
-impl PartialOrd for ByMeaning<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ByMeaning<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-fn fixed_groups<'a>(fixed: &[(usize, &'a RunningInstance)]) -> BTreeMap<FixedKey<'a>, FixedGroup> {
-    let mut counts: BTreeMap<FixedKey<'a>, BTreeMap<usize, u32>> = BTreeMap::new();
-    for (host, one) in fixed {
-        let mut biases: Vec<ByMeaning<'a>> = one.biases.iter().map(ByMeaning).collect();
-        biases.sort();
-        let key = FixedKey {
-            topology: &one.topology,
-            ending: !one.keep,
-            tags: one.tags.iter().collect(),
-            biases,
-        };
-        *counts.entry(key).or_default().entry(*host).or_default() += 1;
-    }
-    counts
-        .into_iter()
-        .map(|(key, at)| {
-            let group = FixedGroup { ending: key.ending, at: at.into_iter().collect() };
-            (key, group)
-        })
-        .collect()
 }
 
 pub(crate) fn need(resources: &Resources, overhead: &Resources) -> Need {
@@ -235,7 +182,7 @@ fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
         ports: if sized { numbers.clone() } else { Vec::new() },
         runs: PerHost::new(0),
         run_total: 0,
-        slots: BTreeMap::new(),
+        ran: Vec::with_capacity(wanted.runs.len()),
         grown: PerHost::new(false),
         previous: PerHost::new(0),
         allowed: PerHost::new(true),
@@ -243,16 +190,21 @@ fn kind(input: &Input<'_>, at: usize, holding: Holding<'_>) -> Kind {
         free_to_leave: !counted || !holding.has(&Statement::Pins(at)),
     };
     for (slot, host, one) in &wanted.runs {
-        kind.slots.entry(*host).or_default().push(*slot);
+        kind.ran.push((*host, *slot));
         kind.runs.set(*host, count, kind.runs.at(*host) + 1);
         kind.run_total += 1;
+        // Most run as they are wanted.
+        if !sized || one.resources == spec.resources {
+            continue;
+        }
         let used = need(&one.resources, overhead);
         let old = port_numbers(&one.resources, overhead);
         let larger = full.iter().zip(used).any(|(new, old)| *new > old);
-        let other_ports = numbers.iter().any(|number| !old.contains(number));
-        let grown = kind.grown.at(*host) || (sized && (larger || other_ports));
-        kind.grown.set(*host, count, grown);
+        if larger || numbers.iter().any(|number| !old.contains(number)) {
+            kind.grown.set(*host, count, true);
+        }
     }
+    kind.ran.sort_unstable();
     if !input.options.previous.is_empty() {
         for slot in crate::slots::free_slots(wanted) {
             let before = input.options.previous.get(&(spec.path.clone(), slot));
@@ -303,7 +255,7 @@ pub(crate) fn shared_ports(input: &Input<'_>) -> BTreeSet<u16> {
     let mut users: BTreeMap<(usize, u16), u32> = BTreeMap::new();
     for wanted in &input.wanted {
         let numbers = port_numbers(&wanted.spec.resources, &input.options.overhead);
-        for (_, host, _) in &wanted.runs {
+        for (_, host, _) in wanted.runs.iter().filter(|_| !numbers.is_empty()) {
             for number in &numbers {
                 *users.entry((*host, *number)).or_default() += 1;
             }
@@ -342,12 +294,23 @@ fn fixed_points(input: &Input<'_>, bias: &Bias, group: &FixedGroup) -> i64 {
 }
 
 struct Rules<'a> {
-    profiles: &'a [BTreeSet<Tag>],
     names: &'a [String],
     tags: BTreeMap<Tag, usize>,
+    /// The profiles that carry a tag, ascending.
+    carriers: BTreeMap<&'a Tag, Vec<usize>>,
 }
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
+    fn new(profiles: &'a [BTreeSet<Tag>], names: &'a [String]) -> Self {
+        let mut carriers: BTreeMap<&Tag, Vec<usize>> = BTreeMap::new();
+        for (at, tags) in profiles.iter().enumerate() {
+            for tag in tags {
+                carriers.entry(tag).or_default().push(at);
+            }
+        }
+        Self { names, tags: BTreeMap::new(), carriers }
+    }
+
     fn add(&mut self, model: &mut Model, holder: usize, bias: &Bias) {
         let Target::Tag(tag) = &bias.target else { return };
         let says = match bias.word {
@@ -363,19 +326,18 @@ impl Rules<'_> {
         let next = self.tags.len();
         let id = *self.tags.entry(tag.clone()).or_insert(next);
         if id == next {
-            let profiles: Vec<usize> =
-                (0..self.profiles.len()).filter(|&at| self.profiles[at].contains(tag)).collect();
+            let profiles = self.carriers.get(tag).cloned().unwrap_or_default();
             for &profile in &profiles {
                 model.carries[profile].push(id);
             }
-            model.tags.push(Carriers { tag: tag.clone(), profiles });
+            model.tags.push(Carriers { tag: tag.clone(), profiles, live: 0, all: 0 });
         }
         model.rules.push(Rule {
             holder,
             says,
             tag: id,
             domain,
-            own: self.profiles[holder].contains(tag),
+            own: model.carries[holder].contains(&id),
             fixed: holder >= model.kinds.len(),
             excused: Vec::new(),
         });
@@ -400,16 +362,22 @@ fn excuse(model: &mut Model, input: &Input<'_>) {
 
 fn index(model: &mut Model) {
     for (at, rule) in model.rules.iter().enumerate() {
-        let carriers = model.tags[rule.tag].profiles.iter().copied();
-        for profile in carriers.chain([rule.holder]).collect::<BTreeSet<usize>>() {
-            model.touching[profile].push(at);
+        model.held[rule.holder].push(at);
+        for &carrier in &model.tags[rule.tag].profiles {
+            model.touching[carrier].push(at);
+        }
+        if !rule.own {
+            model.touching[rule.holder].push(at);
         }
     }
+    let says_never = |at: &&usize| model.rules[**at].says == Says::Never;
+    let never = |touching: &Vec<usize>| touching.iter().filter(says_never).copied().collect();
+    model.never = model.touching.iter().map(never).collect();
+    super::cells::lay_out(model);
     model.touch = (0..model.touching.len()).map(|profile| touches(model, profile)).collect();
 }
 
 fn touches(model: &Model, profile: usize) -> Vec<Touch> {
-    let (profiles, tags) = (model.touching.len(), model.tags.len());
     let touch = |&at: &usize| {
         let rule = &model.rules[at];
         Touch {
@@ -418,8 +386,8 @@ fn touches(model: &Model, profile: usize) -> Vec<Touch> {
             own: rule.own,
             domain: rule.domain,
             holder: rule.holder,
-            live: profiles + rule.tag,
-            all: profiles + tags + rule.tag,
+            live: model.tags[rule.tag].live,
+            all: model.tags[rule.tag].all,
             holds: u32::from(rule.holder == profile),
             carries: u32::from(model.carries[profile].contains(&rule.tag)),
         }

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use crate::model::{Model, Says};
+use crate::model::Says;
 use crate::state::State;
 
 /// Whether the kinds that are still to come may all find room. False is certain.
@@ -90,7 +90,8 @@ fn finds_company(state: &State<'_>, kind: usize, lacking: u64) -> bool {
 }
 
 /// Kinds that show at the outset that there is no placement.
-pub(super) fn counted_out(model: &Model, state: &State<'_>) -> Option<Vec<usize>> {
+pub(super) fn counted_out(state: &State<'_>) -> Option<Vec<usize>> {
+    let model = state.model;
     let all: Vec<usize> = (0..model.kinds.len()).collect();
     // What stays in any case breaks a rule already.
     if let Some((rule, _)) = state.broken().first() {
@@ -109,10 +110,7 @@ fn total_fits(state: &State<'_>, rest: &[usize], resource: usize) -> bool {
         .map(|&kind| {
             let facts = &model.kinds[kind];
             let still = facts.least.saturating_sub(state.placed[kind]);
-            let running: u32 = facts
-                .running()
-                .map(|(host, runs)| runs.saturating_sub(state.count(kind, host)))
-                .sum();
+            let running = if still == 0 { 0 } else { state.leaving(kind) };
             u128::from(still.saturating_sub(running)) * u128::from(facts.need[resource])
         })
         .sum();

@@ -8,7 +8,7 @@ use crate::model::{Model, Says, Touch};
 /// What one broken rule weighs for one instance.
 pub(crate) const BROKEN: i64 = 1000;
 /// What any overload weighs beside its amount.
-const OVERLOADED: i64 = 300;
+pub(crate) const OVERLOADED: i64 = 300;
 
 /// A change of points and of what is wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,14 @@ impl std::ops::Add for Delta {
 
     fn add(self, other: Self) -> Self {
         Self { points: self.points + other.points, wrong: self.wrong + other.wrong }
+    }
+}
+
+impl Delta {
+    /// So many of it.
+    pub(crate) fn times(self, times: i32) -> Self {
+        let times = i64::from(times);
+        Self { points: self.points * times, wrong: self.wrong * times }
     }
 }
 
@@ -94,28 +102,6 @@ impl State<'_> {
         sum
     }
 
-    /// Whether a host has more on it than it holds.
-    pub(crate) fn is_overfull(&self, host: usize) -> bool {
-        self.overload(host, &self.used[host], self.newcomers[host]) > 0
-    }
-
-    /// Whether a hard rule that a kind holds, or whose tag it carries, is broken around a host.
-    pub(crate) fn breaks_around(&self, kind: usize, host: usize) -> bool {
-        let clash = |port| self.ports[host].get(port).is_some_and(|usage| usage.users > 1);
-        self.model.kinds[kind].ports.iter().any(clash)
-            || self.model.touch[kind].iter().any(|touch| {
-                let rule = &self.model.rules[touch.rule];
-                let place = self.model.domains[rule.domain].of[host];
-                match rule.says {
-                    Says::Always => self.is_unmet(touch.rule, place),
-                    _ => {
-                        let (held, all) = (self.held(rule, place), self.all(rule, place));
-                        worth(rule.says, rule.own, held, 0, all).wrong > 0
-                    }
-                }
-            })
-    }
-
     #[inline]
     fn touch_delta(&self, touch: &Touch, place: usize, step: Step) -> Delta {
         let cells = &self.cells[touch.domain];
@@ -171,6 +157,13 @@ impl State<'_> {
             wrong += clash(users, fresh) - clash(now.users, now.new);
         }
         Delta { points, wrong }
+    }
+
+    /// What is wrong on a host whatever the rules: too much there, and fixed ports with several users.
+    pub(super) fn misfit(&self, host: usize) -> i64 {
+        let shared = self.ports[host].values().filter(|usage| usage.new > 0);
+        let clashes = shared.map(|usage| i64::from(usage.users.saturating_sub(1)));
+        self.overload(host, &self.used[host], self.newcomers[host]) + BROKEN * clashes.sum::<i64>()
     }
 
     /// How much too much is on a host; what runs beyond the capacity may stay if nothing new comes.

@@ -2,12 +2,62 @@
 //!
 //! Must not change it.
 
-use std::collections::BTreeMap;
-
 use super::State;
+use super::delta::{Delta, worth};
 use crate::model::{Rule, Says};
 
 impl State<'_> {
+    /// Points, and what is wrong, counted from the beginning.
+    pub(super) fn recount(&mut self) {
+        let model = self.model;
+        let mut sum = Delta { points: model.base_score, wrong: -self.settled };
+        for (sort, domain) in model.domains.iter().enumerate() {
+            let of_sort = |rules: &Vec<usize>| -> Vec<usize> {
+                rules.iter().copied().filter(|&at| model.rules[at].domain == sort).collect()
+            };
+            let rules: Vec<Vec<usize>> = model.held.iter().map(of_sort).collect();
+            for place in 0..domain.len() {
+                let counts = self.cells[sort].at(place)[..rules.len()].iter();
+                for (rules, _) in rules.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                    for &at in rules {
+                        sum = sum + self.worth_of(at, &model.rules[at], place);
+                    }
+                }
+            }
+        }
+        for (at, kind) in model.kinds.iter().enumerate().filter(|(_, kind)| !kind.points.is_usual())
+        {
+            let hosts = 0..model.hosts.len();
+            let points = hosts.map(|host| kind.points.at(host) * i64::from(self.count(at, host)));
+            sum.points += points.sum::<i64>();
+        }
+        let hosts = 0..model.hosts.len();
+        sum.wrong += hosts.map(|host| self.misfit(host)).sum::<i64>();
+        (self.score, self.wrong) = (sum.points, sum.wrong);
+    }
+
+    /// What a rule comes to in a place.
+    fn worth_of(&self, at: usize, rule: &Rule, place: usize) -> Delta {
+        let (held, live, all) =
+            (self.held(rule, place), self.live(rule, place), self.all(rule, place));
+        if rule.says == Says::Always {
+            let wrong = if self.is_unmet(at, place) { super::BROKEN * i64::from(held) } else { 0 };
+            return Delta { points: 0, wrong };
+        }
+        worth(rule.says, rule.own, held, live, all)
+    }
+
+    /// What every broken `never` comes to.
+    pub(super) fn never_broken(&self) -> i64 {
+        let never =
+            self.model.rules.iter().enumerate().filter(|(_, rule)| rule.says == Says::Never);
+        let places = |(at, rule): (usize, &Rule)| -> i64 {
+            let places = 0..self.model.domains[rule.domain].len();
+            places.map(|place| self.worth_of(at, rule, place).wrong).sum()
+        };
+        never.map(places).sum()
+    }
+
     /// Given carriers of a rule's tag in a domain.
     fn given(&self, rule: &Rule, domain: usize) -> u32 {
         let kinds = self.model.tags[rule.tag].profiles.iter().copied();
@@ -48,37 +98,28 @@ impl State<'_> {
         found
     }
 
-    /// Whether every kind has as many as it wants and every rule holds.
+    /// Whether every kind has as many as it wants, where it may be, and nothing is wrong.
     pub(crate) fn is_complete(&self) -> bool {
         let kinds = self.model.kinds.iter().zip(&self.placed);
-        kinds.into_iter().all(|(kind, placed)| (kind.least..=kind.most).contains(placed))
-            && self.unmet().is_empty()
-            && self.broken().is_empty()
-            && self.ports_and_attributes_hold()
+        self.wrong == 0
+            && kinds.into_iter().all(|(kind, placed)| (kind.least..=kind.most).contains(placed))
+            && !self.is_out_of_place()
     }
 
-    fn ports_and_attributes_hold(&self) -> bool {
-        let ports = self.ports.iter().flat_map(BTreeMap::values);
-        let shared = ports.into_iter().any(|usage| usage.users > 1 && usage.new > 0);
-        let outside = self.model.kinds.iter().enumerate().any(|(at, kind)| {
-            let restricted = !kind.allowed.is_usual();
-            (0..self.used.len()).filter(|host| restricted || !self.model.hosts[*host].known).any(
-                |host| {
-                    let (known, count) = (self.model.hosts[host].known, self.count(at, host));
+    /// Whether something is on a host where its attributes or ports do not let it be, or is new on a host
+    /// that is not known.
+    fn is_out_of_place(&self) -> bool {
+        let restricted = self.model.kinds.iter().any(|kind| !kind.allowed.is_usual());
+        (0..self.used.len()).filter(|host| restricted || !self.model.hosts[*host].known).any(
+            |host| {
+                let known = self.model.hosts[host].known;
+                self.model.kinds.iter().zip(self.on(host)).any(|(kind, &count)| {
                     count > 0
                         && ((known && !kind.allowed.at(host))
                             || (!known && count > kind.runs.at(host)))
-                },
-            )
-        });
-        !shared && !outside && (0..self.used.len()).all(|host| self.holds_its_load(host))
-    }
-
-    fn holds_its_load(&self, host: usize) -> bool {
-        let node = &self.model.hosts[host];
-        !node.known
-            || self.newcomers[host] == 0
-            || self.used[host].iter().zip(node.capacity).all(|(used, all)| *used <= u128::from(all))
+                })
+            },
+        )
     }
 
     /// What is free of a resource on a host.
@@ -89,27 +130,31 @@ impl State<'_> {
 
     /// How full the host is, in thousandths of its fullest resource.
     pub(crate) fn load(&self, host: usize) -> i64 {
-        self.fullest(host, [0; 4])
+        self.fullest(host, self.used[host])
     }
 
     /// The same with one more of a kind.
     pub(crate) fn load_with(&self, kind: usize, host: usize) -> i64 {
-        self.fullest(host, self.model.kinds[kind].need)
+        let (used, more) = (&self.used[host], self.model.kinds[kind].need);
+        self.fullest(host, std::array::from_fn(|at| used[at] + u128::from(more[at])))
     }
 
-    fn fullest(&self, host: usize, more: [u64; 4]) -> i64 {
+    /// The same with one less of a kind that is there.
+    pub(crate) fn load_without(&self, kind: usize, host: usize) -> i64 {
+        let (used, less) = (&self.used[host], self.model.kinds[kind].need);
+        self.fullest(host, std::array::from_fn(|at| used[at] - u128::from(less[at])))
+    }
+
+    fn fullest(&self, host: usize, used: [u128; 4]) -> i64 {
         let capacity = self.model.hosts[host].capacity;
-        let share = |at: usize| {
-            let used = self.used[host][at] + u128::from(more[at]);
-            match (used, capacity[at]) {
-                (0, _) => 0,
-                (_, 0) => 1000,
-                (used, all) => match u64::try_from(used * 1000) {
-                    Ok(parts) => (parts / all).min(1_000_000),
-                    Err(_) => u64::try_from(used * 1000 / u128::from(all))
-                        .map_or(1_000_000, |share| share.min(1_000_000)),
-                },
-            }
+        let share = |at: usize| match (used[at], capacity[at]) {
+            (0, _) => 0,
+            (_, 0) => 1000,
+            (used, all) => match u64::try_from(used * 1000) {
+                Ok(parts) => (parts / all).min(1_000_000),
+                Err(_) => u64::try_from(used * 1000 / u128::from(all))
+                    .map_or(1_000_000, |share| share.min(1_000_000)),
+            },
         };
         let fullest = (0..capacity.len()).map(share).max().unwrap_or(0);
         i64::try_from(fullest).unwrap_or(i64::MAX)

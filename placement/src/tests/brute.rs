@@ -112,8 +112,11 @@ fn each_plan(case: &Case, mut look: impl FnMut(Plan) -> bool) {
         return;
     }
     loop {
-        let counts: Vec<Vec<u32>> =
-            at.iter().zip(&ways).map(|(at, ways)| ways[*at].clone()).collect();
+        let on_hosts = |way: &Vec<u32>| {
+            let hosts = way.iter().copied().enumerate();
+            hosts.filter(|(_, count)| *count > 0).collect::<Vec<(usize, u32)>>()
+        };
+        let counts: Vec<_> = at.iter().zip(&ways).map(|(at, ways)| on_hosts(&ways[*at])).collect();
         let mut plan = slots::plan(&input, &counts, 0, i64::MAX);
         let start = "the score is ";
         let said = case.check(&plan);
