@@ -13,6 +13,7 @@ use crate::state::State;
 
 mod dive;
 mod guess;
+mod hand;
 mod herd;
 mod master;
 mod pricing;

@@ -3,6 +3,7 @@
 //!
 //! Owns no bound: what it misses, the complete search finds.
 
+use super::hand::Hand;
 use super::pricing::Pricing;
 use super::site::{Pattern, Site};
 use crate::random::Random;
@@ -22,71 +23,53 @@ pub(super) fn guess(
     let mut best: Option<(i64, Pattern)> = None;
     let kinds = site.kinds.len();
     for attempt in 0..ATTEMPTS {
-        let started = start.take();
-        let mut pattern = started.unwrap_or_else(|| vec![0; kinds]);
-        if attempt > 0 && kinds > 0 {
-            let seed = random.below(kinds);
-            pattern[seed] = 1;
-            complete(site, &mut pattern);
+        let mut hand = pricing.hand();
+        if let Some(pattern) = start.take() {
+            for (kind, count) in pattern.iter().enumerate() {
+                (0..*count).for_each(|_| hand.add(kind));
+            }
+        } else if attempt > 0 && kinds > 0 {
+            hand.add_with_company(random.below(kinds));
         }
-        let Some(mut worth) = pricing.worth(&pattern) else { continue };
+        let Some(mut worth) = hand.worth() else { continue };
         for _ in 0..STEPS {
-            let Some((better, next)) = step(pricing, site, &pattern, worth) else { break };
-            (worth, pattern) = (better, next);
+            let Some(better) = step(&mut hand, worth) else { break };
+            worth = better;
         }
         if best.as_ref().is_none_or(|(most, _)| worth > *most) {
-            best = Some((worth, pattern));
+            best = Some((worth, hand.pattern().clone()));
         }
     }
     best
 }
 
-/// Adds what `always` asks for, one carrier each.
-fn complete(site: &Site, pattern: &mut Pattern) {
-    for _ in 0..8 {
-        let lacking = site.rules.iter().find(|rule| {
-            let held = rule.holder.is_some_and(|holder| pattern[holder] > 0);
-            let there: i64 = rule.carriers.iter().map(|&at| i64::from(pattern[at])).sum();
-            rule.says == crate::model::Says::Always
-                && held
-                && there + rule.live - i64::from(rule.own) < 1
-        });
-        let Some(rule) = lacking else { return };
-        let Some(&carrier) = rule.carriers.iter().find(|at| site.most[**at] > pattern[**at]) else {
-            return;
-        };
-        pattern[carrier] += 1;
+/// One instance (and its company) more, one less, or one exchanged: the best of these is done, if it is an
+/// improvement. Gives the new worth.
+fn step(hand: &mut Hand<'_>, now: i64) -> Option<i64> {
+    let kinds = hand.pattern().len();
+    let (mut best, mut most) = (None, now);
+    for less in std::iter::once(None).chain((0..kinds).map(Some)) {
+        if let Some(less) = less {
+            if hand.pattern()[less] == 0 {
+                continue;
+            }
+            hand.remove(less);
+            if hand.worth().is_some_and(|worth| worth > most) {
+                most = hand.worth().unwrap_or(most);
+                best = Some((Some(less), None));
+            }
+        }
+        for more in (0..kinds).filter(|more| less != Some(*more)) {
+            let Some(added) = hand.add_with_company(more) else { continue };
+            if let Some(worth) = hand.worth().filter(|worth| *worth > most) {
+                (best, most) = (Some((less, Some(more))), worth);
+            }
+            hand.undo(&added);
+        }
+        less.into_iter().for_each(|less| hand.add(less));
     }
-}
-
-/// The best pattern with one instance (and its company) more, one less, or one exchanged.
-fn step(pricing: &Pricing<'_>, site: &Site, now: &Pattern, worth: i64) -> Option<(i64, Pattern)> {
-    let mut best: Option<(i64, Pattern)> = None;
-    let mut look = |pattern: Pattern| {
-        if let Some(found) = pricing.worth(&pattern)
-            && found > best.as_ref().map_or(worth, |(most, _)| *most)
-        {
-            best = Some((found, pattern));
-        }
-    };
-    let changed = |less: Option<usize>, more: Option<usize>| {
-        let mut pattern = now.clone();
-        if let Some(at) = less {
-            pattern[at] -= 1;
-        }
-        if let Some(at) = more {
-            pattern[at] += 1;
-            complete(site, &mut pattern);
-        }
-        pattern
-    };
-    let may_grow: Vec<usize> = (0..now.len()).filter(|&at| now[at] < site.most[at]).collect();
-    may_grow.iter().for_each(|&at| look(changed(None, Some(at))));
-    for at in (0..now.len()).filter(|&at| now[at] > 0) {
-        look(changed(Some(at), None));
-        for &more in may_grow.iter().filter(|more| **more != at) {
-            look(changed(Some(at), Some(more)));
-        }
-    }
-    best
+    let (less, more) = best?;
+    less.into_iter().for_each(|less| hand.remove(less));
+    more.into_iter().for_each(|more| _ = hand.add_with_company(more));
+    Some(most)
 }

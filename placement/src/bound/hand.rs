@@ -59,7 +59,8 @@ impl<'s> Hand<'s> {
 
     /// What the pattern is worth; none where it is not admissible.
     pub(super) fn worth(&self) -> Option<i64> {
-        let clash = |(one, other): &(usize, usize)| self.pattern[*one] > 0 && self.pattern[*other] > 0;
+        let clash =
+            |(one, other): &(usize, usize)| self.pattern[*one] > 0 && self.pattern[*other] > 0;
         (self.broken == 0 && !self.site.clashes.iter().any(clash)).then_some(self.worth)
     }
 
@@ -149,10 +150,13 @@ impl<'s> Hand<'s> {
             return None;
         }
         let held = added.iter().flat_map(|&kind| &self.touching[kind]);
-        let mut unmet = held.map(|(at, _)| (*at, &self.site.rules[*at])).filter(|(at, rule)| {
-            rule.says == Says::Always && self.rule(*at, rule).1
-        });
+        let mut unmet = held
+            .map(|(at, _)| (*at, &self.site.rules[*at]))
+            .filter(|(at, rule)| rule.says == Says::Always && self.rule(*at, rule).1);
         let (_, rule) = unmet.next()?;
         rule.carriers.iter().copied().find(|&carrier| self.has_room(carrier))
     }
 }
+
+#[cfg(test)]
+mod tests;

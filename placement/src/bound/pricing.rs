@@ -5,6 +5,7 @@
 
 use std::collections::BinaryHeap;
 
+use super::hand::Hand;
 use super::herd::Herd;
 use super::site::{Local, Pattern, Site};
 use crate::model::{Budget, Says};
@@ -73,6 +74,11 @@ impl<'s> Pricing<'s> {
         let mut in_herd = vec![false; site.kinds.len()];
         site.herds.iter().flat_map(|herd| &herd.kinds).for_each(|&kind| in_herd[kind] = true);
         Self { site, scale, value, order, shares, in_herd }
+    }
+
+    /// No pattern yet, to be made instance by instance.
+    pub(super) fn hand(&self) -> Hand<'_> {
+        Hand::new(self.site, self.scale, &self.value)
     }
 
     /// What a pattern is worth.
