@@ -217,7 +217,7 @@ pub struct ExplainView {
     pub early_ends: u32,
     /// Not started before: milliseconds since 1970, 0 for at once.
     pub not_before_ms: u64,
-    /// Every host, the best first; those that are excluded come last.
+    /// Every host, the best first; behind them those that are excluded, and those out of use.
     pub hosts: Vec<ExplainHost>,
 }
 
@@ -227,6 +227,9 @@ pub struct ExplainHost {
     pub host: String,
     /// The instance runs there now.
     pub here: bool,
+    /// The host takes nothing now: its state, as `/v1/hosts` has it. It is not weighed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_use: Option<String>,
     /// What it would add to the score there.
     pub points: i64,
     /// What keeps it away; empty where it may be.

@@ -96,4 +96,7 @@ pub(crate) struct Sim {
     /// `no` leaves drains and their like out, as in seeds from before there were any
     #[arg(long)]
     pub(crate) operators: Option<String>,
+    /// `no` leaves planned maintenance out, as in seeds from before there was any
+    #[arg(long)]
+    pub(crate) maintenance: Option<String>,
 }

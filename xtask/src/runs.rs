@@ -29,6 +29,7 @@ pub(crate) fn sim(root: &Root, sim: &Sim) -> Result<bool, Failure> {
         ("--without", &sim.without),
         ("--sabotage", &sim.sabotage),
         ("--operators", &sim.operators),
+        ("--maintenance", &sim.maintenance),
     ];
     let mut command =
         root.cargo(&["run", "--release", "--quiet", "-p", "lathe-sim", "--bin", "sim", "--"]);

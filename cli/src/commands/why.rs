@@ -74,7 +74,10 @@ fn lines(view: &ExplainView, printer: &Printer) -> Vec<String> {
 
 fn of_host(host: &ExplainHost, printer: &Printer) -> Vec<String> {
     let here = if host.here { ", runs here" } else { "" };
-    let head = if host.excluded.is_empty() {
+    let head = if let Some(state) = &host.out_of_use {
+        let word = printer.paint(Tone::Bad, "out of use");
+        format!("{}: {word}, {state}{here}", host.host)
+    } else if host.excluded.is_empty() {
         format!("{}: {} points{here}", host.host, signed(host.points))
     } else {
         format!("{}: {}{here}", host.host, printer.paint(Tone::Bad, "excluded"))

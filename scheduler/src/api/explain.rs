@@ -9,7 +9,7 @@ use lathe_placement::{Objection, Share, Weighed, weigh};
 use super::Shared;
 use super::reads::stopping;
 use crate::driver::Stopping;
-use crate::framework::explain::Explaining;
+use crate::framework::explain::{Explaining, OutOfUse};
 
 pub(super) async fn explain(
     State(shared): State<Shared>,
@@ -25,8 +25,16 @@ pub(super) async fn explain(
 }
 
 fn view_of(explaining: Explaining) -> ExplainView {
-    let Explaining { instance, last_end, early_ends, not_before_ms, task, slot, scene } =
-        explaining;
+    let Explaining {
+        instance,
+        last_end,
+        early_ends,
+        not_before_ms,
+        task,
+        slot,
+        scene,
+        out_of_use,
+    } = explaining;
     let weighed = scene.as_ref().map_or_else(Vec::new, |scene| {
         let at = (&task, slot);
         weigh(&scene.cluster, &scene.topology, &scene.running, &scene.options, at)
@@ -37,12 +45,25 @@ fn view_of(explaining: Explaining) -> ExplainView {
         last_end,
         early_ends,
         not_before_ms,
-        hosts: weighed.into_iter().map(host_of).collect(),
+        hosts: weighed.into_iter().map(host_of).chain(out_of_use.into_iter().map(idle)).collect(),
+    }
+}
+
+/// One that is not weighed, since it takes nothing.
+fn idle(host: OutOfUse) -> ExplainHost {
+    ExplainHost {
+        host: host.host,
+        here: host.here,
+        out_of_use: Some(host.state.to_owned()),
+        points: 0,
+        excluded: Vec::new(),
+        rules: Vec::new(),
     }
 }
 
 fn host_of(weighed: Weighed) -> ExplainHost {
     ExplainHost {
+        out_of_use: None,
         host: weighed.host,
         here: weighed.here,
         points: weighed.points,

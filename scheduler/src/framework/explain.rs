@@ -19,6 +19,18 @@ pub struct Explaining {
     pub slot: u32,
     /// None where nobody wants it any more.
     pub scene: Option<Scene>,
+    /// Hosts that take nothing now, by name, with the word for why: they are not in the scene.
+    pub out_of_use: Vec<OutOfUse>,
+}
+
+/// A host that takes nothing now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfUse {
+    pub host: String,
+    /// The instance runs there.
+    pub here: bool,
+    /// Its state, as `lathe hosts` shows it.
+    pub state: &'static str,
 }
 
 /// What [`lathe_placement::weigh`] is given.
@@ -45,8 +57,16 @@ impl Framework {
             running: self.running(now),
             options: self.plain_options(),
         });
+        let here = record.lives.last().map(|life| &life.host);
+        let out = self.hosts.values().filter(|host| !self.is_in_use(host));
+        let out_of_use = out.map(|host| OutOfUse {
+            host: host.name.to_string(),
+            here: here == Some(&host.name),
+            state: self.state_of(host),
+        });
         Some(Explaining {
             instance: self.instance_view(record),
+            out_of_use: out_of_use.collect(),
             last_end: record.last_end.clone(),
             early_ends: record.early_ends,
             not_before_ms: record.not_before_ms,

@@ -95,7 +95,7 @@ impl Framework {
     }
 
     /// Whether a host may get something new: it is active, and is not to be left.
-    fn is_in_use(&self, host: &HostInfo) -> bool {
+    pub(super) fn is_in_use(&self, host: &HostInfo) -> bool {
         host.state == HostState::Active && !self.maintenance.is_due(&host.agent)
     }
 

@@ -204,7 +204,7 @@ impl Framework {
     }
 
     /// The word for people. One that is left takes nothing more, like one that drains.
-    fn state_of(&self, host: &HostInfo) -> &'static str {
+    pub(super) fn state_of(&self, host: &HostInfo) -> &'static str {
         if host.state == HostState::Active && self.maintenance.is_due(&host.agent) {
             return "leaving";
         }

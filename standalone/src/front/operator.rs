@@ -1,5 +1,7 @@
 //! The operator API of the master: the calls that Lathe uses.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -31,11 +33,11 @@ impl Front {
             return Err(expecting("type"));
         };
         checks::accept(&headers)?;
-        if kind == call::Type::MarkAgentGone {
-            let gone = call.mark_agent_gone.ok_or_else(|| expecting("mark_agent_gone"))?;
-            let answer = self.mark_agent_gone(gone.agent_id.value.clone()).await;
+        if let Some(duty) = duty_of(kind, call).map_err(expecting)? {
+            let (what, agent_id) = (duty.what, duty.agent_id.clone());
+            let answer = self.carry_out(duty).await;
             if answer.status().is_success() {
-                audit(peer, &who, "mark-agent-gone", &gone.agent_id.value);
+                audit(peer, &who, what, &agent_id);
             }
             return Ok(answer);
         }
@@ -53,18 +55,72 @@ impl Front {
         })
     }
 
-    async fn mark_agent_gone(&self, agent_id: String) -> Response<Body> {
+    /// What is done to an agent is done when the answer is there; of one that is not known nothing is.
+    async fn carry_out(&self, duty: Duty) -> Response<Body> {
+        let Duty { agent_id, event, unknown, .. } = duty;
         let found = self.driver.ask(move |driver| {
             let found = driver.cluster.has_agent(&agent_id);
-            driver.step(Event::AgentMarkedGone { agent_id });
+            if found {
+                driver.step(event);
+            }
             found
         });
         match found.await {
             Some(true) => empty(StatusCode::OK),
-            Some(false) => text(StatusCode::NOT_FOUND, "Agent not found".to_owned()),
+            Some(false) => text(unknown.0, unknown.1.to_owned()),
             None => unavailable(),
         }
     }
+}
+
+/// Something that an operator has done to an agent.
+struct Duty {
+    /// As the audit has it.
+    what: &'static str,
+    agent_id: String,
+    event: Event,
+    /// The answer where nobody knows that agent.
+    unknown: (StatusCode, &'static str),
+}
+
+/// What a call does to an agent, if it is one of those; what is missing where it is not whole.
+fn duty_of(kind: call::Type, call: Call) -> Result<Option<Duty>, &'static str> {
+    let unknown = (StatusCode::BAD_REQUEST, "Unknown agent");
+    let duty = match kind {
+        call::Type::MarkAgentGone => {
+            let agent_id = call.mark_agent_gone.ok_or("mark_agent_gone")?.agent_id.value;
+            let event = Event::AgentMarkedGone { agent_id: agent_id.clone() };
+            let unknown = (StatusCode::NOT_FOUND, "Agent not found");
+            Duty { what: "mark-agent-gone", agent_id, event, unknown }
+        }
+        call::Type::DrainAgent => {
+            let drain = call.drain_agent.ok_or("drain_agent")?;
+            let agent_id = drain.agent_id.value.clone();
+            let max_grace_ms = drain.max_grace_period.map(in_ms);
+            let mark_gone = drain.mark_gone();
+            let event =
+                Event::AgentDrains { agent_id: agent_id.clone(), max_grace_ms, mark_gone };
+            Duty { what: "drain-agent", agent_id, event, unknown }
+        }
+        call::Type::DeactivateAgent => {
+            let agent_id = call.deactivate_agent.ok_or("deactivate_agent")?.agent_id.value;
+            let event = Event::AgentDeactivated { agent_id: agent_id.clone() };
+            Duty { what: "deactivate-agent", agent_id, event, unknown }
+        }
+        call::Type::ReactivateAgent => {
+            let agent_id = call.reactivate_agent.ok_or("reactivate_agent")?.agent_id.value;
+            let event = Event::AgentReactivated { agent_id: agent_id.clone() };
+            Duty { what: "reactivate-agent", agent_id, event, unknown }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(duty))
+}
+
+/// What is below nothing is nothing.
+fn in_ms(duration: impl TryInto<Duration>) -> u64 {
+    let duration = duration.try_into().unwrap_or_default();
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn answer(driver: &mut Driver, kind: call::Type) -> Option<Answer> {

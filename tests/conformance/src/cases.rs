@@ -1,6 +1,7 @@
 //! The cases, and their list.
 
 pub mod answers;
+pub mod draining;
 pub mod executors;
 pub mod files;
 pub mod hosts;
@@ -65,6 +66,12 @@ macro_rules! every_case {
             operating {
                 an_operator_sees_agents_frameworks_and_tasks (2),
                 an_agent_that_is_marked_gone_takes_its_tasks_with_it (2),
+            }
+            draining {
+                an_agent_that_is_drained_is_emptied_and_taken_back (2),
+                an_agent_that_is_deactivated_keeps_its_tasks (2),
+                an_agent_that_is_drained_for_good_is_gone (2),
+                what_is_asked_of_agents_is_checked (1),
             }
             files {
                 a_sandbox_is_read_and_nothing_beside_it (1),

@@ -19,6 +19,8 @@ pub struct Campaign {
     pub sabotage: Option<Sabotage>,
     /// Whether operators have a hand in it.
     pub operators: bool,
+    /// Whether maintenance is planned.
+    pub maintenance: bool,
     /// Lines of a failing run's trace that are shown.
     pub lines: usize,
 }
@@ -46,6 +48,7 @@ impl Campaign {
             without: self.without.iter().copied().collect(),
             sabotage: self.sabotage,
             operators: self.operators,
+            maintenance: self.maintenance,
             lines: self.lines,
         }
     }
@@ -120,6 +123,9 @@ impl Campaign {
         }
         if !settings.operators {
             again.push_str(" --operators no");
+        }
+        if !settings.maintenance {
+            again.push_str(" --maintenance no");
         }
         lines.push(format!("found smaller in {runs} runs; again: {again}"));
         lines.join("\n")

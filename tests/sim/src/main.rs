@@ -7,7 +7,8 @@ use lathe_sim::campaign::Campaign;
 use lathe_sim::{LINES, STEPS, Sabotage};
 
 const USAGE: &str = "sim [--seed S | --from S --seeds N] [--steps N] [--threads N] \
-                     [--without N,N] [--sabotage NAME] [--operators yes|no] [--lines N]";
+                     [--without N,N] [--sabotage NAME] [--operators yes|no] \
+                     [--maintenance yes|no] [--lines N]";
 
 fn main() -> ExitCode {
     let Some(campaign) = read(std::env::args().skip(1)) else {
@@ -50,6 +51,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Option<Campaign> {
         without: Vec::new(),
         sabotage: None,
         operators: true,
+        maintenance: true,
         lines: LINES,
     };
     while let Some(name) = arguments.next() {
@@ -62,6 +64,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Option<Campaign> {
             "--lines" => campaign.lines = text.parse().ok()?,
             "--threads" => campaign.threads = text.parse().ok()?,
             "--operators" => campaign.operators = text == "yes",
+            "--maintenance" => campaign.maintenance = text == "yes",
             "--sabotage" => campaign.sabotage = Some(Sabotage::named(&text)?),
             "--without" => {
                 let numbers = text.split(',').map(|number| number.parse().ok());

@@ -6,16 +6,19 @@ mod drains;
 mod ears;
 mod healed;
 mod launches;
+mod leaving;
 mod lives;
 mod offers;
 mod patience;
 mod submissions;
 mod updates;
 
+use std::collections::BTreeMap;
+
 use lathe_mesos::v1::scheduler::{Call, Event as MesosEvent};
 use lathe_placement::Cluster;
 use lathe_registry::directory::Set;
-use lathe_scheduler::framework::event::Event;
+use lathe_scheduler::framework::event::{Event, Window};
 use lathe_scheduler::framework::ids::BatchId;
 use lathe_scheduler::framework::records::Write;
 
@@ -26,6 +29,7 @@ use drains::Drains;
 use ears::Ears;
 pub(crate) use healed::healed;
 use launches::Launches;
+use leaving::Leaving;
 use lives::Lives;
 use offers::Offers;
 use patience::Patience;
@@ -58,6 +62,7 @@ pub(crate) struct Oracle {
     ears: Ears,
     updates: Updates,
     drains: Drains,
+    leaving: Leaving,
     patience: Patience,
     term: u64,
     calls: u64,
@@ -115,6 +120,7 @@ impl Oracle {
     pub(crate) fn told(&mut self, life: u64, event: &Event, now: u64) {
         self.offers.told(life, event, now);
         self.drains.told(life, event);
+        self.leaving.told(life, event);
         self.patience.told(event);
     }
 
@@ -142,8 +148,19 @@ impl Oracle {
     }
 
     /// What a scheduler says to its own planner.
-    pub(crate) fn plans(&self, life: u64, cluster: &Cluster) -> Check {
-        self.drains.plans(life, cluster)
+    pub(crate) fn plans(&self, now: u64, life: u64, cluster: &Cluster) -> Check {
+        self.drains.plans(life, cluster)?;
+        self.leaving.plans(now, life, cluster)
+    }
+
+    /// How long before its maintenance a host is to be left.
+    pub(crate) fn is_to_leave(&mut self, leave_before_ms: u64) {
+        self.leaving = Leaving::new(leave_before_ms);
+    }
+
+    /// The whole schedule, by names of hosts.
+    pub(crate) fn maintenance_is_planned(&mut self, schedule: &BTreeMap<String, Window>) {
+        self.leaving.planned(schedule);
     }
 
     /// How long is waited where a task says nothing else, and for many that are lost at once.

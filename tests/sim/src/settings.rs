@@ -24,6 +24,8 @@ pub struct Settings {
     /// Whether operators have a hand in it in half of the seeds; without them a seed is what it was
     /// before there were any.
     pub operators: bool,
+    /// Whether maintenance is planned in some of the seeds; the same holds without it.
+    pub maintenance: bool,
     /// Lines of the trace that are kept.
     pub lines: usize,
 }
@@ -37,13 +39,19 @@ impl Settings {
             without: BTreeSet::new(),
             sabotage: None,
             operators: true,
+            maintenance: true,
             lines: LINES,
         }
     }
 
     #[must_use]
     pub fn without_operators(self) -> Self {
-        Self { operators: false, ..self }
+        Self { operators: false, ..self.without_maintenance() }
+    }
+
+    #[must_use]
+    pub fn without_maintenance(self) -> Self {
+        Self { maintenance: false, ..self }
     }
 
     #[must_use]
@@ -77,10 +85,14 @@ pub enum Sabotage {
     Impatience,
     /// Many hosts that are lost at once are dealt with one by one.
     NoHold,
+    /// Nobody hears of planned maintenance.
+    IgnoreWindows,
+    /// A host is given as soon as it is asked for.
+    GiveAtOnce,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AcknowledgeEarly,
         Self::ReuseIds,
         Self::LaunchBlind,
@@ -92,6 +104,8 @@ impl Sabotage {
         Self::ForgetDrains,
         Self::Impatience,
         Self::NoHold,
+        Self::IgnoreWindows,
+        Self::GiveAtOnce,
     ];
 
     /// The word for it on the command line.
@@ -109,6 +123,8 @@ impl Sabotage {
             Self::ForgetDrains => "forget-drains",
             Self::Impatience => "impatience",
             Self::NoHold => "no-hold",
+            Self::IgnoreWindows => "ignore-windows",
+            Self::GiveAtOnce => "give-at-once",
         }
     }
 
@@ -141,6 +157,9 @@ pub(crate) struct Weather {
     pub(crate) kinds: Vec<Kind>,
     /// Whether operators have a hand in it, and topologies say how long they wait.
     pub(crate) operators: bool,
+    /// Whether maintenance is planned, and how long before it a host is left.
+    pub(crate) maintenance: bool,
+    pub(crate) leave_before_ms: u64,
 }
 
 impl Weather {
@@ -161,6 +180,8 @@ impl Weather {
             registries: usize::try_from(registries).unwrap_or(0),
             kinds: Vec::new(),
             operators: false,
+            maintenance: false,
+            leave_before_ms: 60 * 60_000,
         };
         // Faults hide one another: each seed has about half of the kinds, a few all of them.
         let all = draw.permille(150);
@@ -179,6 +200,18 @@ impl Weather {
             let often = usize::try_from(draw.between(1, 3)).unwrap_or(1);
             let more = OPERATED.into_iter().filter(|_| draw.permille(700));
             self.kinds.extend(more.flat_map(|kind| std::iter::repeat_n(kind, often)));
+        }
+        self
+    }
+
+    /// In two of five seeds.
+    pub(crate) fn with_maintenance(mut self, seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "maintenance");
+        self.maintenance = draw.permille(400);
+        if self.maintenance {
+            self.leave_before_ms = draw.pick(&[0, 10_000, 60_000]).copied().unwrap_or_default();
+            let often = usize::try_from(draw.between(1, 4)).unwrap_or(1);
+            self.kinds.extend(std::iter::repeat_n(Kind::MaintenanceIsPlanned, often));
         }
         self
     }

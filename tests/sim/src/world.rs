@@ -4,6 +4,7 @@ mod decisions;
 mod faults;
 mod heal;
 mod hosts;
+mod maintenance;
 mod master;
 mod network;
 mod operators;
@@ -26,6 +27,7 @@ use crate::trace::Trace;
 use decisions::Decisions;
 pub(crate) use faults::{KINDS, Kind, OPERATED};
 use heal::Healing;
+use maintenance::Maintenance;
 use master::Master;
 use network::{Coming, Network};
 use registries::Registries;
@@ -73,6 +75,7 @@ struct World {
     store: Store,
     master: Master,
     hosts: Hosts,
+    maintenance: Maintenance,
     registries: Registries,
     decisions: Decisions,
     users: Users,
@@ -113,6 +116,7 @@ impl World {
         let seed = settings.seed;
         let weather = Weather::of_seed(seed);
         let weather = if settings.operators { weather.with_operators(seed) } else { weather };
+        let weather = if settings.maintenance { weather.with_maintenance(seed) } else { weather };
         let mut store = Store::default();
         store.unfenced = settings.sabotage == Some(crate::settings::Sabotage::NoFence);
         let mut world = Self {
@@ -124,6 +128,7 @@ impl World {
             store,
             master: Master::new(seed),
             hosts: Hosts::new(seed, weather.hosts, weather.trouble),
+            maintenance: Maintenance::default(),
             registries: Registries::new(weather.registries),
             decisions: Decisions::default(),
             users: Users::default(),
@@ -137,6 +142,7 @@ impl World {
         };
         let Weather { replace_after_ms, hold_losses_ms, .. } = world.weather;
         world.oracle.is_to_wait(replace_after_ms, hold_losses_ms);
+        world.oracle.is_to_leave(world.weather.leave_before_ms);
         for at in 0..world.hosts.hosts.len() {
             world.after(1, Coming::HostComes { at });
         }
@@ -232,6 +238,13 @@ impl World {
             Coming::HostLost { at, boot } => self.host_lost(at, boot),
             Coming::HostRetires { at, boot } => self.retire_host(at, boot),
             Coming::Reactivates { agent } => self.reactivate(agent),
+            Coming::MasterAsks => self.master_asks(),
+            Coming::MaintenanceIsCalledOff { at, start_ms } => {
+                self.call_maintenance_off(at, start_ms);
+            }
+            Coming::MachineGoesDown { at, start_ms, for_ms } => {
+                self.machine_goes_down(at, start_ms, for_ms);
+            }
             Coming::Wakes { at, executor } => self.wake_process(at, &executor),
             Coming::Beats => self.beat(),
             Coming::Heard { at, beats } => self.heard(at, &beats),

@@ -86,16 +86,20 @@ fn what_a_silent_host_had_runs_elsewhere_and_once_when_it_is_back() {
 }
 
 #[test]
-fn virtual_hosts_are_not_drained_and_the_refusal_says_what_to_do() {
+fn a_virtual_host_is_drained_and_taken_back() {
     let mut lathe = Lathe::new();
     let scripts = Scripts::default().with("steady", "exec sleep 100000", "");
     let file = scripts.write(&lathe.folder().join("steady.toml"));
     lathe.up(&[file.to_str().unwrap()]);
-    let before = lathe.all_ready(1);
-    let refused = lathe.lathe(&["drain", "host-1", "--yes"]).with_code(3);
-    assert!(refused.err.contains("LT0411"), "{}", refused.err);
-    assert!(refused.err.contains("lathe hosts kill"), "{}", refused.err);
-    let active = lathe.lathe(&["reactivate", "host-1"]).with_code(0);
+    let host = lathe.all_ready(1).hosts_of("steady")[0].clone();
+    let drained = lathe.lathe(&["drain", &host, "--yes"]).with_code(0);
+    assert!(drained.err.contains("drained"), "{}", drained.err);
+    let status = lathe.all_ready(1);
+    assert_ne!(status.hosts_of("steady")[0], host);
+    let life = status.instance("steady#0").incarnation.clone();
+    let back = lathe.lathe(&["reactivate", &host]).with_code(0);
+    assert!(back.err.contains("active"), "{}", back.err);
+    let active = lathe.lathe(&["reactivate", &host]).with_code(0);
     assert!(active.err.contains("active already"), "{}", active.err);
-    assert_eq!(lathe.all_ready(1).incarnations(), before.incarnations());
+    assert_eq!(lathe.all_ready(1).instance("steady#0").incarnation, life, "nothing moves back");
 }

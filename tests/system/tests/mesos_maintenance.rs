@@ -133,6 +133,9 @@ fn what_has_no_place_elsewhere_stays_and_the_machine_is_refused_until_there_is_o
     let stays = now.instances.iter().find(|one| one.host.as_deref() == Some("alpha")).unwrap();
     let reason = stays.reason.as_deref().unwrap_or_default();
     assert!(reason.contains("its host is to be left"), "{reason}");
+    let why = lathe.lathe(&["explain", &stays.instance]).with_code(0);
+    assert!(why.out.contains("alpha: out of use, leaving, runs here"), "{}", why.out);
+    assert!(why.out.contains("gamma: out of use, drained"), "{}", why.out);
     assert_eq!(lathe.figure("lathe_scheduler_leaving_stuck"), 1.0);
     assert!(lathe.scheduler().said().contains("cannot be left"), "the log has the reason");
 

@@ -98,6 +98,16 @@ fn leaders_are_killed_stand_still_and_are_cut_off_and_nothing_is_restarted() {
     let journal = several.journal();
     assert_eq!(journal.incarnations(), ["page#0.1", "page#1.1", "page#2.1"]);
     assert_eq!((journal.twice(), journal.together("page")), (vec![], vec![]));
+
+    // A drain that is asked of one that stands by is done by the leader, and waited for.
+    let standby = (fourth + 1) % 3;
+    let status = several.all_ready(standby, 2);
+    let host = status.hosts_of("page")[0].clone();
+    let drained = several.lathe(standby, &["drain", &host, "--yes", "--json"]).with_code(0);
+    let shown: serde_json::Value = serde_json::from_str(&drained.out).expect("JSON");
+    assert_eq!((&shown["name"], &shown["state"]), (&host.as_str().into(), &"drained".into()));
+    assert!(!several.all_ready(standby, 2).hosts_of("page").contains(&host));
+    several.lathe(standby, &["reactivate", &host]).with_code(0);
 }
 
 /// What the events of a registry's stream tell of pages, until so many are ready; each is newer than

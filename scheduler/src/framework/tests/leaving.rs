@@ -84,6 +84,9 @@ fn instances_go_one_after_the_other_and_then_the_host_is_given() {
     let window = soon(&rig);
     ask(&mut rig, "i-1", at, window);
     assert_eq!(state_of(&rig, at), "leaving");
+    let explained = rig.framework.explain(rig.now, "page#0").unwrap();
+    let out: Vec<_> = explained.out_of_use.iter().map(|host| host.state).collect();
+    assert_eq!((out, explained.scene.unwrap().cluster.hosts.len()), (vec!["leaving"], 2));
     for gone in 1..=there {
         assert_eq!(rig.kills().len(), gone, "one at a time");
         assert_eq!(ready(&rig), 3, "the others stay ready");

@@ -41,6 +41,7 @@ pub(crate) enum Kind {
     HostIsDrained,
     HostIsDeactivated,
     RackIsCutOff,
+    MaintenanceIsPlanned,
 }
 
 pub(crate) const KINDS: [Kind; 24] = [
@@ -99,6 +100,9 @@ impl World {
             | Kind::AgentRestarts => self.fault_of_host(kind, host, draw).unwrap_or_default(),
             Kind::HostIsDrained | Kind::HostIsDeactivated | Kind::RackIsCutOff => {
                 self.fault_of_operators(kind, host, draw).unwrap_or_default()
+            }
+            Kind::MaintenanceIsPlanned => {
+                self.fault_of_maintenance(host, draw).unwrap_or_default()
             }
             Kind::ProcessDies | Kind::ProcessHangs => {
                 self.fault_of_process(kind, host, draw).unwrap_or_default()

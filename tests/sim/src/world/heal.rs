@@ -51,6 +51,7 @@ impl World {
         let asked_before = self.users.asks;
         self.healing = Some(Healing { asked_before, ..Healing::default() });
         self.repair();
+        self.maintenance_ends();
         let check = if self.weather.operators { self.drains_end() } else { Ok(()) };
         self.check(check);
         if self.failure.is_none() {
@@ -59,6 +60,10 @@ impl World {
         }
         if self.failure.is_none() {
             let check = self.plans_nothing();
+            self.check(check);
+        }
+        if self.failure.is_none() && self.weather.maintenance {
+            let check = self.a_host_is_left();
             self.check(check);
         }
         if self.failure.is_some() {
@@ -109,7 +114,7 @@ impl World {
     }
 
     /// Everything wanted runs, nothing else does, all agree, and nobody calls anybody.
-    fn comes_to_rest(&mut self) -> Check {
+    pub(super) fn comes_to_rest(&mut self) -> Check {
         let (end, last_step) = (self.now + HEAL_MS, self.steps + HEAL_STEPS);
         let mut look_at = self.now;
         let mut rest: Option<(u64, u64)> = None;

@@ -145,6 +145,9 @@ impl World {
         if self.master.streams.contains_key(&stream) {
             let check = self.oracle.reaches_master(life, &call, &self.store);
             self.check(check);
+            if self.takes_answer(&call) {
+                return;
+            }
         }
         self.request(Some(stream), Box::new(call));
     }
@@ -153,6 +156,7 @@ impl World {
     /// unless it knows.
     pub(super) fn stream_ends(&mut self, stream: &StreamId) {
         if let Some((life, generation)) = self.master.streams.remove(stream) {
+            self.maintenance.disconnected();
             self.step_master(cluster::Event::StreamClosed { stream: stream.clone() });
             self.disconnect(life, generation, "the master does not know the stream");
         }
@@ -164,6 +168,8 @@ impl World {
         agents.agents.retain(|agent| {
             agent.agent_info.id.as_ref().is_none_or(|id| !not_back.contains(&id.value))
         });
+        let windows = Told::Event(Event::WindowsListed(self.windows()));
+        self.network.send(self.now, Link::Operator(life), Coming::Told { life, told: windows });
         let told = Told::Event(Event::HostsListed(hosts_of(&agents, &self.identity.role)));
         self.network.send(self.now, Link::Operator(life), Coming::Told { life, told });
     }
@@ -180,6 +186,7 @@ impl World {
             cluster::Command::Send { stream, event } => self.master_sends(stream, event),
             cluster::Command::Close { stream } => {
                 if let Some((life, generation)) = self.master.streams.remove(&stream) {
+                    self.maintenance.disconnected();
                     self.disconnect(life, generation, "the master closed the stream");
                 }
             }
@@ -241,7 +248,8 @@ impl World {
         }
     }
 
-    fn forward(&mut self, stream: &StreamId, event: MesosEvent) {
+    pub(super) fn forward(&mut self, stream: &StreamId, event: MesosEvent) {
+        let event = self.with_windows(event);
         let Some((life, generation)) = self.master.streams.get(stream).copied() else { return };
         self.oracle.master_said(&event);
         if let Some(text) = told(&event) {
@@ -296,6 +304,7 @@ impl World {
         self.master.not_back.clear();
         for (stream, life, generation) in self.master.all_streams() {
             self.master.streams.remove(&stream);
+            self.maintenance.disconnected();
             self.disconnect(life, generation, "the master is gone");
         }
         for at in 0..self.hosts.hosts.len() {

@@ -71,6 +71,7 @@ impl World {
         let config = Config {
             replace_after_ms: if impatient { 0 } else { self.weather.replace_after_ms },
             hold_losses_ms: if holds { self.weather.hold_losses_ms } else { 0 },
+            leave_before_ms: self.weather.leave_before_ms,
             url: "http://127.0.0.1:2".to_owned(),
             budget_steps: 200_000,
             ..Config::default()
@@ -161,7 +162,7 @@ impl World {
 
     fn step_scheduler(&mut self, life: u64, event: Event) {
         self.oracle.told(life, &event, self.now);
-        self.sabotage_status(life, &event);
+        self.sabotage_answer(life, &event);
         let event = self.sabotaged(event);
         let Some(scheduler) = self.schedulers.get_mut(&life) else { return };
         let mut commands = Vec::new();
@@ -251,6 +252,8 @@ impl World {
         let stream = stream.clone();
         let check = self.oracle.leaves(life, &made, &self.store);
         self.check(check);
+        let check = self.gives_what_is_empty(life, &made);
+        self.check(check);
         let call = Box::new(made);
         self.network.send(self.now, Link::Calls(life), Coming::Called { life, stream, call });
     }
@@ -270,7 +273,7 @@ impl World {
         let verdict = lathe_scheduler::planner::plan(input);
         let check = obeys(input, &verdict);
         self.check(check);
-        let check = self.oracle.plans(life, &input.cluster);
+        let check = self.oracle.plans(self.now, life, &input.cluster);
         self.check(check);
         let late = if self.calm() { 0 } else { self.network.between(0, 20) };
         let told = Told::Event(Event::Planned { job, verdict });
@@ -285,7 +288,14 @@ impl World {
         }
     }
 
-    fn sabotage_status(&mut self, life: u64, event: &Event) {
+    /// An answer that comes too early.
+    fn sabotage_answer(&mut self, life: u64, event: &Event) {
+        if self.settings.sabotage == Some(Sabotage::GiveAtOnce)
+            && let Event::InverseOffersArrived(asked) = event
+        {
+            let offers = asked.iter().map(|one| one.id.clone()).collect();
+            self.call(life, Call::AcceptInverse { offers });
+        }
         if self.settings.sabotage == Some(Sabotage::AcknowledgeEarly)
             && let Event::StatusArrived(status) = event
             && let (Some(agent), Some(uuid)) = (status.agent.clone(), status.uuid.clone())
@@ -299,6 +309,11 @@ impl World {
 /// An event as a sabotage has it.
 fn spoilt(sabotage: Sabotage, mut event: Event) -> Event {
     match (sabotage, &mut event) {
+        (Sabotage::IgnoreWindows, Event::WindowsListed(windows)) => windows.clear(),
+        (Sabotage::IgnoreWindows, Event::InverseOffersArrived(asked)) => asked.clear(),
+        (Sabotage::IgnoreWindows, Event::OffersArrived(offers)) => {
+            offers.iter_mut().for_each(|offer| offer.window = None);
+        }
         (Sabotage::ListAllActive, Event::HostsListed(hosts)) => {
             hosts.iter_mut().for_each(|host| host.state = HostState::Active);
         }
