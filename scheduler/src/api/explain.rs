@@ -25,16 +25,8 @@ pub(super) async fn explain(
 }
 
 fn view_of(explaining: Explaining) -> ExplainView {
-    let Explaining {
-        instance,
-        last_end,
-        early_ends,
-        not_before_ms,
-        task,
-        slot,
-        scene,
-        out_of_use,
-    } = explaining;
+    let Explaining { instance, last_end, early_ends, not_before_ms, task, slot, scene, out_of_use } =
+        explaining;
     let weighed = scene.as_ref().map_or_else(Vec::new, |scene| {
         let at = (&task, slot);
         weigh(&scene.cluster, &scene.topology, &scene.running, &scene.options, at)

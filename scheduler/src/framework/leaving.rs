@@ -18,6 +18,8 @@ use super::rollout::with_surge;
 
 /// Room comes and goes: what was found is looked at again so often while hosts are being left.
 const AGAIN_MS: u64 = 10_000;
+/// A trial that came at a bad moment is made again after so long.
+const SOON_MS: u64 = 1_000;
 
 /// Which instances go, and which cannot.
 #[derive(Debug, Default)]
@@ -238,6 +240,11 @@ impl Framework {
         };
         if trial.due != *self.maintenance.due() {
             self.leaving.again_ms = now;
+            return true;
+        }
+        // What would be written of a topology now would undo the revision that is on its way.
+        if self.batches.revise() {
+            self.leaving.again_ms = now + SOON_MS;
             return true;
         }
         let why = match verdict {

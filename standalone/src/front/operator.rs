@@ -98,8 +98,7 @@ fn duty_of(kind: call::Type, call: Call) -> Result<Option<Duty>, &'static str> {
             let agent_id = drain.agent_id.value.clone();
             let max_grace_ms = drain.max_grace_period.map(in_ms);
             let mark_gone = drain.mark_gone();
-            let event =
-                Event::AgentDrains { agent_id: agent_id.clone(), max_grace_ms, mark_gone };
+            let event = Event::AgentDrains { agent_id: agent_id.clone(), max_grace_ms, mark_gone };
             Duty { what: "drain-agent", agent_id, event, unknown }
         }
         call::Type::DeactivateAgent => {

@@ -4,6 +4,7 @@ use super::rig::{Rig, page};
 use crate::framework::command::{Call, Command};
 use crate::framework::event::{Edit, Event, InverseOffer, TaskState, Window};
 use crate::framework::ids::{AgentId, FrameworkId, OfferId};
+use crate::framework::records::Write;
 
 const NEVER: &str = "tags = [\"t\"]\nbiases = [[\"t\", \"never\"]]\n";
 const HOUR_MS: u64 = 3_600_000;
@@ -322,4 +323,33 @@ fn a_question_for_an_empty_host_is_granted_and_one_out_of_reach_keeps_the_master
     rig.write_all();
     assert_eq!(answers(&rig), granted("i-2"), "nobody knows what still runs on the other");
     assert!(rig.kills().is_empty());
+}
+
+#[test]
+fn a_trial_that_ends_while_a_revision_is_on_its_way_does_not_undo_it() {
+    let rule = "update = { min_healthy = \"100%\", max_surge = 1, bake = \"1s\" }\n";
+    let mut rig = Rig::running(&format!("{}{rule}", page(3)));
+    let at = first_host(&rig);
+    let window = soon(&rig);
+    // The trial is planned, and its answer comes when the next revision is being written.
+    rig.late_plans = Some(Vec::new());
+    ask(&mut rig, "i-1", at, window);
+    let trial = rig.late_plans.take().unwrap();
+    assert_eq!(trial.len(), 1);
+    rig.submit(&format!("{}{rule}note = 7\n", page(3)));
+    let written = |rig: &Rig| {
+        let topologies = rig.unwritten().into_iter().filter_map(|write| match write {
+            Write::Topology(record) => Some(record.revision),
+            _ => None,
+        });
+        topologies.collect::<Vec<_>>()
+    };
+    assert_eq!(written(&rig), [2]);
+    for event in trial {
+        rig.step(event);
+    }
+    assert_eq!(written(&rig), [2], "nothing of the revision before is written behind it");
+    rig.settle();
+    assert_eq!((on(&rig, at), ready(&rig)), (0, 3));
+    assert_eq!(answers(&rig), granted("i-1"));
 }

@@ -44,6 +44,8 @@ pub(super) struct Rig {
     /// Lists of hosts that were asked for.
     pub(super) lists: u32,
     pub(super) published: Vec<EventView>,
+    /// Answers of the planner that are late; none where they come at once.
+    pub(super) late_plans: Option<Vec<Event>>,
 }
 
 impl Rig {
@@ -62,6 +64,7 @@ impl Rig {
             windows: BTreeMap::new(),
             states: BTreeMap::new(),
             published: Vec::new(),
+            late_plans: None,
             offers: 0,
             asks: 0,
             lists: 0,
@@ -122,8 +125,11 @@ impl Rig {
     }
 
     fn plan(&mut self, job: JobId, input: &PlanInput) {
-        let verdict = planner::plan(input);
-        self.step(Event::Planned { job, verdict });
+        let planned = Event::Planned { job, verdict: planner::plan(input) };
+        match &mut self.late_plans {
+            Some(late) => late.push(planned),
+            None => self.step(planned),
+        }
     }
 
     pub(super) fn host_list(&self) -> Vec<HostInfo> {

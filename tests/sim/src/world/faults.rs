@@ -101,9 +101,7 @@ impl World {
             Kind::HostIsDrained | Kind::HostIsDeactivated | Kind::RackIsCutOff => {
                 self.fault_of_operators(kind, host, draw).unwrap_or_default()
             }
-            Kind::MaintenanceIsPlanned => {
-                self.fault_of_maintenance(host, draw).unwrap_or_default()
-            }
+            Kind::MaintenanceIsPlanned => self.fault_of_maintenance(host, draw).unwrap_or_default(),
             Kind::ProcessDies | Kind::ProcessHangs => {
                 self.fault_of_process(kind, host, draw).unwrap_or_default()
             }

@@ -59,7 +59,10 @@ impl World {
             self.after(pause, Coming::MaintenanceIsCalledOff { at, start_ms });
         }
         if draw.permille(400) {
-            self.after(start_ms - self.now, Coming::MachineGoesDown { at, start_ms, for_ms: length });
+            self.after(
+                start_ms - self.now,
+                Coming::MachineGoesDown { at, start_ms, for_ms: length },
+            );
         }
         let name = &self.hosts.hosts[at].name;
         let begins_in = start_ms - self.now;
@@ -194,12 +197,12 @@ impl World {
 
     /// Takes an answer to such a question; false where the call is none.
     pub(super) fn takes_answer(&mut self, call: &Call) -> bool {
-        let (accepted, filters, ids) = match (&call.accept_inverse_offers, &call.decline_inverse_offers)
-        {
-            (Some(accept), _) => (true, accept.filters, &accept.inverse_offer_ids),
-            (None, Some(decline)) => (false, decline.filters, &decline.inverse_offer_ids),
-            (None, None) => return false,
-        };
+        let (accepted, filters, ids) =
+            match (&call.accept_inverse_offers, &call.decline_inverse_offers) {
+                (Some(accept), _) => (true, accept.filters, &accept.inverse_offer_ids),
+                (None, Some(decline)) => (false, decline.filters, &decline.inverse_offer_ids),
+                (None, None) => return false,
+            };
         let seconds = filters.and_then(|filters| filters.refuse_seconds);
         let filter_ms = (seconds.unwrap_or(USUAL_FILTER_SECONDS) * 1_000.0) as u64;
         for id in ids {
@@ -218,7 +221,9 @@ impl World {
             let views = self.master.cluster.hosts();
             let view = views.into_iter().find(|view| &view.agent_id == agent);
             let Some(at) = view.and_then(|view| self.hosts.find(&view.host)) else { continue };
-            let known = |id: &&str| self.store.instance_of(id).is_some();
+            // What nobody has heard of for a time may count as gone.
+            let seen = |id: &str| self.hosts.journal.get(id).is_some_and(|one| !one.lost_sight_of);
+            let known = |id: &&str| seen(id) && self.store.instance_of(id).is_some();
             if let Some(id) = self.hosts.alive(at).into_iter().find(known) {
                 let what = format!("{} is given, and {id} runs there", self.hosts.hosts[at].name);
                 return Err(Breach::new("a host is given when nothing is left there", what));
@@ -256,7 +261,9 @@ impl World {
             // Whoever was never asked, since nothing was there, has answered nothing.
             None if answer != Some(false) => Ok(()),
             None => Err(format!("{host} is empty, and was not given")),
-            Some(id) if answer != Some(false) => Err(format!("{id} stays on {host} without a word")),
+            Some(id) if answer != Some(false) => {
+                Err(format!("{id} stays on {host} without a word"))
+            }
             Some(id) if self.hosts.hosts.len() >= ENOUGH_HOSTS && !self.is_held_back(&id) => {
                 Err(format!("{id} stays on {host}, and there is room elsewhere"))
             }
