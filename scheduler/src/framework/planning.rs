@@ -184,7 +184,8 @@ impl Framework {
                 target.record.rollout = self.rollout_of(&target);
                 let purpose = Purpose::Submit { ask, edit, target, max_moves, may_stop, queues };
                 let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
-                let stops = stops_something(&view);
+                let Purpose::Submit { target, .. } = &job.purpose else { return };
+                let stops = stops_something(&view) || self.ends_beside(target);
                 self.begin(now, job, plan, stops, out);
             }
             Purpose::Repair => {
@@ -198,6 +199,21 @@ impl Framework {
                 self.hold(now, job, Holding::new(now, wishes, self.standings.vacancies()));
             }
         }
+    }
+
+    /// Whether something runs beside the count that the next revision does not want: the plan does not
+    /// name it.
+    fn ends_beside(&self, target: &Accepted) -> bool {
+        let Some(accepted) = self.wanted.get(&target.record.name) else { return false };
+        accepted.topology.tasks.iter().map(|task| &task.path).any(|path| {
+            let stays =
+                |slot: &u32| target.slots(path).contains(slot) || target.surge(path).contains(slot);
+            accepted.surge(path).iter().any(|slot| {
+                let id = InstanceId { task: path.clone(), slot: *slot };
+                let runs = self.instances.get(&id).is_some_and(|record| !record.lives.is_empty());
+                runs && !stays(slot)
+            })
+        })
     }
 
     /// Where something ends, the revision is written first and the starts follow as room comes

@@ -145,7 +145,7 @@ pub async fn what_is_asked_of_agents_is_checked(stage: &Stage) {
     for call in asked {
         let kind = call.r#type();
         let answer = post().message(&call).send(&stage.master()).await;
-        assert_eq!((answer.status, answer.text().as_str()), (404, "Unknown agent"), "{kind:?}");
+        assert_eq!((answer.status, answer.body.as_str()), (404, "Unknown agent"), "{kind:?}");
         let answer = post().message(&of_type(kind)).send(&stage.master()).await;
         assert_eq!(answer.status, 400, "{kind:?}");
     }
