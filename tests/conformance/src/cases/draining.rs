@@ -7,11 +7,13 @@ use lathe_mesos::v1;
 use lathe_mesos::v1::master;
 use lathe_mesos::v1::master::call::{DeactivateAgent, DrainAgent, ReactivateAgent, Type};
 use lathe_mesos::v1::master::response::get_agents::Agent;
+use lathe_mesos::v1::scheduler::call;
 use lathe_mesos::v1::task_status::{Reason, Source};
 use lathe_mesos::v1::{DrainState, TaskState};
 use lathe_mesos::{Limits, wire};
 
-use crate::messages::kill;
+use super::offering::hear_all;
+use crate::messages::{self, decline, kill};
 use crate::{Framework, Request, Stage};
 
 fn of_type(kind: Type) -> master::Call {
@@ -60,19 +62,20 @@ async fn drains(stage: &Stage, id: &v1::AgentId, state: DrainState) {
     }
 }
 
-/// What an offer rescinds, and what is not offered then: the other agent alone is.
-async fn only_the_other_is_offered(framework: &mut Framework, out: &v1::AgentId) {
-    framework.forget_offers();
-    let revive = v1::scheduler::call::Type::Revive;
-    let revive = v1::scheduler::Call { r#type: Some(revive.into()), ..Default::default() };
-    framework.call(revive).await;
+/// Of a cluster with an agent out of use only the other one is offered, to whoever comes.
+async fn only_the_other_is_offered(stage: &Stage, framework: &mut Framework, out: &v1::AgentId) {
     let other = framework.offer(1).await;
+    framework.call(decline(&[&other], 0.0)).await;
+    let mut second = Framework::new(stage).await;
+    let other = second.offer(1).await;
     assert_ne!(&other.agent_id, out);
+    hear_all(&mut second).await;
     let of_it = |event: &v1::scheduler::Event| {
         let offers = event.offers.as_ref()?;
         offers.offers.iter().any(|offer| &offer.agent_id == out).then_some(())
     };
-    assert!(!framework.has_heard(of_it), "nothing of it is offered");
+    assert!(!second.has_heard(of_it), "nothing of it is offered");
+    second.call(messages::of_type(call::Type::Teardown)).await;
 }
 
 /// All that ran there is killed by that, nothing of it is offered, and it is drained once the ends are
@@ -94,7 +97,7 @@ pub async fn an_agent_that_is_drained_is_emptied_and_taken_back(stage: &Stage) {
     // Once more changes nothing.
     ask(stage, drain(agent, false)).await;
     drains(stage, agent, DrainState::Drained).await;
-    only_the_other_is_offered(&mut framework, agent).await;
+    only_the_other_is_offered(stage, &mut framework, agent).await;
     ask(stage, reactivate(agent)).await;
     let seen = seen(stage, agent).await.unwrap();
     assert!(!seen.deactivated() && seen.drain_info.is_none(), "{seen:?}");
@@ -115,7 +118,7 @@ pub async fn an_agent_that_is_deactivated_keeps_its_tasks(stage: &Stage) {
     assert_eq!(rescinded.offer_id, rest.id);
     let now = seen(stage, agent).await.unwrap();
     assert!(now.deactivated() && now.drain_info.is_none(), "{now:?}");
-    only_the_other_is_offered(&mut framework, agent).await;
+    only_the_other_is_offered(stage, &mut framework, agent).await;
     framework.call(kill("one", None)).await;
     let status = framework.update("one", TaskState::TaskKilled).await;
     assert_ne!(status.reason(), Reason::AgentDraining);

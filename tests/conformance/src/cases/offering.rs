@@ -48,7 +48,7 @@ fn offers(event: &Event) -> Option<()> {
 }
 
 /// Hears everything that the master had to say until now.
-async fn hear_all(framework: &mut Framework) {
+pub(super) async fn hear_all(framework: &mut Framework) {
     framework.call(reconcile(&[("of-no-account", None)])).await;
     framework.update("of-no-account", TaskState::TaskUnknown).await;
 }
