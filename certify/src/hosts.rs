@@ -144,7 +144,12 @@ fn milli(value: &Value) -> Option<u64> {
 
 fn ports(value: &Value) -> Option<Vec<(u16, u16)>> {
     if let Some(list) = value.as_array() {
-        let parts: Option<Vec<_>> = list.iter().map(ports).collect();
+        let port = |value: &Value| value.as_u64().and_then(|port| u16::try_from(port).ok());
+        let part = |part: &Value| match part.as_array().map(Vec::as_slice) {
+            Some([from, to]) => Some(vec![(port(from)?, port(to)?)]),
+            _ => ports(part),
+        };
+        let parts: Option<Vec<_>> = list.iter().map(part).collect();
         return parts.map(|parts| parts.concat());
     }
     if let Some(number) = value.as_u64() {

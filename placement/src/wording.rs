@@ -35,7 +35,8 @@ type Set = BTreeSet<Statement>;
 
 pub(crate) fn impossible(input: &Input<'_>, set: &Set) -> Refusal {
     let model = Model::new(input, Holding::Only(set));
-    let finding = attributes(input, set)
+    let finding = no_host(input, set)
+        .or_else(|| attributes(input, set))
         .or_else(|| no_carrier(input, set))
         .or_else(|| contradiction(input, set))
         .or_else(|| too_large(input, set, &model))
@@ -53,6 +54,16 @@ pub(crate) fn impossible(input: &Input<'_>, set: &Set) -> Refusal {
             hint: "weaken one of the statements, or add hosts".to_owned(),
         });
     refusal(input, set, finding)
+}
+
+fn no_host(input: &Input<'_>, set: &Set) -> Option<Finding> {
+    let kind = *counts(set).first()?;
+    let none = input.hosts.iter().all(|row| row.known.is_none());
+    none.then(|| Finding {
+        code: Code::IMPOSSIBLE,
+        sentence: format!("{} to be placed, and no host is known", counted_instances(input, kind)),
+        hint: "name hosts that take work, or wait until there are some".to_owned(),
+    })
 }
 
 pub(crate) fn blocked(input: &Input<'_>, set: &Set) -> Refusal {

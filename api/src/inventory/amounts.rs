@@ -179,7 +179,7 @@ fn size(value: &Json, place: &str, most: u64, findings: &mut Findings) -> u64 {
     }
 }
 
-/// `"31000-31999"`, `"31000-31010, 31080"`, a number, or a list of these.
+/// `"31000-31999"`, `"31000-31010, 31080"`, a number, or a list of these and of pairs of numbers.
 fn ports(value: &Json, place: &str, findings: &mut Findings) -> Vec<(u16, u16)> {
     let mut ranges = Vec::new();
     let parts = match value {
@@ -200,6 +200,12 @@ fn ports(value: &Json, place: &str, findings: &mut Findings) -> Vec<(u16, u16)> 
                 .map(str::trim)
                 .filter(|range| !range.is_empty())
                 .try_for_each(|text| range(text).map(|range| ranges.push(range))),
+            Json::List(pair) if matches!(pair.as_slice(), [Json::Whole(_), Json::Whole(_)]) => {
+                let port = |at: &Json| u16::try_from(as_whole(at)?).ok();
+                let pair = port(&pair[0]).zip(port(&pair[1]));
+                let good = pair.filter(|(from, to)| *from > 0 && from <= to);
+                good.map(|pair| ranges.push(pair))
+            }
             _ => {
                 wrong_type(place, "ranges of ports", part, findings);
                 return Vec::new();

@@ -25,7 +25,7 @@ fn hosts_are_read_with_what_is_usual_for_what_they_do_not_say() {
     let cluster = good(
         r#"[{"name": "h1", "resources": {"cpus": 0.1, "mem": "1GiB", "disk": 5, "ports": "80, 90-92"},
              "attributes": {"rack": "r1", "row": 3, "ssd": true}}, {"name": "h2"},
-            {"name": "h3", "resources": {"ports": [7000, "8000-8001"]}}]"#,
+            {"name": "h3", "resources": {"ports": [7000, "8000-8001", [9000, 9001]]}}]"#,
     );
     let [one, two, three] = cluster.hosts.as_slice() else { panic!("{cluster:?}") };
     assert_eq!(one.capacity.cpus_milli, 100);
@@ -35,7 +35,7 @@ fn hosts_are_read_with_what_is_usual_for_what_they_do_not_say() {
     assert_eq!(one.attributes["ssd"], "true");
     assert_eq!(two.capacity.cpus_milli, 4_000);
     assert_eq!(two.capacity.ports, [(31_000, 31_999)]);
-    assert_eq!(three.capacity.ports, [(7_000, 7_000), (8_000, 8_001)]);
+    assert_eq!(three.capacity.ports, [(7_000, 7_000), (8_000, 8_001), (9_000, 9_001)]);
 }
 
 #[test]
@@ -106,6 +106,8 @@ fn what_is_wrong_with_hosts_is_said_with_a_code() {
         (&of(r#""ports": "9-8""#), Code::OUT_OF_RANGE),
         (&of(r#""ports": "0-70000""#), Code::OUT_OF_RANGE),
         (&of(r#""ports": {}"#), Code::WRONG_TYPE),
+        (&of(r#""ports": [[2, 1]]"#), Code::OUT_OF_RANGE),
+        (&of(r#""ports": [[1, 2, 3]]"#), Code::WRONG_TYPE),
         (&of(r#""cpus": 1, "cpus_milli": 1000"#), Code::DUPLICATE_KEY),
         (&of(r#""memory": "64GiB""#), Code::UNKNOWN_KEY),
         (&of(r#""CPUs": 64"#), Code::UNKNOWN_KEY),

@@ -269,3 +269,9 @@ fn what_is_seen_without_a_search_is_impossible_and_what_is_placed_is_not_seen() 
     assert_eq!(seen(&good), None);
     good.placed();
 }
+
+#[test]
+fn without_any_host_that_is_what_is_said() {
+    let refusal = Case::new(cluster(0), &[task("a", 2, &[], &[])]).impossible();
+    assert_eq!(refusal.sentence, "2 instances of a to be placed, and no host is known");
+}

@@ -17,6 +17,8 @@ pub(super) use text::text;
 
 /// Hosts that are drawn; the rest is counted.
 const HOSTS: usize = 400;
+/// Of more hosts than this those with nothing on them are counted, not drawn.
+const EMPTY_SHOWN: usize = 24;
 
 /// What is drawn.
 #[derive(Debug)]
@@ -24,6 +26,10 @@ pub(super) struct Picture {
     columns: Vec<Column>,
     /// Tasks in the order of their letters.
     tasks: Vec<Legend>,
+    /// How many hosts there are.
+    hosts: usize,
+    /// Those with nothing on them that are not drawn, and others for which there is no room.
+    empty_left_out: usize,
     hosts_left_out: usize,
     score: i64,
     bound: Option<i64>,
@@ -44,6 +50,18 @@ struct Cell {
     wishes: usize,
     met: usize,
     is_new: bool,
+}
+
+impl Cell {
+    /// How much of what it wishes is so: all, a part or nothing; none where it wishes nothing.
+    fn mark(&self) -> Option<&'static str> {
+        match (self.met, self.wishes) {
+            (_, 0) => None,
+            (met, all) if met == all => Some("good"),
+            (0, _) => Some("bad"),
+            _ => Some("part"),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -96,12 +114,35 @@ impl Picture {
             .into_iter()
             .map(|(host, cells)| Column { host: host.to_owned(), cells })
             .collect();
+        if hosts > EMPTY_SHOWN {
+            columns.retain(|column| !column.cells.is_empty());
+        }
+        let empty_left_out = hosts - columns.len();
         columns.sort_by_cached_key(|column| counted(&column.host));
         columns.truncate(HOSTS);
         let order = |cell: &Cell| (cell.task.is_none(), cell.task, cell.name.clone());
         columns.iter_mut().for_each(|column| column.cells.sort_by_key(order));
-        let hosts_left_out = hosts - columns.len();
-        Self { columns, tasks, hosts_left_out, score: plan.score, bound: plan.bound }
+        let hosts_left_out = hosts - empty_left_out - columns.len();
+        let (score, bound) = (plan.score, plan.bound);
+        Self { columns, tasks, hosts, empty_left_out, hosts_left_out, score, bound }
+    }
+
+    /// What is not drawn, in words.
+    fn left_out(&self) -> Option<String> {
+        let hosts = |number: usize| if number == 1 { "host" } else { "hosts" };
+        let said = match (self.hosts_left_out, self.empty_left_out) {
+            (0, 0) => return None,
+            (0, empty) => format!("{empty} {} more with nothing on them", hosts(empty)),
+            (more, 0) => format!("{more} {} more", hosts(more)),
+            (more, empty) => {
+                format!("{more} {} more, and {empty} with nothing on them", hosts(more))
+            }
+        };
+        Some(said)
+    }
+
+    fn any(&self, is: impl Fn(&Cell) -> bool) -> bool {
+        self.columns.iter().flat_map(|column| &column.cells).any(is)
     }
 
     fn head(&self) -> String {

@@ -43,21 +43,18 @@ pub(in super::super) fn svg(picture: &Picture) -> String {
         top += deep * CELL + 34;
     }
     let legend = legend(picture, &mut top);
-    let more = match picture.hosts_left_out {
-        0 => String::new(),
-        more => format!(", and {more} more hosts"),
-    };
+    let more = picture.left_out().map_or_else(String::new, |more| format!("; {more}"));
     let all: usize = picture.tasks.iter().map(|task| task.count).sum();
     format!(
         "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{top}' viewBox='0 0 {width} {top}' \
          font-family='sans-serif' font-size='12'>\n<style>.host{{fill:#f4f4f4;stroke:#999}}\
          .name{{text-anchor:middle;font-size:11px;fill:#333}}.in{{text-anchor:middle;fill:#111;\
          pointer-events:none}}.new{{stroke:#111;stroke-width:1.5}}.old{{stroke:#777;stroke-width:.5}}\
-         .bad{{fill:#b00000}}.good{{fill:#1b7f3b}}</style>\n<rect width='100%' height='100%' fill='white'/>\n\
+         .bad{{fill:#b00000}}.part{{fill:#c77700}}.good{{fill:#1b7f3b}}</style>\n<rect width='100%' height='100%' fill='white'/>\n\
          <text x='{LEFT}' y='24' font-size='16'>{head}</text>\n<text x='{LEFT}' y='42' fill='#555'>{all} instances \
          on {hosts} hosts{more}</text>\n{body}{legend}</svg>\n",
         head = picture.head(),
-        hosts = picture.columns.len(),
+        hosts = picture.hosts,
     )
 }
 
@@ -67,13 +64,9 @@ fn instance(picture: &Picture, cell: &Cell, x: usize, y: usize) -> String {
         0 => escaped(&cell.name),
         all => format!("{}: {} of {all} soft rules as wished", escaped(&cell.name), cell.met),
     };
-    let mark = match cell.wishes {
-        0 => String::new(),
-        all => {
-            let class = if cell.met < all { "bad" } else { "good" };
-            format!("<path d='M{} {y}h12v12z' class='{class}'/>", x + width - 12)
-        }
-    };
+    let mark = cell.mark().map_or_else(String::new, |class| {
+        format!("<path d='M{} {y}h12v12z' class='{class}'/>", x + width - 12)
+    });
     format!(
         "<g><title>{title}</title><rect x='{x}' y='{y}' width='{width}' height='{height}' rx='2' \
          class='{class}' fill='{fill}'/><text x='{middle}' y='{line}' class='in'>{letters}</text>{mark}</g>\n",
@@ -110,11 +103,21 @@ fn legend(picture: &Picture, top: &mut usize) -> String {
         let said = format!("{}: {}{wishes}", escaped(&task.task), task.count);
         line(block("old", Some(at), &task.letters), &said);
     }
-    line(block("old", None, "·"), "runs there and is not planned here");
-    line(block("new", None, ""), "a thick border: is started or moved");
-    let corner = |class: &str| format!("<path d='M10 2h12v12z' class='{class}'/>");
-    line(corner("good"), "all its soft rules are as wished");
-    line(corner("bad"), "a soft rule is not as wished");
+    if picture.any(|cell| cell.task.is_none()) {
+        line(block("old", None, "·"), "runs there and is not planned here");
+    }
+    if picture.any(|cell| cell.is_new) {
+        line(block("new", None, ""), "a thick border: is started or moved");
+    }
+    for (class, said) in [
+        ("good", "all its soft rules are as wished"),
+        ("part", "some of its soft rules are as wished"),
+        ("bad", "none of its soft rules is as wished"),
+    ] {
+        if picture.any(|cell| cell.mark() == Some(class)) {
+            line(format!("<path d='M10 2h12v12z' class='{class}'/>"), said);
+        }
+    }
     text
 }
 

@@ -12,6 +12,10 @@ fn picture() -> Picture {
 }
 
 fn picture_of(text: &str) -> Picture {
+    picture_on(text, &["h<1>", "h2"])
+}
+
+fn picture_on(text: &str, names: &[&str]) -> Picture {
     let topologies = [lathe_topology::parse("shop", text).expect("a good file").topology];
     let capacity = lathe_placement::Capacity {
         cpus_milli: 4_000,
@@ -21,7 +25,7 @@ fn picture_of(text: &str) -> Picture {
     };
     let host =
         |name: &str| Host { name: name.to_owned(), capacity: capacity.clone(), ..Host::default() };
-    let cluster = Cluster { hosts: vec![host("h<1>"), host("h2")] };
+    let cluster = Cluster { hosts: names.iter().map(|name| host(name)).collect() };
     let running = Running::default();
     let verdict = place(&cluster, &topologies, &running, &Options::default());
     let Verdict::Placed(plan) = verdict else { panic!("{verdict:?}") };
@@ -44,7 +48,7 @@ fn the_drawing_is_whole_and_names_are_safe_in_it() {
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert!(svg.contains("h&lt;1&gt;") && !svg.contains("h<1>"));
     let marks = |class: &str| svg.matches(&format!("class='{class}'/></g>")).count();
-    assert_eq!((marks("good"), marks("bad")), (1, 1), "one web has the db beside it");
+    assert_eq!((marks("good"), marks("bad")), (1, 1), "one web has the db beside it:\n{svg}");
     assert_eq!(svg.matches("<path d='M").count(), 4, "and two that explain them");
     assert_eq!(svg.matches("class='new'").count(), 4, "three are started, and one explains");
     assert_eq!(svg.matches("<g").count(), svg.matches("</g>").count());
@@ -63,6 +67,19 @@ fn an_instance_without_the_attribute_of_a_domain_is_not_taken_for_two() {
         [task.web]\ncrate = \"it\"\ntasks = 2\nbiases = [[\"web\", \"avoid\", \"rack\"]]";
     let drawn = picture_of(text).columns;
     assert!(drawn.iter().flat_map(|column| &column.cells).all(|cell| cell.met == 1), "{drawn:?}");
+}
+
+#[test]
+fn of_many_hosts_those_with_nothing_on_them_are_counted() {
+    let text = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
+        [task.web]\ncrate = \"it\"\ntasks = 3\nbiases = [[\"web\", \"never\"]]";
+    let names: Vec<String> = (0..100).map(|at| format!("h{at}")).collect();
+    let drawn = picture_on(text, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(drawn.columns.len(), 3);
+    let text = super::text(&drawn, None);
+    assert!(text.contains("97 hosts more with nothing on them"), "{text}");
+    assert!(!text.contains('!'), "it wishes nothing: {text}");
+    assert!(super::svg(&drawn).contains("3 instances on 100 hosts; 97 hosts more"));
 }
 
 #[test]

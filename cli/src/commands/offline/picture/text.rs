@@ -39,13 +39,13 @@ pub(in super::super) fn text(picture: &Picture, width: Option<usize>) -> String 
         };
         lines.push(format!("{} {}: {}{wishes}", legend.letters, legend.task, legend.count));
     }
-    if picture.columns.iter().flat_map(|column| &column.cells).any(|cell| cell.task.is_none()) {
+    if picture.any(|cell| cell.task.is_none()) {
         lines.push("· runs there and is not planned here".to_owned());
     }
-    lines.push("! a soft rule is not as wished".to_owned());
-    if picture.hosts_left_out > 0 {
-        lines.push(format!("and {} more hosts", picture.hosts_left_out));
+    if picture.any(|cell| cell.met < cell.wishes) {
+        lines.push("! a soft rule is not as wished".to_owned());
     }
+    lines.extend(picture.left_out());
     lines.push(picture.head());
     lines.join("\n")
 }
