@@ -178,8 +178,15 @@ impl<'m> Program<'m> {
     /// has here is the least that a bound can be.
     fn bounded(mut self, state: &State<'_>, budget: &mut Budget) -> Option<Part> {
         let has = self.begin_with(state);
+        if self.domain > 0 {
+            let prices = self.even();
+            self.complete(&prices, budget);
+        }
         if self.sites.iter().any(Site::has_points) {
-            self.run(has.unwrap_or(i128::MIN), budget);
+            let aim = has.unwrap_or(i128::MIN);
+            if !self.reached(aim) {
+                self.run(aim, budget);
+            }
         } else {
             let free = vec![0.0; self.wanted.len() + self.sites.len()];
             self.complete(&free, budget);
@@ -207,6 +214,40 @@ impl<'m> Program<'m> {
             }
         }
         sum
+    }
+
+    /// Prices under which an even spread over the places is best, each wish met: what follows from them by the
+    /// ranges of counts alone is the cost of spreading, whatever else the rules say.
+    fn even(&self) -> Vec<f64> {
+        let places: i64 = self.sites.iter().map(|site| i64::from(site.count())).sum();
+        let mut prices = vec![0.0; self.wanted.len()];
+        for site in &self.sites {
+            for (at, &kind) in site.kinds.iter().enumerate() {
+                let Some(price) = prices.get_mut(self.row[kind]) else { continue };
+                let mut points = 0;
+                for rule in site.rules.iter().filter(|rule| rule.holder == Some(at)) {
+                    match rule.says {
+                        Says::Prefer(weight) => points += weight,
+                        Says::Avoid(weight) if rule.own => {
+                            let herd =
+                                site.herds.iter().find(|herd| herd.part_of(rule.tag, at) > 0);
+                            let heads =
+                                |at: usize| i64::from(self.model.kinds[site.kinds[at]].most);
+                            let all = herd.map_or_else(
+                                || heads(at),
+                                |herd| herd.kinds.iter().map(|&one| heads(one)).sum(),
+                            );
+                            points -= 2 * herd.map_or(weight, |herd| herd.weight) * (all / places);
+                        }
+                        _ => {}
+                    }
+                }
+                *price = as_float(points);
+            }
+        }
+        // So dear a place asks for no pattern: the first bound of it is enough.
+        prices.resize(self.wanted.len() + self.sites.len(), 1e8);
+        prices
     }
 
     fn add(&mut self, site: usize, pattern: &Vec<u32>, points: i64) {

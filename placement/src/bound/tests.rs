@@ -45,6 +45,25 @@ fn tasks_that_avoid_a_tag_of_all_of_them_are_counted_together() {
 }
 
 #[test]
+fn the_cost_of_an_even_spread_is_in_the_bound_however_little_may_be_searched() {
+    let tasks: Vec<_> = (0..6)
+        .map(|at| {
+            let own = format!("avoid t{at} @zone");
+            let other = format!("avoid t{} @zone", (at + 1) % 6);
+            let wish = format!("prefer t{} @zone", (at + 2) % 6);
+            task(&format!("t{at}"), 7, &[], &[own.as_str(), other.as_str(), wish.as_str()])
+        })
+        .collect();
+    let case = Case::new(zones(6, &["a", "b", "c"]), &tasks);
+    let input =
+        crate::input::Input::new(&case.cluster, &case.topologies, &case.running, &case.options);
+    let model = Model::new(&input, Holding::All);
+    let proof = points(&State::new(&model), &mut Budget { left: 0 }).unwrap();
+    // Six times 3, 2 and 2 in a zone, and each wish as met.
+    assert_eq!(proof.points(), 6 * (-500 + 7 * 50));
+}
+
+#[test]
 fn a_wish_in_a_zone_is_met_only_where_a_carrier_can_be() {
     // One carrier, and room for two beside it in its zone.
     let db = sized(task("db", 1, &[], &[]), 2_000);

@@ -76,10 +76,10 @@ fn of_many_hosts_those_with_nothing_on_them_are_counted() {
     let names: Vec<String> = (0..100).map(|at| format!("h{at}")).collect();
     let drawn = picture_on(text, &names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(drawn.columns.len(), 3);
-    let text = super::text(&drawn, None);
+    let text = text(&drawn, None);
     assert!(text.contains("97 hosts more with nothing on them"), "{text}");
     assert!(!text.contains('!'), "it wishes nothing: {text}");
-    assert!(super::svg(&drawn).contains("3 instances on 100 hosts; 97 hosts more"));
+    assert!(svg(&drawn).contains("3 instances on 100 hosts; 97 hosts more"));
 }
 
 #[test]
