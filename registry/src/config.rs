@@ -24,6 +24,9 @@ const WATCHERS_PER_ADDRESS_MAX: u64 = 1024;
 const REQUESTS_PER_SECOND: u64 = 50_000;
 const WAIT_MAX_MS: u64 = 600_000;
 const MAX_AGE_MS: u64 = 60_000;
+const DNS_ZONE: &str = "lathe";
+/// Shorter breaks resolvers, longer holds up those who move.
+const DNS_TTL_MS: u64 = 2000;
 
 /// Keeps the catalog of a Lathe cluster, listens for heartbeats and serves look-ups and changes.
 #[derive(Clone, Debug, Default, Parser)]
@@ -89,8 +92,21 @@ pub struct Config {
     pub wait_max_ms: u64,
     /// So old may an answer be unless its reader takes any, in milliseconds.
     pub max_age_ms: u64,
+    /// Where DNS is answered, if it is.
+    pub dns: Option<Dns>,
     /// Form of the log.
     pub log_format: LogFormat,
+}
+
+/// Look-ups by DNS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Address for datagrams and connections.
+    pub listen: SocketAddr,
+    /// What all names end with.
+    pub zone: String,
+    /// How long a resolver may keep an answer, in milliseconds; told in whole seconds.
+    pub ttl_ms: u64,
 }
 
 /// Everything that is wrong with the configuration, as text for people.
@@ -141,6 +157,10 @@ impl Config {
         if let Err(refused) = door::allow(config.listen, config.insecure) {
             problems.push(refused.to_string());
         }
+        let dns = config.dns.as_ref().map(|dns| door::allow(dns.listen, config.insecure));
+        if let Some(Err(refused)) = dns {
+            problems.push(format!("`dns`: {refused}"));
+        }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 
@@ -162,6 +182,9 @@ impl Config {
             requests_per_second: self.requests_per_second,
             wait_max: format!("{}ms", self.wait_max_ms),
             max_age: format!("{}ms", self.max_age_ms),
+            dns: self.dns.as_ref().map(|dns| dns.listen.to_string()),
+            dns_zone: self.dns.as_ref().map(|dns| dns.zone.as_str()),
+            dns_ttl: self.dns.as_ref().map(|dns| format!("{}ms", dns.ttl_ms)),
             log_format: self.log_format,
         };
         toml::to_string(&shown).expect("a configuration is plain text and numbers")
@@ -185,6 +208,12 @@ struct Shown<'a> {
     requests_per_second: u32,
     wait_max: String,
     max_age: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_ttl: Option<String>,
     log_format: LogFormat,
 }
 
@@ -246,8 +275,26 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
         wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
         max_age_ms: reader.duration_ms_within("max_age", MAX_AGE_MS, 1000..=86_400_000),
+        dns: read_dns(reader),
         log_format: flags.log_format.unwrap_or(log_format),
     }
+}
+
+/// Off unless an address is named; the other keys are checked all the same.
+fn read_dns(reader: &mut Reader) -> Option<Dns> {
+    let listen = reader.optional_string("dns").map(|text| text.parse::<SocketAddr>());
+    if let Some(Err(_)) = listen {
+        let message = "`dns` is not an address such as \"127.0.0.1:5353\"";
+        reader.refuse(Code::CONFIG_WRONG_VALUE, "dns", message);
+    }
+    let zone = reader.string("dns_zone", DNS_ZONE);
+    if crate::dns::origin(&zone).is_none() {
+        let message = "`dns_zone` is no name of a zone, or too long for names below it";
+        reader.refuse(Code::CONFIG_WRONG_VALUE, "dns_zone", message);
+    }
+    let ttl_ms = reader.duration_ms_within("dns_ttl", DNS_TTL_MS, 1000..=3_600_000);
+    let listen = listen?.ok()?;
+    Some(Dns { listen, zone, ttl_ms })
 }
 
 fn is_base_url(url: &str) -> bool {

@@ -11,6 +11,7 @@ use lathe_api::door::{Hosts, Key, Rates};
 
 use crate::config::{Config, Flags};
 use crate::directory::{Event, Limits, Resume};
+use crate::dns;
 use crate::driver::{self, Kept};
 use crate::metrics::Metrics;
 use crate::rest::{Bounds, Desk, Places, router};
@@ -41,6 +42,22 @@ pub fn routes(heard: Event) -> Router {
         watchers: AtomicU64::new(0),
     };
     router(Arc::new(desk), Hosts::loopback(), Rates::new(0))
+}
+
+/// Answers any bytes as a question by DNS, by both ways: what comes out is an answer to it, and not
+/// longer than it may be.
+pub fn question(heard: Event, packet: &[u8]) {
+    let kept = Kept::new(Limits::default());
+    kept.step(std::iter::once(heard));
+    let zone = dns::Zone::new(dns::origin("lathe").expect("a zone"), 2);
+    for (way, most) in [(dns::Way::Udp, 1232), (dns::Way::Tcp, 65_535)] {
+        let answer = zone.answer(&kept.read(), 0, (packet, way), &mut rand::rng());
+        let Some(answer) = answer else { continue };
+        assert!((12..=most).contains(&answer.bytes.len()), "{} bytes", answer.bytes.len());
+        assert_eq!(answer.bytes[..2], packet[..2], "an answer to something else");
+        assert_ne!(answer.bytes[2] & 0x80, 0, "no answer");
+        hickory_proto::op::Message::from_vec(&answer.bytes).expect("an answer that can be read");
+    }
 }
 
 /// Where a watcher goes on, as it says by `Last-Event-ID`: what is read is an id of ours.

@@ -8,11 +8,12 @@
 //! - `directory`: the pure machine: catalog, heartbeats, watchers
 //! - `link`: the session with the store; `commits`: what belongs together
 //! - `driver`: the loop that feeds the machine and carries out its commands
-//! - `rest`: what is served; `stream`: one watcher's stream; `metrics`
+//! - `rest`: what is served; `stream`: one watcher's stream; `dns`: look-ups by name; `metrics`
 
 mod commits;
 pub mod config;
 pub mod directory;
+mod dns;
 pub mod driver;
 #[doc(hidden)]
 pub mod fuzz;
@@ -24,4 +25,4 @@ mod run;
 mod stream;
 pub mod talk;
 
-pub use run::{RunError, run};
+pub use run::{Addresses, RunError, run};

@@ -15,10 +15,16 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::directory::{Directory, Set};
+use crate::dns;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCode {
+    code: &'static str,
 }
 
 /// All of them; clones share the numbers.
@@ -35,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) sessions: Counter,
     pub(crate) writes: Counter,
     pub(crate) writes_failed: Counter,
+    pub(crate) dns_dropped: Counter,
+    dns_answers: Family<OfCode, Counter>,
     suspicions: Counter,
 }
 
@@ -44,6 +52,11 @@ impl Metrics {
         let entries = sets.iter().filter_map(|set| serde_json::from_slice::<Entry>(&set.data).ok());
         let suspects = entries.filter(|entry| entry.state == State::Suspect).count();
         self.suspicions.inc_by(suspects as u64);
+    }
+
+    /// A question was answered with this code.
+    pub(crate) fn dns_answered(&self, code: &'static str) {
+        self.dns_answers.get_or_create(&OfCode { code }).inc();
     }
 
     /// The text of all metrics, with the directory as it is at this moment.
@@ -68,6 +81,11 @@ impl Metrics {
 
     fn register_counters(&self, registry: &mut Registry) {
         registry.register("requests", "Requests answered", self.requests.metric());
+        // Those that did not happen are shown as such.
+        for code in dns::CODE_NAMES {
+            let _ = self.dns_answers.get_or_create(&OfCode { code });
+        }
+        registry.register("dns_answers", "Questions by DNS answered", self.dns_answers.clone());
         for (name, help, counter) in [
             ("reads", "Look-ups answered", &self.reads),
             ("reads_not_modified", "Look-ups answered by 304", &self.not_modified),
@@ -76,6 +94,7 @@ impl Metrics {
             ("watches", "Streams opened", &self.watches),
             ("watches_refused", "Streams refused", &self.watches_refused),
             ("waits", "Look-ups that waited for a change", &self.waits),
+            ("dns_dropped", "Packets by DNS that were not answered", &self.dns_dropped),
             ("suspicions", "Incarnations that were found silent", &self.suspicions),
             ("store_sessions", "Sessions opened with the store", &self.sessions),
             ("store_writes", "Writes to the store that are durable", &self.writes),

@@ -10,8 +10,9 @@ use std::time::Duration;
 use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Config;
+use crate::config::{Config, Dns};
 use crate::directory::Event;
+use crate::dns::{self, Zone};
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
@@ -39,20 +40,31 @@ pub enum RunError {
     Part(&'static str),
 }
 
-/// Runs a registry until `shutdown` is done. `listening` is told its URL once it serves; it serves
+/// Where a registry is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Its REST.
+    pub url: String,
+    /// Its DNS, if it answers that.
+    pub dns: Option<SocketAddr>,
+}
+
+/// Runs a registry until `shutdown` is done. `listening` is told its addresses once it serves; it serves
 /// before it has heard the store, and says by `/readyz` that it is not ready.
 ///
 /// # Errors
 /// [`RunError`]
 pub async fn run(
     config: Config,
-    listening: impl FnOnce(&str),
+    listening: impl FnOnce(&Addresses),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let key = Key::read(&config.key_file).map_err(RunError::Key)?;
     let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
+    let names = bind_dns(&config).await?;
+    let dns = names.as_ref().map(dns::Sockets::address).transpose().map_err(RunError::Address)?;
     let kept = Arc::new(Kept::new(config.limits.clone()));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
@@ -75,6 +87,20 @@ pub async fn run(
         let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
         async move { Driver::new(&kept, writes, metrics).run(received).await }
     });
+    let rates = Rates::new(config.requests_per_second);
+    let mut names = tokio::spawn({
+        let (kept, rates, metrics) = (Arc::clone(&kept), rates.clone(), metrics.clone());
+        let (dns, ending) = (config.dns.clone(), ending.clone());
+        async move {
+            match names.zip(dns) {
+                Some((sockets, dns)) => {
+                    let desk = dns::Desk { zone: zone(&dns), kept, rates, metrics };
+                    dns::serve(sockets, desk, ending).await;
+                }
+                None => std::future::pending().await,
+            }
+        }
+    });
     let desk = Desk {
         kept,
         inputs: inputs.clone(),
@@ -85,7 +111,6 @@ pub async fn run(
         metrics,
         watchers: AtomicU64::new(0),
     };
-    let rates = Rates::new(config.requests_per_second);
     let router = rest::router(Arc::new(desk), hosts(&config, address), rates);
     let limits = door::Limits {
         connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
@@ -95,17 +120,19 @@ pub async fn run(
         let mut ending = ending;
         let _ = ending.wait_for(|ends| *ends).await;
     }));
-    listening(&url);
+    listening(&Addresses { url, dns });
 
     let failed = tokio::select! {
         () = shutdown => None,
         _ = &mut link => Some("link to the store"),
         _ = &mut driver => Some("driver"),
         _ = &mut server => Some("server"),
+        _ = &mut names => Some("DNS"),
     };
     tracing::info!("ending");
     // Nobody new finds it, then the streams end, then the connections.
     end.send_replace(true);
+    names.abort();
     if failed != Some("link to the store") {
         let _ = link.await;
     }
@@ -125,6 +152,17 @@ fn bounds(config: &Config) -> Bounds {
         wait_max: Duration::from_millis(config.wait_max_ms),
         age_max_ms: config.max_age_ms,
     }
+}
+
+async fn bind_dns(config: &Config) -> Result<Option<dns::Sockets>, RunError> {
+    let Some(dns) = &config.dns else { return Ok(None) };
+    let sockets = dns::Sockets::bind(dns.listen, config.insecure).await;
+    sockets.map(Some).map_err(RunError::Bind)
+}
+
+fn zone(dns: &Dns) -> Zone {
+    let origin = dns::origin(&dns.zone).expect("a configuration has a name that is a zone's");
+    Zone::new(origin, u32::try_from(dns.ttl_ms / 1000).unwrap_or(u32::MAX))
 }
 
 fn hosts(config: &Config, address: SocketAddr) -> Hosts {

@@ -95,6 +95,12 @@ const NEEDS: &[Need] = &[
         source: Source::Packages(&["python3", "python3-pip"]),
     },
     Need {
+        name: "dig",
+        why: "asks the registry's DNS",
+        probe: &["dig", "-v"],
+        source: Source::Packages(&["bind9-dnsutils"]),
+    },
+    Need {
         name: "libraries",
         why: "Mesos is linked with them",
         probe: &["python3", "-c", MESOS_LIBRARIES],

@@ -71,6 +71,28 @@ fn what_is_printed_says_the_same() {
 }
 
 #[test]
+fn dns_is_off_until_an_address_is_named() {
+    assert_eq!(from("").unwrap().dns, None);
+    let text = "dns = \"127.0.0.1:53\"\ndns_zone = \"lathe.test\"\ndns_ttl = \"5s\"";
+    let config = from(text).unwrap();
+    let dns = Dns {
+        listen: "127.0.0.1:53".parse().unwrap(),
+        zone: "lathe.test".to_owned(),
+        ttl_ms: 5000,
+    };
+    assert_eq!(config.dns.as_ref(), Some(&dns));
+    let printed = config.print();
+    assert_eq!(from(&printed).unwrap(), config, "{printed}");
+    let wrong = "dns = \"here\"\ndns_zone = \"a..b\"\ndns_ttl = \"1ms\"";
+    let problems = from(wrong).unwrap_err().to_string();
+    for part in ["`dns` is not", "dns_zone", "dns_ttl"] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+    let open = from("dns = \"0.0.0.0:53\"").unwrap_err().to_string();
+    assert!(open.contains("`dns`: LT0504"), "{open}");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let flags = Flags { config: Some("/nowhere/registry.toml".into()), ..flags() };
     let problems = Config::load(&flags).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 
 mod beats;
+mod dns;
 mod doors;
 mod forms;
 mod outage;

@@ -14,6 +14,7 @@ use lathe_api::door::Key;
 use lathe_catalog::{Entry, State, TaskRecord, paths};
 use lathe_coordination::local::server::Server;
 use lathe_coordination::{Op, Options, Store};
+use lathe_registry::Addresses;
 use lathe_registry::config::{Config, Flags};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -55,6 +56,7 @@ pub(crate) struct Rig {
     registry: Option<Part>,
     pub(crate) store: Store,
     pub(crate) url: String,
+    pub(crate) dns: Option<SocketAddr>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -75,19 +77,19 @@ impl Rig {
         change(&mut config);
         let store_server = serve_store(dir.path());
         let store = Store::connect(&address_of(dir.path()), Options::default()).await.unwrap();
-        let (told, url) = oneshot::channel();
+        let (told, addresses) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let end = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            let tell = |url: &str| told.send(url.to_owned()).unwrap();
+            let tell = |addresses: &Addresses| told.send(addresses.clone()).unwrap();
             lathe_registry::run(config, tell, shutdown).await.unwrap();
         });
-        let url = within(url).await.unwrap();
+        let Addresses { url, dns } = within(addresses).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         let registry = Some(Part { stop, end });
-        let rig = Self { dir, store_server: Some(store_server), registry, store, url, client };
+        let rig = Self { dir, store_server: Some(store_server), registry, store, url, dns, client };
         until(|| async { rig.get("/readyz").await.0 == StatusCode::OK }).await;
         rig
     }

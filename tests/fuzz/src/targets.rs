@@ -46,6 +46,7 @@ pub fn all() -> Vec<Target> {
         target("catalog-records", records::catalog),
         target("backup", records::backup),
         target("registry-rest", http::registry),
+        target("registry-dns", http::question),
         target("scheduler-rest", http::scheduler),
         target("last-event-id", http::last_event_id),
         target("answers", tasks::answers),

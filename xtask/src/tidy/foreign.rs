@@ -11,6 +11,7 @@ use super::rust;
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["cli"]),
     ("axum", &["api", "registry", "scheduler", "agent"]),
+    ("hickory-proto", &["registry", "agent"]),
     ("hmac", &["api"]),
     ("indicatif", &["cli"]),
     ("libc", &["child"]),

@@ -41,16 +41,23 @@ pub(super) fn registry(bytes: &[u8]) {
 }
 
 fn ask_registry(request: Request<Body>) {
-    runtime().block_on(async {
-        let entry = br#"{"incarnation":"http.lb#0.1","task":"http.lb","slot":0,"topology":"t",
-            "host":"one","address":"127.0.0.1","ports":{"http":31000},"tags":["http"],
-            "crate_name":"lb","version":"1.0.0","state":"ready","since_ms":1}"#;
-        let content = Content { data: entry.to_vec(), version: 0, commit: 1 };
-        let path = lathe_catalog::paths::entry("http.lb#0.1");
-        let nodes = vec![Node { path, content: Some(content) }];
-        let heard = Event::Listed { history: "h".to_owned(), commit: 1, nodes };
-        ask(lathe_registry::fuzz::routes(heard), request).await;
-    });
+    runtime().block_on(async { ask(lathe_registry::fuzz::routes(heard()), request).await });
+}
+
+/// One ready instance.
+fn heard() -> Event {
+    let entry = br#"{"incarnation":"http.lb#0.1","task":"http.lb","slot":0,"topology":"t",
+        "host":"one","address":"127.0.0.1","ports":{"http":31000},"tags":["http"],
+        "crate_name":"lb","version":"1.0.0","state":"ready","since_ms":1}"#;
+    let content = Content { data: entry.to_vec(), version: 0, commit: 1 };
+    let path = lathe_catalog::paths::entry("http.lb#0.1");
+    let nodes = vec![Node { path, content: Some(content) }];
+    Event::Listed { history: "h".to_owned(), commit: 1, nodes }
+}
+
+/// A question to it by DNS.
+pub(super) fn question(bytes: &[u8]) {
+    lathe_registry::fuzz::question(heard(), bytes);
 }
 
 /// A scheduler without a master.

@@ -1,0 +1,168 @@
+//! The sockets of DNS: datagrams, and connections for what is too long for one.
+//!
+//! Owns their number and their time. It must not know what is answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lathe_api::door::{self, BindError, Rates};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::{Way, Zone};
+use crate::driver::Kept;
+use crate::metrics::Metrics;
+
+/// Connections at one time; more are closed at once.
+const CONNECTIONS_MAX: usize = 256;
+/// A connection on which no question comes, or an answer is not taken, for so long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+/// Longest question, in bytes: a name and what may come with it.
+const QUESTION_BYTES_MAX: usize = 1500;
+/// How often a port that is free for one protocol is tried for the other.
+const TRIES: usize = 16;
+/// How long the loop rests when the system refuses a connection or a datagram.
+const REST: Duration = Duration::from_millis(100);
+
+/// A socket for datagrams and one for connections, on the same port.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    udp: UdpSocket,
+    tcp: TcpListener,
+}
+
+impl Sockets {
+    /// Binds both. Port 0 lets the system choose one that is free for both.
+    pub(crate) async fn bind(address: SocketAddr, insecure: bool) -> Result<Self, BindError> {
+        let mut tries = if address.port() == 0 { TRIES } else { 1 };
+        loop {
+            let tcp = door::bind(address, insecure).await?;
+            let failed = |source| BindError::Io { address, source };
+            let bound = tcp.local_addr().map_err(failed)?;
+            match UdpSocket::bind(bound).await {
+                Ok(udp) => return Ok(Self { udp, tcp }),
+                Err(_) if tries > 1 => tries -= 1,
+                Err(source) => return Err(BindError::Io { address, source }),
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}
+
+/// What answering needs.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) zone: Zone,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) rates: Rates,
+    pub(crate) metrics: Metrics,
+}
+
+impl Desk {
+    /// Nothing for what is no question, and for an address that asks too much: an answer to a datagram
+    /// may go to somebody who never asked.
+    fn answer(&self, peer: SocketAddr, packet: &[u8], way: Way) -> Option<Vec<u8>> {
+        if self.rates.admit(peer.ip()).is_err() {
+            self.metrics.dns_dropped.inc();
+            return None;
+        }
+        let now_ms = self.kept.clock.now().ms;
+        let answer = self.zone.answer(&self.kept.read(), now_ms, (packet, way), &mut rand::rng());
+        let Some(answer) = answer.filter(|answer| !answer.bytes.is_empty()) else {
+            self.metrics.dns_dropped.inc();
+            return None;
+        };
+        self.metrics.dns_answered(answer.code_name());
+        Some(answer.bytes)
+    }
+}
+
+/// Answers until the end is told; connections under way are closed then.
+pub(crate) async fn serve(sockets: Sockets, desk: Desk, mut ending: watch::Receiver<bool>) {
+    let desk = Arc::new(desk);
+    let Sockets { udp, tcp } = sockets;
+    let answering = async { tokio::join!(datagrams(&udp, &desk), connections(&tcp, &desk)) };
+    tokio::select! {
+        _ = answering => {}
+        _ = ending.wait_for(|ends| *ends) => {}
+    }
+}
+
+async fn datagrams(socket: &UdpSocket, desk: &Desk) {
+    let mut packet = vec![0; QUESTION_BYTES_MAX + 1];
+    loop {
+        match socket.recv_from(&mut packet).await {
+            Ok((length, peer)) if length <= QUESTION_BYTES_MAX => {
+                if let Some(answer) = desk.answer(peer, &packet[..length], Way::Udp) {
+                    // One that cannot be sent is asked for again.
+                    let _ = socket.send_to(&answer, peer).await;
+                }
+            }
+            Ok(_) => {
+                desk.metrics.dns_dropped.inc();
+            }
+            // What is told here is what became of an answer.
+            Err(error) => {
+                tracing::debug!(%error, "a datagram was not taken");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+async fn connections(listener: &TcpListener, desk: &Arc<Desk>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut all = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    // Without a place it is closed by being dropped.
+                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                    let desk = Arc::clone(desk);
+                    all.spawn(async move {
+                        let _place = place;
+                        if let Err(error) = converse(stream, peer, &desk).await {
+                            tracing::debug!(%peer, %error, "a connection ended");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(REST).await;
+                }
+            },
+            Some(_) = all.join_next() => {}
+        }
+    }
+}
+
+/// One question after the other, each with its length before it (RFC 1035, section 4.2.2).
+async fn converse(mut stream: TcpStream, peer: SocketAddr, desk: &Desk) -> std::io::Result<()> {
+    let mut packet = Vec::new();
+    loop {
+        let asked = tokio::time::timeout(IDLE_MAX, async {
+            let length = usize::from(stream.read_u16().await?);
+            packet.resize(length.min(QUESTION_BYTES_MAX), 0);
+            stream.read_exact(&mut packet).await?;
+            std::io::Result::Ok(length)
+        });
+        let Ok(length) = asked.await else { return Ok(()) };
+        if length? > QUESTION_BYTES_MAX {
+            return Ok(());
+        }
+        let Some(answer) = desk.answer(peer, &packet, Way::Tcp) else { return Ok(()) };
+        let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
+        let whole = [&length.to_be_bytes(), &answer[..]].concat();
+        match tokio::time::timeout(IDLE_MAX, stream.write_all(&whole)).await {
+            Ok(written) => written?,
+            Err(_) => return Ok(()),
+        }
+    }
+}
