@@ -88,19 +88,11 @@ pub async fn run(
         async move { Driver::new(&kept, writes, metrics).run(received).await }
     });
     let rates = Rates::new(config.requests_per_second);
-    let mut names = tokio::spawn({
-        let (kept, rates, metrics) = (Arc::clone(&kept), rates.clone(), metrics.clone());
-        let (dns, ending) = (config.dns.clone(), ending.clone());
-        async move {
-            match names.zip(dns) {
-                Some((sockets, dns)) => {
-                    let desk = dns::Desk { zone: zone(&dns), kept, rates, metrics };
-                    dns::serve(sockets, desk, ending).await;
-                }
-                None => std::future::pending().await,
-            }
-        }
+    let names = names.zip(config.dns.as_ref()).map(|(sockets, dns)| {
+        let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
+        (sockets, dns::Desk { zone: zone(dns), kept, rates: rates.clone(), metrics })
     });
+    let mut names = tokio::spawn(answer_names(names, ending.clone()));
     let desk = Desk {
         kept,
         inputs: inputs.clone(),
@@ -116,10 +108,7 @@ pub async fn run(
         connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
         ..door::Limits::default()
     };
-    let mut server = tokio::spawn(door::serve(listener, router, limits, async move {
-        let mut ending = ending;
-        let _ = ending.wait_for(|ends| *ends).await;
-    }));
+    let mut server = tokio::spawn(door::serve(listener, router, limits, ended(ending)));
     listening(&Addresses { url, dns });
 
     let failed = tokio::select! {
@@ -140,9 +129,18 @@ pub async fn run(
     if failed != Some("server") {
         let _ = server.await;
     }
-    match failed {
-        None => Ok(()),
-        Some(part) => Err(RunError::Part(part)),
+    failed.map_or(Ok(()), |part| Err(RunError::Part(part)))
+}
+
+async fn ended(mut ending: watch::Receiver<bool>) {
+    let _ = ending.wait_for(|ends| *ends).await;
+}
+
+/// Answers DNS until the end; where it is off, for ever nothing.
+async fn answer_names(names: Option<(dns::Sockets, dns::Desk)>, ending: watch::Receiver<bool>) {
+    match names {
+        Some((sockets, desk)) => dns::serve(sockets, desk, ending).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -229,6 +229,8 @@ impl Framework {
             return;
         }
         self.now_seen = self.now_seen.max(now);
+        // Time alone may have brought a window near, and the event may ask for a plan.
+        self.tend_maintenance(now, out);
         self.judge(now);
         match event {
             Event::Recovered(recovered) => self.recover(now, recovered, out),

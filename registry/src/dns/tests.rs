@@ -9,8 +9,11 @@ use serde_json::json;
 use super::*;
 use crate::directory::{Content, Event, Limits, Node, Now};
 
-/// A registry that has heard of these: incarnation, state, address, ports.
-fn directory(entries: &[(&str, &str, &str, &[(&str, u16)])]) -> Directory {
+/// Incarnation, state, address, ports by name.
+type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, u16)]);
+
+/// A registry that has heard of these.
+fn directory(entries: &[Row<'_>]) -> Directory {
     let node = |(incarnation, state, address, ports): &(&str, &str, &str, &[(&str, u16)])| {
         let (task, rest) = incarnation.split_once('#').unwrap();
         let slot: u32 = rest.split_once('.').unwrap().0.parse().unwrap();

@@ -71,14 +71,14 @@ fn an_instance_without_the_attribute_of_a_domain_is_not_taken_for_two() {
 
 #[test]
 fn of_many_hosts_those_with_nothing_on_them_are_counted() {
-    let text = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
+    let source = "[defaults]\ncrate = \"it\"\nversion = \"1.0.0\"\ntask = \"it\"\n\
         [task.web]\ncrate = \"it\"\ntasks = 3\nbiases = [[\"web\", \"never\"]]";
     let names: Vec<String> = (0..100).map(|at| format!("h{at}")).collect();
-    let drawn = picture_on(text, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let drawn = picture_on(source, &names.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(drawn.columns.len(), 3);
-    let text = text(&drawn, None);
-    assert!(text.contains("97 hosts more with nothing on them"), "{text}");
-    assert!(!text.contains('!'), "it wishes nothing: {text}");
+    let shown = text(&drawn, None);
+    assert!(shown.contains("97 hosts more with nothing on them"), "{shown}");
+    assert!(!shown.contains('!'), "it wishes nothing: {shown}");
     assert!(svg(&drawn).contains("3 instances on 100 hosts; 97 hosts more"));
 }
 
