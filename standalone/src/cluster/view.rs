@@ -87,6 +87,11 @@ impl Cluster {
         self.agents.contains_key(id)
     }
 
+    /// Whether an operator has taken that agent out of use.
+    pub fn is_out_of_use(&self, id: &str) -> bool {
+        self.agents.get(id).is_some_and(|agent| agent.duty != Duty::InUse)
+    }
+
     /// The answer to GET_AGENTS: agents that are registered (unreachable ones are not).
     pub fn get_agents(&self) -> v1::master::response::GetAgents {
         let registered =

@@ -59,7 +59,10 @@ impl Front {
     async fn carry_out(&self, duty: Duty) -> Response<Body> {
         let Duty { agent_id, event, unknown, .. } = duty;
         let found = self.driver.ask(move |driver| {
-            let found = driver.cluster.has_agent(&agent_id);
+            let found = match event {
+                Event::AgentReactivated { .. } => driver.cluster.is_out_of_use(&agent_id),
+                _ => driver.cluster.has_agent(&agent_id),
+            };
             if found {
                 driver.step(event);
             }
@@ -79,7 +82,7 @@ struct Duty {
     what: &'static str,
     agent_id: String,
     event: Event,
-    /// The answer where nobody knows that agent.
+    /// The answer where nobody knows that agent, or where it cannot be taken back.
     unknown: (StatusCode, &'static str),
 }
 
@@ -109,6 +112,7 @@ fn duty_of(kind: call::Type, call: Call) -> Result<Option<Duty>, &'static str> {
         call::Type::ReactivateAgent => {
             let agent_id = call.reactivate_agent.ok_or("reactivate_agent")?.agent_id.value;
             let event = Event::AgentReactivated { agent_id: agent_id.clone() };
+            let unknown = (StatusCode::BAD_REQUEST, "Agent is not deactivated");
             Duty { what: "reactivate-agent", agent_id, event, unknown }
         }
         _ => return Ok(None),

@@ -14,7 +14,7 @@ use lathe_mesos::{Limits, wire};
 
 use super::offering::hear_all;
 use crate::messages::{self, decline, kill};
-use crate::{Framework, Request, Stage};
+use crate::{Executor, Framework, Request, Stage};
 
 fn of_type(kind: Type) -> master::Call {
     master::Call { r#type: Some(kind.into()), ..Default::default() }
@@ -85,6 +85,7 @@ pub async fn an_agent_that_is_drained_is_emptied_and_taken_back(stage: &Stage) {
     let offer = framework.run(0, "one").await;
     framework.run(1, "two").await;
     let agent = &offer.agent_id;
+    let executor = Executor::of(&framework.id().value, "one").await;
     let rest = framework.offer(0).await;
     ask(stage, drain(agent, false)).await;
     let rescinded = framework.find(|event| event.rescind.clone()).await;
@@ -94,10 +95,10 @@ pub async fn an_agent_that_is_drained_is_emptied_and_taken_back(stage: &Stage) {
     assert_eq!(status.source(), Source::Executor);
     assert!(status.uuid.is_some());
     drains(stage, agent, DrainState::Drained).await;
-    // Once more changes nothing.
-    ask(stage, drain(agent, false)).await;
-    drains(stage, agent, DrainState::Drained).await;
     only_the_other_is_offered(stage, &mut framework, agent).await;
+    // As long as the executor is there a real agent goes on dropping tasks, whatever its master says.
+    executor.kill();
+    framework.failure().await;
     ask(stage, reactivate(agent)).await;
     let seen = seen(stage, agent).await.unwrap();
     assert!(!seen.deactivated() && seen.drain_info.is_none(), "{seen:?}");
@@ -140,15 +141,21 @@ pub async fn an_agent_that_is_drained_for_good_is_gone(stage: &Stage) {
     framework.run(1, "two").await;
 }
 
-/// An agent that nobody knows, and calls that name none.
+/// An agent that nobody knows, one that is in use, and calls that name none.
 pub async fn what_is_asked_of_agents_is_checked(stage: &Stage) {
     let post = || Request::post(wire::OPERATOR_PATH).signed(stage.credentials());
     let nobody = v1::AgentId { value: "nobody".to_owned() };
-    let asked = [drain(&nobody, false), deactivate(&nobody), reactivate(&nobody)];
-    for call in asked {
+    let offer = Framework::new(stage).await.offer(0).await;
+    let asked = [
+        (drain(&nobody, false), "Unknown agent"),
+        (deactivate(&nobody), "Unknown agent"),
+        (reactivate(&nobody), "Agent is not deactivated"),
+        (reactivate(&offer.agent_id), "Agent is not deactivated"),
+    ];
+    for (call, text) in asked {
         let kind = call.r#type();
         let answer = post().message(&call).send(&stage.master()).await;
-        assert_eq!((answer.status, answer.body.as_str()), (404, "Unknown agent"), "{kind:?}");
+        assert_eq!((answer.status, answer.body.as_str()), (400, text), "{kind:?}");
         let answer = post().message(&of_type(kind)).send(&stage.master()).await;
         assert_eq!(answer.status, 400, "{kind:?}");
     }
