@@ -126,6 +126,8 @@ impl Framework {
         let mut any = false;
         for (id, life) in leavers {
             match self.hindrance(id) {
+                // Whether the version holds is known soon; until then all goes on as it was decided.
+                Some(_) if self.leaving.goes.contains(life) && self.is_tried(&id.task) => {}
                 Some(why) => self.decide(id, life, Some(&why)),
                 None => any = true,
             }
@@ -149,6 +151,18 @@ impl Framework {
             "version {} of {id} is held back, since it does not keep running",
             task.version
         ))
+    }
+
+    /// Whether a slot that ended early lives again, and has not proved itself yet.
+    fn is_tried(&self, path: &TaskPath) -> bool {
+        let Some(of) = self.standings.tasks.get(path) else { return false };
+        of.backs_off.iter().any(|slot| {
+            let id = InstanceId { task: path.clone(), slot: *slot };
+            let newest = self.instances.get(&id).and_then(|record| record.lives.last());
+            newest.is_some_and(|life| {
+                matches!(life.phase, Phase::Launching | Phase::Starting | Phase::Ready)
+            })
+        })
     }
 
     fn decide(&mut self, id: &InstanceId, life: &Incarnation, stays: Option<&str>) {

@@ -56,9 +56,13 @@ const KEPT_WITH_OPERATORS: [(u64, &str); 4] = [
 ];
 
 /// The same, with planned maintenance.
-const KEPT_WITH_MAINTENANCE: [(u64, &str); 2] = [
+const KEPT_WITH_MAINTENANCE: [(u64, &str); 3] = [
     (93, "a move for maintenance wrote the revision before over one that was accepted"),
     (2243, "a host was planned with in the moment in which its maintenance came near"),
+    (
+        3486,
+        "what runs beside for a move was ended and begun again each ten seconds, before it had proved itself",
+    ),
 ];
 
 fn holds(settings: &Settings) {
