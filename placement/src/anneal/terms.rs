@@ -225,8 +225,10 @@ impl Builder<'_> {
             }
         }
         let itself = |counters: &BTreeMap<Counted, usize>, lines: &BTreeMap<usize, i64>| -> i64 {
-            let mine = counters.iter().filter(|(whom, _)| self.profiles(whom).contains(&kind));
-            mine.filter_map(|(_, at)| lines.get(at)).sum()
+            // Few of all counters matter to one kind.
+            let named = counters.iter().filter_map(|(whom, at)| Some((whom, lines.get(at)?)));
+            let mine = named.filter(|(whom, _)| self.profiles(whom).contains(&kind));
+            mine.map(|(_, weight)| *weight).sum()
         };
         section.soft_self = itself(&self.ids[sort], &soft);
         section.hard_self = itself(&self.ids[sort], &hard);

@@ -182,10 +182,9 @@ impl Framework {
                 out.push(Command::Answer { ask, answer: Answer::Planned(view.clone()) });
                 target.record.slots = slots_of(plan);
                 target.record.rollout = self.rollout_of(&target);
+                let stops = stops_something(&view) || self.ends_beside(&target);
                 let purpose = Purpose::Submit { ask, edit, target, max_moves, may_stop, queues };
                 let job = Job { id, purpose, phase: JobPhase::Planning, deadline_ms };
-                let Purpose::Submit { target, .. } = &job.purpose else { return };
-                let stops = stops_something(&view) || self.ends_beside(target);
                 self.begin(now, job, plan, stops, out);
             }
             Purpose::Repair => {

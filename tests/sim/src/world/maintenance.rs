@@ -251,7 +251,11 @@ impl World {
         self.note(&format!("the maintenance of {} is planned in quiet", self.hosts.hosts[at].name));
         self.plan_maintenance(at, Some(Window { start_ms, end_ms }));
         let end = start_ms + LEFT_WITHIN_MS;
-        while self.now < end && !self.is_left(at) && self.failure.is_none() && self.one() {}
+        while self.now < end
+            && !self.hosts.alive(at).is_empty()
+            && self.failure.is_none()
+            && self.one()
+        {}
         self.comes_to_rest()?;
         let host = self.hosts.hosts[at].name.0.clone();
         let agent = self.agent_of(&host).unwrap_or_default();
@@ -272,10 +276,6 @@ impl World {
         check.map_err(|what| Breach::new("a host is left before its maintenance", what))?;
         self.plan_maintenance(at, None);
         self.comes_to_rest()
-    }
-
-    fn is_left(&self, at: usize) -> bool {
-        self.hosts.alive(at).is_empty()
     }
 
     /// Whether the scheduler says that this version is not trusted to run elsewhere.
