@@ -70,8 +70,12 @@ async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failur
                 state: state.clone(),
                 maintenance: None,
             };
-            // Its host process may be frozen or dead, which a master only comes to know of.
-            shown.entry(name).or_insert(unlisted).state = state;
+            // Its host process may be frozen or dead, which a master only comes to know of. Where that is
+            // well, the host may still be out of use.
+            let host = shown.entry(name).or_insert(unlisted);
+            if state != "active" {
+                host.state = state;
+            }
         }
     }
     let shown: Vec<HostView> = shown.into_values().collect();

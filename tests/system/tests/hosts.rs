@@ -29,6 +29,14 @@ fn state(lathe: &Lathe, host: &str) -> String {
     found.unwrap()["state"].as_str().unwrap().to_owned()
 }
 
+/// Its state as the command line shows it.
+fn shown(lathe: &Lathe, host: &str) -> String {
+    let hosts = lathe.lathe(&["hosts", "--json"]).with_code(0);
+    let hosts: Value = serde_json::from_str(&hosts.out).unwrap();
+    let found = hosts.as_array().unwrap().iter().find(|one| one["name"] == host);
+    found.unwrap()["state"].as_str().unwrap().to_owned()
+}
+
 /// Processes of all lives of an instance.
 fn lives(lathe: &Lathe, instance: &str) -> Vec<Process> {
     let all = lathe.processes().into_iter();
@@ -94,11 +102,13 @@ fn a_virtual_host_is_drained_and_taken_back() {
     let host = lathe.all_ready(1).hosts_of("steady")[0].clone();
     let drained = lathe.lathe(&["drain", &host, "--yes"]).with_code(0);
     assert!(drained.err.contains("drained"), "{}", drained.err);
+    assert_eq!(shown(&lathe, &host), "drained");
     let status = lathe.all_ready(1);
     assert_ne!(status.hosts_of("steady")[0], host);
     let life = status.instance("steady#0").incarnation.clone();
     let back = lathe.lathe(&["reactivate", &host]).with_code(0);
     assert!(back.err.contains("active"), "{}", back.err);
+    assert_eq!(shown(&lathe, &host), "active");
     let active = lathe.lathe(&["reactivate", &host]).with_code(0);
     assert!(active.err.contains("active already"), "{}", active.err);
     assert_eq!(lathe.all_ready(1).instance("steady#0").incarnation, life, "nothing moves back");
