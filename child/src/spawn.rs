@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::PathBuf;
 
 use crate::{Child, Output, Signal, SpawnError};
@@ -14,6 +15,7 @@ pub struct Spawn {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: BTreeMap<OsString, OsString>,
     pub(crate) dir: Option<PathBuf>,
+    pub(crate) stdin: Option<File>,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) parent_death: Option<Signal>,
@@ -30,6 +32,7 @@ impl Spawn {
             args: Vec::new(),
             env: BTreeMap::new(),
             dir: None,
+            stdin: None,
             stdout: Output::Null,
             stderr: Output::Null,
             parent_death: None,
@@ -90,6 +93,13 @@ impl Spawn {
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// Its standard input: this open file.
+    #[must_use]
+    pub fn stdin(mut self, file: File) -> Self {
+        self.stdin = Some(file);
         self
     }
 

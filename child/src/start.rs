@@ -23,7 +23,7 @@ pub(crate) fn start(mut spawn: Spawn) -> Result<Child, SpawnError> {
     let steps = steps(&spawn, &candidates, report_writer)?;
     let mut command = Command::new(&spawn.program);
     command
-        .stdin(Stdio::null())
+        .stdin(spawn.stdin.take().map_or_else(Stdio::null, Stdio::from))
         .stdout(stdio(std::mem::take(&mut spawn.stdout)))
         .stderr(stdio(std::mem::take(&mut spawn.stderr)));
     sys::install(&mut command, steps);

@@ -138,6 +138,8 @@ codes! {
     CONFIG_MISSING_KEY = 503, "a key is missing in a configuration file";
     /// A listener that others can reach has no lock.
     CONFIG_OPEN_LISTENER = 504, "a listener that others can reach is not protected";
+    /// A template of a hook cannot be read.
+    CONFIG_TEMPLATE = 505, "a template cannot be used";
 
     /// A listener is not known by the name in the `Host` header.
     DOOR_HOST = 601, "the host of the request is not this listener's";

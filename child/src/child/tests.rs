@@ -57,6 +57,17 @@ async fn an_exit_code_and_a_signal_are_told_apart() {
 }
 
 #[tokio::test]
+async fn standard_input_is_empty_or_the_file_that_was_given() {
+    let mut child = sh("cat; echo end").stdout(Output::Pipe).start().unwrap();
+    assert_eq!(text(&mut child).await, "end\n");
+    let path = tempfile::NamedTempFile::new().unwrap();
+    fs::write(path.path(), "told\n").unwrap();
+    let file = fs::File::open(path.path()).unwrap();
+    let mut child = sh("cat; echo end").stdin(file).stdout(Output::Pipe).start().unwrap();
+    assert_eq!(text(&mut child).await, "told\nend\n");
+}
+
+#[tokio::test]
 async fn the_environment_is_exactly_what_was_given() {
     let mut child = Spawn::new("env").env("ONE", "1").stdout(Output::Pipe).start().unwrap();
     assert_eq!(text(&mut child).await, "ONE=1\n");

@@ -15,6 +15,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hmac", &["api"]),
     ("indicatif", &["cli"]),
     ("libc", &["child"]),
+    ("minijinja", &["hooks"]),
     ("object_store", &["scheduler"]),
     // Mesos's messages are made in `mesos`; `standalone` is the other end of that wire.
     ("prost", &["api", "mesos", "standalone"]),
@@ -52,6 +53,8 @@ const NAMES: &[(&str, &str, &[&str], &str)] = &[
         "Mesos's types become ours in mesos_calls.rs and nowhere else",
     ),
     ("process::Command", "executor/", &[], "processes are started by the crate `child`"),
+    ("process::Command", "agent/", &[], "processes are started by the crate `child`"),
+    ("process::Command", "hooks/", &[], "processes are started by the crate `child`"),
     ("process::Command", "registry/", &[], "processes are started by the crate `child`"),
     ("process::Command", "scheduler/", &[], "the scheduler starts no process"),
     ("process::Command", "standalone/", &[], "processes are started by the crate `child`"),

@@ -10,6 +10,7 @@ const MACHINES: &[&str] = &[
     "coordination/src/election/race.rs",
     "coordination/src/zookeeper/mirror.rs",
     "executor/src/supervisor.rs",
+    "hooks/src/engine.rs",
     "registry/src/directory.rs",
     "scheduler/src/framework.rs",
     "standalone/src/cluster.rs",
