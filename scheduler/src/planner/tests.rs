@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_placement::{Capacity, Cluster, Host, Options, Running, Verdict};
+use lathe_placement::{Capacity, Cluster, Host, Options, Plan, Running, Verdict};
 use lathe_topology::Topology;
 
 use super::plan;
@@ -69,4 +69,78 @@ fn a_submission_takes_all_or_nothing() {
     let alone = topology("alone", "tasks = 4\ntags = [\"a\"]\nbiases = [[\"a\", \"never\"]]\n");
     let whole = PlanInput { piecemeal: false, ..input(vec![alone]) };
     assert!(matches!(plan(&whole), Verdict::Impossible(_)));
+}
+
+fn started(input: &PlanInput, plan: &Plan) -> Running {
+    let mut running = input.running.clone();
+    for one in &plan.assignments {
+        let topology = input.topologies.iter().find(|topology| topology.name == one.topology);
+        let task = topology.and_then(|topology| topology.task(&one.task)).unwrap();
+        let there =
+            running.instances.iter().any(|run| run.task == one.task && run.slot == one.slot);
+        running.instances.extend((!there).then(|| super::pieces::as_running(task, one)));
+    }
+    running
+}
+
+/// Three tasks in two topologies that need and bear one another as drawn.
+fn drawn(draw: &mut impl FnMut(u64) -> u64) -> Vec<Topology> {
+    let names = ["a", "b", "c"];
+    let mut texts = [String::new(), String::new()];
+    for (at, name) in names.iter().enumerate() {
+        let mut biases = Vec::new();
+        for other in names {
+            match draw(6) {
+                0 | 1 => biases.push(format!("[\"{other}\", \"always\"]")),
+                2 => biases.push(format!("[\"{other}\", \"never\"]")),
+                _ => {}
+            }
+        }
+        let table = format!(
+            "[task.{name}]\ncrate = \"app\"\nversion = \"1.0.0\"\ntask = \"my::Task\"\ntasks = {}\n\
+             resources = {{ cpus = {} }}\nbiases = [{}]\n",
+            1 + draw(4),
+            [0.1, 0.5, 1.1][draw(3) as usize],
+            biases.join(", ")
+        );
+        texts[usize::from(at == 2)].push_str(&table);
+    }
+    // What one file needs of the other is known only when both are read.
+    let read = |(name, text): (&str, &String)| lathe_topology::parse(name, text).ok();
+    let both = ["one", "two"].into_iter().zip(&texts).map(read);
+    both.collect::<Option<Vec<_>>>()
+        .map_or_else(Vec::new, |all| all.into_iter().map(|checked| checked.topology).collect())
+}
+
+#[test]
+fn after_any_loss_of_a_host_all_is_whole_again_when_it_is_back() {
+    let mut state = 7_u64;
+    let mut draw = move |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let (mut lost, mut waited) = (0, 0);
+    for _ in 0..1_500 {
+        let topologies = drawn(&mut draw);
+        let whole = PlanInput { piecemeal: false, ..input(topologies) };
+        let Verdict::Placed(first) = plan(&whole) else { continue };
+        let mut running = started(&whole, &first);
+        let gone = format!("host-{}", 1 + draw(3));
+        let count = running.instances.len();
+        running.instances.retain(|one| one.host != gone);
+        if running.instances.len() == count {
+            continue;
+        }
+        lost += 1;
+        let mut less = PlanInput { piecemeal: true, running, ..whole.clone() };
+        less.cluster.hosts.retain(|host| host.name != gone);
+        if let Verdict::Placed(found) = plan(&less) {
+            less.running = started(&less, &found);
+        }
+        waited += u32::from(less.running.instances.len() < count);
+        let back = PlanInput { running: less.running, ..whole };
+        assert!(matches!(plan(&back), Verdict::Placed(_)), "{back:#?}");
+    }
+    assert!(lost > 100 && waited > 20, "{lost} losses, {waited} with something that waited");
 }

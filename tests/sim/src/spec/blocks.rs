@@ -31,6 +31,8 @@ pub(super) struct Ask {
     pub(super) max_moves: u32,
     pub(super) steps: Option<u64>,
     pub(super) removing: Vec<String>,
+    /// Whether a part will do, as when the scheduler mends what was lost.
+    pub(super) repair: bool,
     /// Where slots were before.
     pub(super) previous: Vec<Named>,
     /// Instances to be weighed on every host.
@@ -140,6 +142,7 @@ pub(super) fn ask(body: &[&str]) -> Result<Ask, String> {
         match key {
             "max-moves" => ask.max_moves = value.parse().map_err(|_| wrong())?,
             "steps" => ask.steps = Some(value.parse().map_err(|_| wrong())?),
+            "repair" if value == "yes" => ask.repair = true,
             "removing" => ask.removing.push(value.to_owned()),
             "previous" => ask.previous.push(named(value)?),
             "weigh" => ask.weigh.push(instance(value).ok_or_else(wrong)?),

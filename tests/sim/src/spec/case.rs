@@ -5,9 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_placement::{
-    Cluster, Options, Plan, Running, RunningInstance, Verdict, place, verify, weigh,
+    Assignment, Change, Cluster, Options, Plan, Running, RunningInstance, Verdict, place, verify,
+    weigh,
 };
 use lathe_scheduler::framework::Config;
+use lathe_scheduler::framework::command::PlanInput;
+use lathe_scheduler::planner;
 use lathe_topology::{Checked, Diagnostic, Resources, TaskSpec, Topology, parse};
 
 use super::blocks::{self, Ask, Named, Runs};
@@ -104,6 +107,17 @@ impl Case {
         }
         let running = self.running(runs)?;
         let options = options(&ask);
+        if ask.repair {
+            let input = PlanInput {
+                cluster: self.cluster.clone(),
+                topologies,
+                running,
+                options,
+                piecemeal: true,
+            };
+            lines.extend(self.mended(&input)?);
+            return Ok(lines);
+        }
         if ask.weigh.is_empty() {
             let verdict = place(&self.cluster, &topologies, &running, &options);
             if let Verdict::Placed(plan) = &verdict {
@@ -122,6 +136,25 @@ impl Case {
             lines.extend(outcome::weighed(&weighed));
         }
         Ok(lines)
+    }
+
+    /// What the scheduler does of its own accord about what is missing.
+    fn mended(&mut self, input: &PlanInput) -> Result<Vec<String>, String> {
+        let PlanInput { cluster, topologies, running, options, .. } = input;
+        let sources: Vec<&Source> = self.wanted.values().chain(self.before.values()).collect();
+        let Verdict::Placed(mut plan) = planner::plan(input) else {
+            return Ok(vec!["nothing to do".to_owned()]);
+        };
+        let all: u32 = topologies.iter().flat_map(|one| &one.tasks).map(|task| task.count).sum();
+        if plan.assignments.len() == usize::try_from(all).unwrap_or(usize::MAX) {
+            verify(cluster, topologies, running, options, &plan)
+                .map_err(|breaches| format!("the plan is not valid: {breaches:?}"))?;
+            self.after = Some(carried_out(topologies, running, &plan, options));
+            return Ok(outcome::verdict(cluster, running, &Verdict::Placed(plan), &sources));
+        }
+        plan.assignments.extend(stays(topologies, running));
+        self.after = Some(carried_out(topologies, running, &plan, options));
+        Ok(outcome::in_part(cluster, topologies, running, &plan))
     }
 
     fn running(&self, runs: Option<Runs>) -> Result<Running, String> {
@@ -161,6 +194,21 @@ fn instance(topology: &str, spec: &TaskSpec, slot: u32, host: &str) -> RunningIn
         resources: spec.resources.clone(),
         keep: true,
     }
+}
+
+/// What runs of these topologies, as a plan that touches nothing of it has it.
+fn stays(topologies: &[Topology], running: &Running) -> Vec<Assignment> {
+    let given = |one: &&RunningInstance| {
+        one.keep && topologies.iter().any(|topology| topology.name == one.topology)
+    };
+    let stays = |one: &RunningInstance| Assignment {
+        topology: one.topology.clone(),
+        task: one.task.clone(),
+        slot: one.slot,
+        host: one.host.clone(),
+        change: Change::Keep,
+    };
+    running.instances.iter().filter(given).map(stays).collect()
 }
 
 fn options(ask: &Ask) -> Options {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use lathe_placement::{Change, Cluster, Plan, Reason, Refusal, Running, Verdict, Weighed};
 use lathe_topology::{
-    Bias, Diagnostic, Pace, Port, Severity, TaskSpec, Update, format_bytes, format_cpus, position,
+    Bias, Diagnostic, Pace, Port, Severity, TaskSpec, Topology, Update, format_bytes, format_cpus,
+    position,
 };
 
 use super::case::Source;
@@ -113,9 +114,34 @@ fn placed(cluster: &Cluster, running: &Running, plan: &Plan) -> Vec<String> {
     let bound = plan.bound.map_or(String::new(), |bound| format!(" of at most {bound}"));
     let mut lines = vec![format!("placed, score {}{bound}", plan.score)];
     lines.extend(by_host(cluster, running, plan));
-    if running.instances.is_empty() {
-        return lines;
+    if !running.instances.is_empty() {
+        lines.extend(changes(plan));
     }
+    lines
+}
+
+/// A plan of less than is wanted, and what waits.
+pub(super) fn in_part(
+    cluster: &Cluster,
+    topologies: &[Topology],
+    running: &Running,
+    plan: &Plan,
+) -> Vec<String> {
+    let mut lines = vec!["placed in part".to_owned()];
+    lines.extend(by_host(cluster, running, plan));
+    lines.extend(changes(plan));
+    for task in topologies.iter().flat_map(|topology| &topology.tasks) {
+        let has = plan.assignments.iter().filter(|one| one.task == task.path).count();
+        let waiting = usize::try_from(task.count).unwrap_or(usize::MAX).saturating_sub(has);
+        if waiting > 0 {
+            lines.push(format!("{waiting} {} waits", task.path));
+        }
+    }
+    lines
+}
+
+/// What is to be done.
+fn changes(plan: &Plan) -> Vec<String> {
     let mut changes = Vec::new();
     for one in &plan.assignments {
         let name = format!("{}#{}", one.task, one.slot);
@@ -133,8 +159,7 @@ fn placed(cluster: &Cluster, running: &Running, plan: &Plan) -> Vec<String> {
     if changes.is_empty() {
         changes.push("nothing to do".to_owned());
     }
-    lines.extend(changes);
-    lines
+    changes
 }
 
 /// How many of which task each host has in the end; what is not the plan's stands in brackets.
