@@ -158,6 +158,8 @@ pub(crate) enum Figure {
     ImpossibleReasons,
     /// Refusals with no more statements than are enough
     ImpossibleCores,
+    /// Refusals of which each named statement is needed: without it there is a placement
+    ImpossibleIrreducible,
     /// Chains, stars and cycles of `always` placed, nine tenths full
     BundlesFull,
     /// The same, 95 % full
@@ -172,7 +174,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 43] = [
+    pub(crate) const ALL: [Self; 44] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -211,6 +213,7 @@ impl Figure {
         Self::ImpossibleStatic,
         Self::ImpossibleReasons,
         Self::ImpossibleCores,
+        Self::ImpossibleIrreducible,
         Self::BundlesFull,
         Self::BundlesFuller,
         Self::ChurnEvent,
@@ -259,6 +262,7 @@ impl Figure {
             Self::ImpossibleStatic => "impossible-static",
             Self::ImpossibleReasons => "impossible-reasons",
             Self::ImpossibleCores => "impossible-cores",
+            Self::ImpossibleIrreducible => "impossible-irreducible",
             Self::BundlesFull => "bundles-full",
             Self::BundlesFuller => "bundles-fuller",
             Self::ChurnEvent => "churn-event",

@@ -15,6 +15,8 @@ use crate::say;
 
 /// Of a figure's cases peers get those of so many seeds: they take longer.
 const SEEDS: u32 = 2;
+/// Bundles of this size are too many for all seeds: the model alone takes long.
+const LARGE: &str = ":20000:";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ enum What {
     Time(u32),
     /// The share of cases with a plan.
     Placed,
+    /// The same, and the row is about those cases for which the peer has one.
+    Found,
     /// The share of cases with the right verdict.
     Right,
     /// The points, as a share of the bound that Lathe proves.
@@ -34,12 +38,10 @@ fn asked(figure: Figure) -> Option<(Peer, u32, What)> {
     Some(match figure {
         Figure::FlatPlain | Figure::FlatNever => (Peer::Fenzo, 0, What::Time(50)),
         Figure::MixedFirst => (Peer::CpSat, 60, What::Time(50)),
-        Figure::MixedValid | Figure::BundlesFull | Figure::BundlesFuller => {
-            (Peer::CpSat, 10, What::Placed)
-        }
-        Figure::MixedBound | Figure::MixedMiddle | Figure::RackedBound => {
-            (Peer::CpSat, 60, What::Points)
-        }
+        Figure::MixedValid => (Peer::CpSat, 10, What::Placed),
+        Figure::BundlesFull | Figure::BundlesFuller => (Peer::CpSat, 10, What::Found),
+        Figure::MixedBound | Figure::MixedMiddle => (Peer::CpSat, 60, What::Points),
+        Figure::RackedBound => (Peer::CpSat, 20, What::Points),
         Figure::ImpossibleVerdicts => (Peer::CpSat, 10, What::Right),
         Figure::ImpossibleStatic | Figure::ImpossibleReasons => (Peer::CpSat, 10, What::Time(95)),
         _ => return None,
@@ -50,7 +52,7 @@ fn asked(figure: Figure) -> Option<(Peer, u32, What)> {
 pub(super) async fn beside(figure: Figure, own: &[Value], measured: &mut Measured) -> Value {
     let Some((peer, seconds, what)) = asked(figure) else { return Value::Null };
     let mut pairs = Vec::new();
-    for one in own.iter().filter(|one| is_asked(one)) {
+    for one in own.iter().filter(|one| is_asked(one, what)) {
         let name = one["case"].as_str().unwrap_or_default();
         let Some(case) = made(name) else { continue };
         say::talk(&format!("{}: {name}", peer.name()));
@@ -71,15 +73,36 @@ pub(super) async fn beside(figure: Figure, own: &[Value], measured: &mut Measure
         }
     }
     let (found, how) = compared(what, measured.value, &pairs);
+    if what == What::Found && !pairs.is_empty() {
+        let both = pairs.iter().filter(|(one, answer)| has_plan(answer) && one["valid"] == true);
+        let found = pairs.iter().filter(|(_, answer)| has_plan(answer)).count();
+        let placed = both.count();
+        let planted = std::mem::replace(&mut measured.value, percent(placed, found));
+        let how = format!(
+            "{placed} of {found} that {} finds; of all planted {planted:.1} %, ",
+            peer.name()
+        );
+        measured.how.insert_str(0, &how);
+    }
     let limit = if seconds > 0 { format!(" in {seconds} s") } else { String::new() };
     measured.how.push_str(&format!("; {}{limit}: {how}", peer.name()));
     measured.peer = found.map(|(value, ratio)| row::Peer { name: peer.name(), value, ratio });
     pairs.iter().map(|(one, answer)| json!({ "case": one["case"], "answer": answer })).collect()
 }
 
-fn is_asked(own: &Value) -> bool {
-    let seed = own["case"].as_str().and_then(|name| name.rsplit(':').next());
-    seed.and_then(|seed| seed.parse().ok()).is_some_and(|seed: u32| seed <= SEEDS)
+fn is_asked(own: &Value, what: What) -> bool {
+    let name = own["case"].as_str().unwrap_or_default();
+    let seed = name.rsplit(':').next().and_then(|seed| seed.parse().ok());
+    let all = what == What::Found && !name.contains(LARGE);
+    seed.is_some_and(|seed: u32| all || seed <= SEEDS)
+}
+
+fn has_plan(answer: &Value) -> bool {
+    answer["verdict"] == "feasible"
+}
+
+fn percent(part: usize, all: usize) -> f64 {
+    100.0 * part as f64 / all.max(1) as f64
 }
 
 /// The peer's value and the row's as a multiple of it; and in words. None: it has no value.
@@ -103,13 +126,22 @@ fn compared(what: What, own: f64, pairs: &[(&Value, Value)]) -> (Option<(f64, f6
             let found = !times.values.is_empty();
             (found.then(|| (times.percentile(share), ratios.percentile(50))), how)
         }
+        What::Found => {
+            let peers = pairs.iter().filter(|(_, answer)| has_plan(answer)).count();
+            let ours = pairs.iter().filter(|(one, _)| one["valid"] == true).count();
+            let value = percent(peers, all);
+            let slowest = pairs.iter().filter_map(|(_, answer)| answer["ms"].as_f64());
+            let slowest = slowest.fold(0.0, f64::max);
+            let how = format!("{peers} of {all}, the slowest {slowest:.0} ms");
+            ((peers > 0).then(|| (value, percent(ours, all) / value)), how)
+        }
         What::Placed | What::Right => {
             let is_good = |answer: &Value| match what {
-                What::Placed => answer["verdict"] == "feasible",
+                What::Placed => has_plan(answer),
                 _ => answer["right"] == true,
             };
             let good = pairs.iter().filter(|(_, answer)| is_good(answer)).count();
-            let value = 100.0 * good as f64 / all.max(1) as f64;
+            let value = percent(good, all);
             let found = good > 0;
             (found.then(|| (value, own / value)), format!("{good} of {all}"))
         }
@@ -208,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn few_seeds_are_asked_but_of_bundles_all_that_are_not_large() {
+        let asked = |name: &str, what| is_asked(&json!({ "case": name }), what);
+        assert!(
+            asked("bundles:200:90:9", What::Found) && !asked("mixed:8:40:10:70:9", What::Placed)
+        );
+        assert!(
+            asked("bundles:20000:90:2", What::Found) && !asked("bundles:20000:90:3", What::Found)
+        );
+    }
+
+    #[test]
     fn times_shares_and_points_are_put_beside_ones_own() {
         let own = json!({"verdict": "placed", "ms": 2.0, "bound": 200, "of_bound": 0.9});
         let slow = json!({"verdict": "feasible", "ms": 900.0, "first_ms": 400.0, "points": 150});
@@ -216,6 +259,9 @@ mod tests {
         let (found, how) = compared(What::Time(50), 2.0, &both);
         assert_eq!((found, how.as_str()), (Some((400.0, 0.005)), "p50 of 1 of 2"));
         assert_eq!(compared(What::Placed, 100.0, &both).0, Some((50.0, 2.0)));
+        let valid = json!({"valid": true});
+        let found = [(&valid, both[0].1.clone()), (&valid, none.clone())];
+        assert_eq!(compared(What::Found, 100.0, &found).0, Some((50.0, 2.0)));
         assert_eq!(compared(What::Points, 90.0, &both[..1]).0, Some((75.0, 0.9 / 0.75)));
         assert_eq!(compared(What::Points, 90.0, &both).0.unwrap().0, 0.0, "none is the least");
         assert_eq!(compared(What::Time(50), 2.0, &[(&own, none)]).0, None);

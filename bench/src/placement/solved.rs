@@ -6,10 +6,11 @@
 use std::time::Instant;
 
 use lathe_placement::{Options, Plan, Running, Verdict, conflict, place, place_proved, verify};
-use lathe_topology::{Code, Topology};
+use lathe_topology::{Code, Diagnostic, Topology};
 use serde_json::{Value, json};
 
 use super::case::{Case, Known, made};
+use super::deletion::{needless, needless_in};
 use super::{churn, tables};
 use crate::failure::Failure;
 use crate::machine::memory_mib;
@@ -36,7 +37,7 @@ pub(crate) fn run(name: &str, within_ms: u32) -> Result<bool, Failure> {
     let case = made(name).ok_or_else(unknown)?;
     let text = tables::file(&case.tables);
     let mut answer = match (parsed(&text)?, name.starts_with("churn:")) {
-        (Err(ms), _) => by_check(&case, ms),
+        (Err((ms, found)), _) => by_check(&case, ms, &text, &found),
         (Ok(topology), true) => churn::run(&case, topology, name),
         (Ok(topology), false) if bounds => bounded(&case, topology),
         (Ok(topology), false) => solved(&case, topology, within_ms),
@@ -46,8 +47,11 @@ pub(crate) fn run(name: &str, within_ms: u32) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// The file as a value, or how long it took to see that it contradicts itself.
-fn parsed(text: &str) -> Result<Result<Topology, f64>, Failure> {
+/// How long it took to see that a file contradicts itself, and what was found.
+type Contradiction = (f64, Vec<Diagnostic>);
+
+/// The file as a value, or how it contradicts itself.
+fn parsed(text: &str) -> Result<Result<Topology, Contradiction>, Failure> {
     let start = Instant::now();
     match lathe_topology::parse("case", text) {
         Ok(checked) => Ok(Ok(checked.topology)),
@@ -56,7 +60,7 @@ fn parsed(text: &str) -> Result<Result<Topology, f64>, Failure> {
             let of_rules =
                 |code| code == Code::CONTRADICTION || code == Code::ALWAYS_WITHOUT_CARRIER;
             match found.iter().find(|one| !of_rules(one.code)) {
-                None => Ok(Err(ms)),
+                None => Ok(Err((ms, found))),
                 Some(other) => Err(Failure::Unexpected(other.message.clone())),
             }
         }
@@ -64,9 +68,18 @@ fn parsed(text: &str) -> Result<Result<Topology, f64>, Failure> {
 }
 
 /// What the check of the file has found.
-fn by_check(case: &Case, ms: f64) -> Value {
+fn by_check(case: &Case, ms: f64, text: &str, found: &[Diagnostic]) -> Value {
     let right = matches!(case.known, Known::Impossible(_));
-    json!({ "verdict": "impossible", "ms": ms, "static_ms": ms, "right": right, "core_small": right })
+    let needless = needless_in(case, text, found);
+    json!({
+        "verdict": "impossible",
+        "ms": ms,
+        "static_ms": ms,
+        "right": right,
+        "core_small": right,
+        "irreducible": needless.is_empty(),
+        "needless": needless,
+    })
 }
 
 /// Budgets are raised until the time is used; the best plan that came in time counts.
@@ -101,6 +114,13 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
             if within_ms == 0 { GROWTH } else { (0.9 * within / ms.max(0.01)).min(GROWTH) };
         let enough = within_ms == 0 && (is_plan || budget_steps >= USUAL);
         if enough || late || growth < 1.2 || budget_steps > USUAL * 10_000 {
+            if let (Some(best), Verdict::Impossible(refusal) | Verdict::Blocked(refusal)) =
+                (&mut best, &verdict)
+            {
+                let needless = needless(case, &given[0], refusal);
+                best["irreducible"] = json!(needless.is_empty());
+                best["needless"] = json!(needless);
+            }
             break;
         }
         budget_steps = (budget_steps as f64 * growth) as u64;
