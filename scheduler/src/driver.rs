@@ -2,6 +2,7 @@
 
 mod carry_out;
 mod event_log;
+mod planners;
 mod subscriber;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use lathe_mesos::scheduler::Caller;
 use tokio::sync::{mpsc, oneshot};
 
 pub use event_log::{EventLog, Followed};
+use planners::Planners;
 pub use subscriber::StreamItem;
 
 use crate::audit::Authors;
@@ -253,6 +255,7 @@ impl Drop for Asker {
 #[derive(Debug)]
 pub struct Driver {
     framework: Framework,
+    planners: Planners,
     tools: Tools,
     events: Arc<EventLog>,
     inbox: mpsc::Receiver<Message>,
@@ -281,6 +284,7 @@ impl Driver {
         let events = Arc::new(EventLog::default());
         let driver = Self {
             framework,
+            planners: Planners::start(&to_self, &tools.metrics),
             tools,
             events: Arc::clone(&events),
             inbox,

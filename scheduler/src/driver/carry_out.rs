@@ -1,7 +1,6 @@
 //! Each command, carried out. Outcomes come back as messages.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use lathe_api::rest::EventView;
 
@@ -14,7 +13,6 @@ use crate::framework::event::Event;
 use crate::framework::ids::{AskId, FrameworkId};
 use crate::framework::rollout::ROLLED_BACK;
 use crate::mesos_calls::{get_quota, get_schedule, hosts_of, list_agents, quota_of, windows_of};
-use crate::planner;
 use crate::store::Batch;
 
 impl Driver {
@@ -24,16 +22,7 @@ impl Driver {
             Command::Call(call) => self.call(call),
             Command::ListHosts => self.list_hosts(),
             Command::AskQuota => self.ask_quota(),
-            Command::Plan { job, input } => {
-                let to_self = self.to_self.clone();
-                let metrics = self.tools.metrics.clone();
-                tokio::task::spawn_blocking(move || {
-                    let start = Instant::now();
-                    let verdict = planner::plan(&input);
-                    metrics.planned(start.elapsed());
-                    let _ = to_self.send(Message::Event(Event::Planned { job, verdict }));
-                });
-            }
+            Command::Plan { job, input } => self.planners.plan(job, input),
             Command::Persist { batch, writes } => {
                 let _ = self.tools.batches.send(Batch { id: batch, writes });
             }
