@@ -70,4 +70,8 @@ pub mod code {
     pub const NOT_ACCEPTABLE: &str = "LT0611";
     /// What is known is older than the request allows.
     pub const TOO_OLD: &str = "LT0612";
+    /// What is there cannot take this as it is now.
+    pub const NOT_NOW: &str = "LT0613";
+    /// A condition of a write does not hold.
+    pub const CHANGED: &str = "LT0614";
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-pub use lathe_catalog::{Entry, GroupView};
+pub use lathe_catalog::{Entry, GroupView, MemberView, MessageView, MetadataView, Receipt};
 use lathe_topology::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
+
+use crate::board::{Acks, Board};
 use crate::{Entry, TaskRecord, paths};
 
 /// One node of the catalog with its new content; `None` where it was deleted.
@@ -22,6 +25,20 @@ pub enum Change {
         task: String,
         /// What it says now.
         record: Option<Box<TaskRecord>>,
+    },
+    /// What is said to a group.
+    Board {
+        /// Which one.
+        group: String,
+        /// What it says now.
+        board: Option<Box<Board>>,
+    },
+    /// What an incarnation has acknowledged.
+    Acks {
+        /// Which one.
+        incarnation: String,
+        /// What it says now.
+        acks: Option<Box<Acks>>,
     },
 }
 
@@ -63,33 +80,36 @@ impl Change {
     /// # Errors
     /// When the content is not what stands at such a path, or is about another name.
     pub fn decode(path: &str, data: Option<&[u8]>) -> Result<Option<Self>, DecodeError> {
-        let failed = |problem| DecodeError { path: path.to_owned(), problem };
+        let own = |name: &str| name.to_owned();
         if let Some(incarnation) = paths::entry_of(path) {
-            let entry: Option<Box<Entry>> = data
-                .map(serde_json::from_slice)
-                .transpose()
-                .map_err(Problem::Json)
-                .map_err(failed)?;
-            match &entry {
-                Some(entry) if entry.incarnation != incarnation => {
-                    Err(failed(Problem::Name(entry.incarnation.clone())))
-                }
-                _ => Ok(Some(Self::Entry { incarnation: incarnation.to_owned(), entry })),
-            }
+            let entry = read(path, data, incarnation, |entry: &Entry| &entry.incarnation)?;
+            Ok(Some(Self::Entry { incarnation: own(incarnation), entry }))
         } else if let Some(task) = paths::task_of(path) {
-            let record: Option<Box<TaskRecord>> = data
-                .map(serde_json::from_slice)
-                .transpose()
-                .map_err(Problem::Json)
-                .map_err(failed)?;
-            match &record {
-                Some(record) if record.task != task => {
-                    Err(failed(Problem::Name(record.task.clone())))
-                }
-                _ => Ok(Some(Self::Task { task: task.to_owned(), record })),
-            }
+            let record = read(path, data, task, |record: &TaskRecord| &record.task)?;
+            Ok(Some(Self::Task { task: own(task), record }))
+        } else if let Some(group) = paths::board_of(path) {
+            let board = read(path, data, group, |board: &Board| &board.group)?;
+            Ok(Some(Self::Board { group: own(group), board }))
+        } else if let Some(incarnation) = paths::acks_of(path) {
+            let acks = read(path, data, incarnation, |acks: &Acks| &acks.incarnation)?;
+            Ok(Some(Self::Acks { incarnation: own(incarnation), acks }))
         } else {
             Ok(None)
         }
     }
+}
+
+/// The content of a node, which has to be about the name by which it stands.
+fn read<T: DeserializeOwned>(
+    path: &str,
+    data: Option<&[u8]>,
+    name: &str,
+    named: impl Fn(&T) -> &String,
+) -> Result<Option<Box<T>>, DecodeError> {
+    let failed = |problem| DecodeError { path: path.to_owned(), problem };
+    let Some(data) = data else { return Ok(None) };
+    let content: Box<T> =
+        serde_json::from_slice(data).map_err(|error| failed(Problem::Json(error)))?;
+    let other = named(&content);
+    if other == name { Ok(Some(content)) } else { Err(failed(Problem::Name(other.clone()))) }
 }

@@ -6,7 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{Change, ConfigView, Entry, GroupKind, GroupSummary, GroupView, State, TaskRecord};
+use crate::board::{Acks, Board, Message};
+use crate::boards::Boards;
+use crate::{
+    Change, ConfigView, Entry, GroupKind, GroupSummary, GroupView, Receipt, State, TaskRecord,
+};
 
 /// Everything that is known at one commit of one history.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +20,7 @@ pub struct Catalog {
     entries: BTreeMap<String, Box<Entry>>,
     tasks: BTreeMap<String, Task>,
     groups: BTreeMap<String, Group>,
+    boards: Boards,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -44,13 +49,15 @@ pub struct Applied {
     pub groups: BTreeSet<String>,
     /// Tasks whose own keys changed.
     pub configs: BTreeSet<String>,
+    /// Groups to which something else is said, or in which something was acknowledged.
+    pub boards: BTreeSet<String>,
 }
 
 impl Applied {
     /// Nothing to tell anybody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.configs.is_empty()
+        self.groups.is_empty() && self.configs.is_empty() && self.boards.is_empty()
     }
 }
 
@@ -112,8 +119,10 @@ impl Catalog {
         let mut applied = Applied {
             groups: &names(self) | &names(&fresh),
             configs: &tasks(self) | &tasks(&fresh),
+            boards: fresh.boards.all().map(|board| board.group.clone()).collect(),
         };
         if same {
+            applied.boards = fresh.boards.follows(&self.boards, commit);
             applied.groups.retain(|group| !self.members(group).eq(fresh.members(group)));
             applied.configs.retain(|task| self.own(task) != fresh.own(task));
         }
@@ -131,6 +140,7 @@ impl Catalog {
         self.commit = commit;
         let mut entries = BTreeMap::new();
         let mut configs = BTreeMap::new();
+        let mut boards = BTreeSet::new();
         for change in changes {
             match &change {
                 Change::Entry { incarnation, .. } => {
@@ -140,10 +150,11 @@ impl Catalog {
                 Change::Task { task, .. } => {
                     configs.entry(task.clone()).or_insert(self.own(task).cloned());
                 }
+                Change::Board { .. } | Change::Acks { .. } => {}
             }
-            self.put(commit, change);
+            boards.extend(self.put(commit, change));
         }
-        let mut applied = Applied::default();
+        let mut applied = Applied { boards, ..Applied::default() };
         for (incarnation, before) in entries {
             let after = self.entries.get(&incarnation);
             if before.as_ref() != after {
@@ -179,8 +190,17 @@ impl Catalog {
         }
     }
 
-    fn put(&mut self, commit: u64, change: Change) {
+    /// Takes a change, and gives the groups whose boards or acknowledgements it has changed.
+    fn put(&mut self, commit: u64, change: Change) -> BTreeSet<String> {
         match change {
+            Change::Board { group, board } => {
+                if self.boards.put(commit, &group, board.map(|board| *board)) {
+                    return BTreeSet::from([group]);
+                }
+            }
+            Change::Acks { incarnation, acks } => {
+                return self.boards.put_acks(commit, &incarnation, acks.map(|acks| *acks));
+            }
             Change::Entry { incarnation, entry } => {
                 if let Some(before) = self.entries.remove(&incarnation) {
                     for name in groups_of(&before) {
@@ -208,6 +228,7 @@ impl Catalog {
                 }
             }
         }
+        BTreeSet::new()
     }
 
     fn touch(&mut self, name: &str, commit: u64) -> &mut Group {
@@ -310,6 +331,61 @@ impl Catalog {
             version: self.config_version(task),
             keys: self.own(task).cloned().unwrap_or_default(),
         }
+    }
+
+    /// What is said to a group, if ever anything was.
+    #[must_use]
+    pub fn board(&self, group: &str) -> Option<&Board> {
+        self.boards.board(group)
+    }
+
+    /// All boards, by their groups.
+    pub fn boards(&self) -> impl Iterator<Item = &Board> {
+        self.boards.all()
+    }
+
+    /// The commit at which a group's board became what it is, acknowledgements left aside; 0 where
+    /// nothing was ever said.
+    #[must_use]
+    pub fn board_changed(&self, group: &str) -> u64 {
+        self.boards.changed(group)
+    }
+
+    /// The commit at which a group's board, an acknowledgement of it or the group itself became what
+    /// it is.
+    #[must_use]
+    pub fn said_version(&self, group: &str) -> u64 {
+        self.boards.version(group).max(self.changed(group))
+    }
+
+    /// What an incarnation has acknowledged, if anything.
+    #[must_use]
+    pub fn acks(&self, incarnation: &str) -> Option<&Acks> {
+        self.boards.acks(incarnation)
+    }
+
+    /// Whoever has acknowledged something, those that are gone included.
+    pub fn acknowledging(&self) -> impl Iterator<Item = &str> {
+        self.boards.acknowledging()
+    }
+
+    /// What a member has done with a message of its group.
+    #[must_use]
+    pub fn receipt(&self, group: &str, message: &Message, incarnation: &str) -> Receipt {
+        let acks = self.acks(incarnation).and_then(|acks| acks.groups.get(group));
+        if acks.is_some_and(|number| *number >= message.number) {
+            Receipt::Acknowledged
+        } else if self.entry(incarnation).is_none_or(|entry| entry.state == State::Gone) {
+            Receipt::Gone
+        } else {
+            Receipt::Waiting
+        }
+    }
+
+    /// Whether nobody is left who still has to take the message.
+    #[must_use]
+    pub fn is_done(&self, group: &str, message: &Message) -> bool {
+        message.to.iter().all(|one| self.receipt(group, message, &one) != Receipt::Waiting)
     }
 
     /// Every group that has members or could have some, by name.

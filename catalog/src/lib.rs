@@ -6,6 +6,8 @@
 //! its dependencies to serde.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod board;
+mod boards;
 mod change;
 mod entry;
 pub mod format;
@@ -15,9 +17,13 @@ pub mod paths;
 mod record;
 mod view;
 
+pub use board::{Acks, Board, BoardError};
 pub use change::{Change, DecodeError};
 pub use entry::{Beat, Entry, State};
 pub use index::{Applied, Catalog, StaleListing};
 pub use liveness::{Brake, Finding, Findings, Limits, Liveness};
 pub use record::TaskRecord;
-pub use view::{ConfigView, GroupKind, GroupSummary, GroupView};
+pub use view::{
+    ConfigView, GroupKind, GroupSummary, GroupView, Mail, MailView, MemberView, MessageView,
+    MetadataView, Receipt,
+};

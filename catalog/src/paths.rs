@@ -10,6 +10,10 @@ pub const CATALOG: &str = "/lathe/catalog";
 pub const ENTRIES: &str = "/lathe/catalog/entries";
 /// Records of tasks stand below this path.
 pub const TASKS: &str = "/lathe/catalog/tasks";
+/// Boards of groups stand below this path.
+pub const BOARDS: &str = "/lathe/catalog/boards";
+/// What incarnations have acknowledged stands below this path.
+pub const ACKS: &str = "/lathe/catalog/acks";
 /// Every registry keeps an ephemeral node with its URL below this path.
 pub const REGISTRIES: &str = "/lathe/registries";
 
@@ -23,6 +27,18 @@ pub fn entry(incarnation: &str) -> String {
 #[must_use]
 pub fn task(path: &str) -> String {
     format!("{TASKS}/{path}")
+}
+
+/// Path of a group's [`crate::Board`].
+#[must_use]
+pub fn board(group: &str) -> String {
+    format!("{BOARDS}/{group}")
+}
+
+/// Path of an incarnation's [`crate::Acks`].
+#[must_use]
+pub fn acks(incarnation: &str) -> String {
+    format!("{ACKS}/{incarnation}")
 }
 
 /// Path of a registry's node.
@@ -41,6 +57,18 @@ pub fn entry_of(path: &str) -> Option<&str> {
 #[must_use]
 pub fn task_of(path: &str) -> Option<&str> {
     below(path, TASKS)
+}
+
+/// The group whose board stands at this path, if it is such a path.
+#[must_use]
+pub fn board_of(path: &str) -> Option<&str> {
+    below(path, BOARDS)
+}
+
+/// The incarnation whose acknowledgements stand at this path, if it is such a path.
+#[must_use]
+pub fn acks_of(path: &str) -> Option<&str> {
+    below(path, ACKS)
 }
 
 /// The registry whose node stands at this path, if it is such a path.

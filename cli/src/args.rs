@@ -11,8 +11,8 @@ use clap_complete::Shell;
 use crate::printer::Colour;
 
 pub(crate) use changes::{
-    Backup, Consent, Drain, Pause, Reactivate, Remove, Restart, Restore, Rollback, Scale, Set,
-    Submit,
+    Backup, Consent, Drain, Metadata, Pause, Reactivate, Remove, Restart, Restore, Rollback, Scale,
+    Send, Set, Submit,
 };
 pub(crate) use reads::{
     Doctor, Events, Explain, History, HostAction, Hosts, Logs, Lookup, Plan, Status, Watch,
@@ -80,6 +80,10 @@ pub(crate) enum Command {
     Lookup(Lookup),
     /// Follows who belongs to a task or a tag.
     Watch(Watch),
+    /// Sends a message to everybody who is in a group, and shows who has it.
+    Send(Send),
+    /// Shows and changes the values that a group keeps for whoever comes.
+    Metadata(Metadata),
     /// Changes how many instances of a task there are.
     Scale(Scale),
     /// Changes one of the author's own keys, which reaches running instances without a restart.
@@ -124,6 +128,8 @@ impl Command {
             Self::Events(events) => events.json,
             Self::Lookup(lookup) => lookup.json,
             Self::Watch(watch) => watch.json,
+            Self::Send(send) => send.json,
+            Self::Metadata(metadata) => metadata.json,
             Self::Scale(scale) => scale.consent.json,
             Self::Set(set) => set.consent.json,
             Self::Restart(restart) => restart.consent.json,

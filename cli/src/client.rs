@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
 use hyper::body::Frame;
@@ -110,7 +110,7 @@ impl Client {
         let Some(Ok(found)) = self.find.as_ref().map(Found::of) else { return };
         let target = if self.who == REGISTRY {
             let url = found.endpoints.and_then(|up| up.registries.into_iter().next());
-            url.map(|url| Target::new(url, None))
+            url.map(|url| Target::scheduler(url, found.token_file.as_deref()))
         } else {
             Some(Target::scheduler(found.scheduler, found.token_file.as_deref()))
         };
@@ -124,14 +124,18 @@ impl Client {
         Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?))
     }
 
-    /// A registry, whose reads are open.
-    pub(crate) fn registry(url: String) -> Result<Self, Failure> {
-        Ok(Self::of(REGISTRY, Target::new(url, None)?))
+    /// A registry, whose reads are open; the token is for what is said to groups.
+    pub(crate) fn registry(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
+        Ok(Self::of(REGISTRY, Target::scheduler(url, token_file)?))
     }
 
     /// A registry of the scheduler that is found like this.
-    pub(crate) fn registry_found(url: String, find: &Find) -> Result<Self, Failure> {
-        Ok(Self { find: Some(find.clone()), ..Self::registry(url)? })
+    pub(crate) fn registry_found(
+        url: String,
+        find: &Find,
+        token_file: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { find: Some(find.clone()), ..Self::registry(url, token_file)? })
     }
 
     /// A master; standalone's takes the user `lathe` and the token.
@@ -187,6 +191,39 @@ impl Client {
         let (status, bytes) = self.request(method, path, Either::Left(Full::default())).await?;
         if !status.is_success() {
             return Err(self.refused(status, &bytes));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Failure::new(format!("the answer of {path} cannot be read: {error}")))
+    }
+
+    /// Says something to a registry; what comes back is JSON. One that cannot act now counts as one that
+    /// is not reached.
+    pub(crate) async fn say<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+        headers: &[(HeaderName, &str)],
+    ) -> Result<T, Failure> {
+        let mut request = self.to(method, path).header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let body = body.map(serde_json::Value::to_string).unwrap_or_default();
+        let request = request.body(Either::Left(Full::from(body)));
+        let request =
+            request.map_err(|error| Failure::new(format!("`{}{path}`: {error}", self.url())))?;
+        let answered = tokio::time::timeout(ANSWER_TIME, async {
+            let response = self.http.request(request).await;
+            let (head, body) = response.map_err(|error| self.unreachable(&error))?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            Ok((head.status, body.map(|body| body.to_bytes()).unwrap_or_default()))
+        });
+        let (status, bytes) = answered.await.unwrap_or_else(|_| Err(self.late(ANSWER_TIME)))?;
+        if !status.is_success() {
+            let failure = self.refused(status, &bytes);
+            let later = status == StatusCode::SERVICE_UNAVAILABLE;
+            return Err(if later { failure.with_code(UNREACHABLE) } else { failure });
         }
         serde_json::from_slice(&bytes)
             .map_err(|error| Failure::new(format!("the answer of {path} cannot be read: {error}")))
@@ -329,6 +366,12 @@ impl Looked {
     /// A field of its head.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What it says, as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))
     }
 
     /// What it says, of a problem its sentence.

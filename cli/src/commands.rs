@@ -13,6 +13,7 @@ mod history;
 mod hosts;
 mod logs;
 mod manual;
+mod metadata;
 mod new;
 mod offline;
 mod pause;
@@ -25,6 +26,7 @@ mod restart;
 mod restore;
 mod rollback;
 mod scale;
+mod send;
 mod set;
 mod source;
 mod status;
@@ -54,6 +56,8 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<u8, Failure> {
         Command::Events(events) => events::run(&find, &events, printer).await,
         Command::Lookup(lookup) => registry::lookup(&find, &lookup, printer).await,
         Command::Watch(watch) => registry::watch(&find, &watch, printer).await,
+        Command::Send(send) => send::run(&find, &send, printer).await,
+        Command::Metadata(asked) => metadata::run(&find, &asked, printer).await,
         Command::Scale(scale) => scale::run(&find, &scale, printer).await,
         Command::Set(set) => set::run(&find, &set, printer).await,
         Command::Restart(restart) => restart::run(&find, &restart, printer).await,

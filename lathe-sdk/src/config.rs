@@ -24,6 +24,7 @@ pub use destinations::{Destinations, LookupError};
 pub(crate) use snapshot::Snapshot;
 
 use crate::context::{Context, current};
+use crate::messages::Metadata;
 use crate::task::TaskRef;
 
 /// The own keys of this task, as they are now.
@@ -213,6 +214,33 @@ impl Registry {
         self.context.config.borrow().lookup(key)
     }
 
+    /// A value that one of this instance's groups keeps for whoever comes, as the type that is asked
+    /// for. Looking takes no request to anybody: changes arrive by themselves.
+    ///
+    /// # Errors
+    /// When the group keeps no value under this key, when this instance is not in the group, or when
+    /// the value has another shape.
+    ///
+    /// ```no_run
+    /// let level: u8 = lathe::config::registry().metadata("web", "level").unwrap_or(3);
+    /// ```
+    pub fn metadata<T: DeserializeOwned>(&self, group: &str, key: &str) -> Result<T, ConfigError> {
+        let kept = self.context.mail.metadata.borrow().clone();
+        let group = group.strip_prefix("task.").unwrap_or(group);
+        let Some(value) = kept.get(group).and_then(|values| values.get(key)) else {
+            return Err(ConfigError::Missing { key: key.to_owned() });
+        };
+        T::deserialize(value).map_err(|source| ConfigError::Shape { key: key.to_owned(), source })
+    }
+
+    /// Follows the values that this instance's groups keep, from now on.
+    #[must_use]
+    pub fn watch_metadata(&self) -> MetadataWatch {
+        let mut changes = self.context.mail.metadata.subscribe();
+        changes.mark_unchanged();
+        MetadataWatch { changes, registry: self.clone() }
+    }
+
     /// The group of this name: a task path, with or without the leading `task.`, or a tag.
     ///
     /// Nothing is asked for here: the group is followed from its first use on, kept in this process
@@ -221,6 +249,24 @@ impl Registry {
     pub fn get_ref(&self, name: impl AsRef<str>) -> TaskRef {
         let name = name.as_ref();
         TaskRef::new(self.context.groups.get(name.strip_prefix("task.").unwrap_or(name)))
+    }
+}
+
+/// Follows the values that an instance's groups keep. Made by [`Registry::watch_metadata`].
+#[derive(Debug)]
+pub struct MetadataWatch {
+    changes: watch::Receiver<Arc<Metadata>>,
+    registry: Registry,
+}
+
+impl MetadataWatch {
+    /// Waits for a change, and gives where to read it. Waits for ever where there is no registry.
+    pub async fn changed(&mut self) -> &Registry {
+        if self.changes.changed().await.is_err() {
+            // The sender lives in the context, which this watch holds.
+            std::future::pending::<()>().await;
+        }
+        &self.registry
     }
 }
 

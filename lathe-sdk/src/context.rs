@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::config::Snapshot;
 use crate::environment::Instance;
 use crate::forward::Groups;
+use crate::messages::Mailroom;
 use crate::server::Metrics;
 
 thread_local! {
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) instance: Arc<Instance>,
     pub(crate) config: watch::Sender<Arc<Snapshot>>,
     pub(crate) groups: Groups,
+    pub(crate) mail: Mailroom,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) draining: watch::Sender<bool>,
     /// The same, for whoever asks with every request.
@@ -51,6 +53,7 @@ impl Context {
             instance: Arc::new(instance),
             config: watch::Sender::default(),
             groups: Groups::new(Arc::clone(&metrics)),
+            mail: Mailroom::default(),
             metrics,
             draining: watch::Sender::new(false),
             is_draining: AtomicBool::new(false),

@@ -58,6 +58,8 @@ pub(crate) struct Environment {
     pub(crate) schedulers: Vec<String>,
     /// File with the own keys.
     pub(crate) config: Option<PathBuf>,
+    /// File with the secret by which it shows who it is.
+    pub(crate) secret: Option<PathBuf>,
     /// Socket of the executor.
     pub(crate) handshake: Option<PathBuf>,
     pub(crate) served_by: bool,
@@ -124,6 +126,7 @@ impl Environment {
             registries: list("REGISTRIES"),
             schedulers: list("SCHEDULERS"),
             config: path("CONFIG"),
+            secret: path("SECRET_FILE"),
             handshake: path("HANDSHAKE"),
             served_by: text("SERVED_BY") == "1",
             grace: grace.map(Duration::from_millis),

@@ -22,6 +22,7 @@
 //! - [`http`]: tasks that answer HTTP, and [`forward`](http::HTTPRequest::forward) to others.
 //! - [`task`]: a plain future as a task, and references to groups.
 //! - [`config`]: a task's own keys and the registry, live.
+//! - [`messages`]: what is said to the groups that a task is in.
 //! - [`testing`]: a task in a test, without a cluster.
 //!
 //! The crate owns the life of a task's process: its start, its hand-shake with the executor, its
@@ -40,6 +41,7 @@ pub mod fuzz;
 pub mod http;
 mod live;
 mod log;
+pub mod messages;
 pub mod random;
 #[doc(hidden)]
 pub mod run;

@@ -3,6 +3,7 @@
 //! Owns when the stream is opened, resumed and opened anew, and at which registry. It must not know
 //! what is done with the news.
 
+mod receipts;
 mod sse;
 
 use std::collections::BTreeSet;
@@ -12,13 +13,15 @@ use std::time::Duration;
 
 use http::Request;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
-use lathe_catalog::{ConfigView, GroupView};
+use lathe_catalog::{ConfigView, GroupView, MailView};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::client::{Base, ClientError, Reply};
 use crate::context::Context;
 use crate::http::{Body, BodyError, chain};
 use crate::random::below;
+pub(crate) use receipts::Receipts;
 pub(crate) use sse::Parser;
 use sse::{Event, SseError};
 
@@ -57,7 +60,7 @@ enum StreamError {
 
 /// How a stream ended when nothing is wrong with it.
 enum Change {
-    /// Another group is wanted.
+    /// Another group is wanted, or there is room for messages that were left out.
     Wanted,
 }
 
@@ -69,6 +72,10 @@ pub(crate) struct Follower {
     /// Which registry is asked next.
     at: usize,
     resume: Option<Resume>,
+    /// Ask as it was asked before there were messages: a registry of then refuses what it does not know.
+    is_plain: bool,
+    /// The one that is listened to.
+    heard: watch::Sender<Option<Base>>,
 }
 
 /// What a stream goes on from.
@@ -83,7 +90,21 @@ impl Follower {
         let registries = bases(registries);
         // Not everybody at the first one.
         let at = usize::try_from(below(registries.len() as u64)).unwrap_or_default();
-        Self { context, registries, schedulers: bases(schedulers), at, resume: None }
+        let (heard, _) = watch::channel(None);
+        Self {
+            context,
+            registries,
+            schedulers: bases(schedulers),
+            at,
+            resume: None,
+            is_plain: false,
+            heard,
+        }
+    }
+
+    /// The registry that is listened to, once there is one; the last one while there is none.
+    pub(crate) fn heard(&self) -> watch::Receiver<Option<Base>> {
+        self.heard.subscribe()
     }
 
     /// Never returns.
@@ -134,8 +155,9 @@ impl Follower {
         let request = self.request(&groups);
         let reply = base.send(request).await.map_err(StreamError::Open)?;
         if reply.status() != 200 {
-            // What was resumed from may be what it does not like.
+            // What was resumed from, or who asks, may be what it does not like.
             self.resume = None;
+            self.is_plain = reply.status() == 400 && !self.is_plain;
             return Err(StreamError::Refused { base: base.clone(), status: reply.status() });
         }
         self.context.metrics.streams.fetch_add(1, Ordering::Relaxed);
@@ -150,8 +172,14 @@ impl Follower {
                     }
                     continue;
                 }
+                () = self.context.mail.has_room.notified() => return Ok(Change::Wanted),
             };
             *heard = true;
+            self.heard.send_if_modified(|heard| {
+                let is_new = heard.as_ref() != Some(base);
+                *heard = Some(base.clone());
+                is_new
+            });
             self.context.metrics.stream_events.fetch_add(1, Ordering::Relaxed);
             self.take(&event, &groups)?;
         }
@@ -167,6 +195,10 @@ impl Follower {
         if !self.context.instance.task.is_empty() {
             target.push_str("config=");
             encode_onto(&self.context.instance.task, &mut target);
+        }
+        if !self.context.instance.incarnation.is_empty() && !self.is_plain {
+            target.push_str("&member=");
+            encode_onto(&self.context.instance.incarnation, &mut target);
         }
         let mut request = Request::new(Body::empty());
         // What is encoded makes a target.
@@ -194,6 +226,12 @@ impl Follower {
                 let view: ConfigView = serde_json::from_str(&event.data).map_err(broken)?;
                 if view.task == self.context.instance.task && view.version > 0 {
                     self.context.take_config(view);
+                }
+            }
+            "mail" => {
+                let view: MailView = serde_json::from_str(&event.data).map_err(broken)?;
+                if view.incarnation == self.context.instance.incarnation {
+                    self.context.mail.deliver(view);
                 }
             }
             "registries" => {

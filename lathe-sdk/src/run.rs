@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::context::{Context, enter, enter_process};
 use crate::environment::{Environment, EnvironmentError};
 use crate::http::chain;
-use crate::live::Follower;
+use crate::live::{Follower, Receipts};
 use crate::task::{Ports, Runnable, Running, Start, TaskError};
 use handshake::Handshake;
 pub(crate) use handshake::asks_to_drain;
@@ -26,6 +26,8 @@ pub(crate) use handshake::asks_to_drain;
 const SDK: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of the file with the own keys.
 const MAX_CONFIG: u64 = 4 << 20;
+/// Bytes of the file with the secret.
+const MAX_SECRET: u64 = 4096;
 /// For a start that can never succeed, as the daemons do it.
 const WRONG_START: u8 = 2;
 
@@ -136,6 +138,10 @@ async fn live(
     let follower =
         Follower::new(Arc::clone(&context), &environment.registries, &environment.schedulers);
     if !environment.registries.is_empty() || !environment.schedulers.is_empty() {
+        if let Some(secret) = read_secret(&environment)? {
+            let (context, heard) = (Arc::clone(&context), follower.heard());
+            tokio::spawn(Receipts { context, heard, secret }.run());
+        }
         tokio::spawn(follower.run());
     } else {
         context.groups.complete();
@@ -220,6 +226,17 @@ fn read_config(context: &Context, environment: &Environment) -> Result<(), Confi
         serde_json::from_str(&text).map_err(|source| ConfigFileError::Shape { path, source })?;
     context.take_config(view);
     Ok(())
+}
+
+/// The secret of this incarnation, where it was given one.
+fn read_secret(environment: &Environment) -> Result<Option<String>, ConfigFileError> {
+    use std::io::Read as _;
+    let Some(file) = &environment.secret else { return Ok(None) };
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(MAX_SECRET).read_to_string(&mut text))
+        .map_err(|source| ConfigFileError::Read { path: file.display().to_string(), source })?;
+    Ok(Some(text.trim().to_owned()))
 }
 
 #[cfg(test)]

@@ -25,15 +25,16 @@
 //! });
 //! ```
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::{Request, Response};
-use lathe_catalog::{ConfigView, Entry, GroupView, State};
+use lathe_catalog::{ConfigView, Entry, GroupView, Mail, MailView, State};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
@@ -45,6 +46,7 @@ use crate::client::Base;
 use crate::config::Instance;
 use crate::context::{Context, enter};
 use crate::http::{Body, HTTPTask};
+use crate::messages::Metadata;
 
 /// How long a response may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -154,7 +156,8 @@ impl<T: HTTPTask> Setup<T> {
             crate::server::serve(listener, task, inner).await;
             ended.send_replace(true);
         });
-        TestTask { address, context, runtime: Some(runtime), has_ended }
+        let said = Mutex::default();
+        TestTask { address, context, runtime: Some(runtime), has_ended, said }
     }
 }
 
@@ -165,6 +168,8 @@ pub struct TestTask {
     context: Arc<Context>,
     runtime: Option<Runtime>,
     has_ended: watch::Receiver<bool>,
+    /// The last number of each group, and what the groups keep.
+    said: Mutex<(BTreeMap<String, u64>, Metadata)>,
 }
 
 impl TestTask {
@@ -242,6 +247,36 @@ impl TestTask {
         let next =
             self.context.groups.get(name.strip_prefix("task.").unwrap_or(name)).version() + 1;
         self.context.groups.take(group_view(name, instances, next));
+    }
+
+    /// Sends a message to a group that the task is in; gives its number.
+    pub fn send_message(&self, group: &str, body: Value) -> u64 {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = said.0.entry(group.to_owned()).or_default();
+        *number += 1;
+        let mail = Mail { group: group.to_owned(), number: *number, sent_ms: 0, body };
+        let number = mail.number;
+        self.deliver(vec![mail], said.1.clone());
+        number
+    }
+
+    /// The number up to which the task has acknowledged a group's messages; 0 before the first.
+    #[must_use]
+    pub fn acknowledged(&self, group: &str) -> u64 {
+        self.context.mail.acknowledged.borrow().get(group).copied().unwrap_or(0)
+    }
+
+    /// Has a group that the task is in keep a value.
+    pub fn set_metadata(&self, group: &str, key: &str, value: Value) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.1.entry(group.to_owned()).or_default().insert(key.to_owned(), value);
+        self.deliver(Vec::new(), said.1.clone());
+    }
+
+    fn deliver(&self, messages: Vec<Mail>, metadata: Metadata) {
+        let incarnation = self.context.instance.incarnation.clone();
+        let history = "test".to_owned();
+        self.context.mail.deliver(MailView { incarnation, history, messages, metadata });
     }
 
     /// Tells it to end, as the executor would, and waits until the requests at work are answered.

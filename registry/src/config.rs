@@ -44,6 +44,9 @@ pub struct Flags {
     /// File (mode 600) with the key of the incarnations' secrets, shared with the scheduler.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// File (mode 600) with the tokens of those who may say something to groups; the scheduler's does.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Form of the log on stderr; what is logged is set by LATHE_LOG.
     #[arg(long, value_enum, value_name = "FORM", env = "LATHE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -72,6 +75,8 @@ pub struct Config {
     pub store: String,
     /// File with the key of the incarnations' secrets.
     pub key_file: PathBuf,
+    /// File with the tokens of those who may say something to groups. Without one nobody may.
+    pub token_file: Option<PathBuf>,
     /// An address other than loopback may be listened on without TLS.
     pub insecure: bool,
     /// Names, beside loopback's, by which clients may call this registry.
@@ -171,6 +176,7 @@ impl Config {
             listen: self.listen.to_string(),
             store: &self.store,
             key_file: &self.key_file,
+            token_file: self.token_file.as_deref(),
             insecure: self.insecure,
             hosts: &self.hosts,
             advertise: self.advertise.as_deref(),
@@ -197,6 +203,8 @@ struct Shown<'a> {
     listen: String,
     store: &'a str,
     key_file: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_file: Option<&'a Path>,
     insecure: bool,
     hosts: &'a [String],
     advertise: Option<&'a str>,
@@ -221,6 +229,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
     let listen = reader.parsed("listen", LISTEN.parse().expect("the default is an address"));
     let store = reader.string("store", "");
     let key_file = reader.string("key_file", "");
+    let token_file = reader.optional_string("token_file").map(PathBuf::from);
     let advertise = reader.optional_string("advertise");
     if advertise.as_ref().is_some_and(|url| !is_base_url(url)) {
         reader.refuse_with_help(
@@ -250,6 +259,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         listen: flags.listen.unwrap_or(listen),
         store: flags.store.clone().unwrap_or(store),
         key_file: flags.key_file.clone().unwrap_or_else(|| key_file.into()),
+        token_file: flags.token_file.clone().or(token_file),
         insecure: reader.bool("insecure", false),
         hosts: reader.list("hosts"),
         advertise,

@@ -7,6 +7,7 @@
 
 mod beats;
 mod exchange;
+mod mailbox;
 mod renderings;
 mod waits;
 mod watchers;
@@ -220,7 +221,7 @@ impl Directory {
                     self.watchers.forget_progress();
                     self.waits.forget_progress(&self.catalog, commands);
                 }
-                self.watchers.mark(&applied);
+                self.watchers.mark(&applied, &self.catalog);
                 self.waits.changed(&applied, &self.catalog, commands);
             }
         }
@@ -255,7 +256,7 @@ impl Directory {
             self.beats.shown(&incarnation, self.catalog.entry(&incarnation));
         }
         self.beats.reached(commit);
-        self.watchers.mark(&applied);
+        self.watchers.mark(&applied, &self.catalog);
         self.waits.changed(&applied, &self.catalog, commands);
     }
 
@@ -282,6 +283,12 @@ impl Directory {
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// How often the node at this path was set, as far as is known; none where there is no node.
+    #[must_use]
+    pub fn version_of(&self, path: &str) -> Option<u64> {
+        self.versions.get(path).copied()
     }
 
     /// The registries that are alive.

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
@@ -39,9 +38,10 @@ pub fn routes(heard: Event) -> Router {
         bounds,
         places: Places::new(16),
         metrics: Metrics::default(),
-        watchers: AtomicU64::new(0),
+        letters: crate::post::letters().0,
+        watchers: Arc::default(),
     };
-    router(Arc::new(desk), Hosts::loopback(), Rates::new(0))
+    router(Arc::new(desk), Hosts::loopback(), Rates::new(0), None)
 }
 
 /// Answers any bytes as a question by DNS, by both ways: what comes out is an answer to it, and not

@@ -8,6 +8,7 @@
 //! - `directory`: the pure machine: catalog, heartbeats, watchers
 //! - `link`: the session with the store; `commits`: what belongs together
 //! - `driver`: the loop that feeds the machine and carries out its commands
+//! - `post`: what is said to groups, on its way into the store
 //! - `rest`: what is served; `stream`: one watcher's stream; `dns`: look-ups by name; `metrics`
 
 mod commits;
@@ -20,6 +21,7 @@ pub mod fuzz;
 mod link;
 mod metrics;
 mod openapi;
+mod post;
 mod rest;
 mod run;
 mod stream;

@@ -33,7 +33,28 @@ const STATE: Parameter = query("state", "State", "those in this state");
 const PORT: Parameter =
     query("port", "Text", "by the port of this name; else `http`, or the first");
 
-const OPERATIONS: [Operation; 13] = [
+const NUMBER: Parameter = Parameter {
+    name: "number",
+    place: "path",
+    summary: "the message's place in the group's order",
+    schema: "Number",
+};
+const KEY: Parameter =
+    Parameter { name: "key", place: "path", summary: "key of a value", schema: "Key" };
+const ONCE: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: "header",
+    summary: "a message with the same key is sent once",
+    schema: "Key",
+};
+const EXPECTS: Parameter = Parameter {
+    name: "If-Match",
+    place: "header",
+    summary: "the tag that the client has seen, or `*` for a key that has a value",
+    schema: "Text",
+};
+
+const OPERATIONS: [Operation; 20] = [
     read("/v1/groups", "All groups, with their versions and numbers")
         .parameters(&[MODE, HAS])
         .shows("Groups")
@@ -45,6 +66,35 @@ const OPERATIONS: [Operation; 13] = [
     .parameters(&[GROUP, MODE, INDEX, WAIT, HAS])
     .shows("Group")
     .versioned(),
+    read("/v1/groups/{group}/messages", "The messages that the group keeps, and who has them")
+        .parameters(&[GROUP, MODE, INDEX, WAIT, HAS])
+        .shows("Messages")
+        .versioned(),
+    Operation::get("/v1/groups/{group}/messages", "A message to those who are in the group")
+        .by("post")
+        .parameters(&[GROUP, ONCE])
+        .body("Any")
+        .status("201")
+        .shows("Message"),
+    read("/v1/groups/{group}/messages/{number}", "One message, and who has it")
+        .parameters(&[GROUP, NUMBER, MODE, INDEX, WAIT, HAS])
+        .shows("Message")
+        .versioned(),
+    read("/v1/groups/{group}/metadata", "The values that the group keeps")
+        .parameters(&[GROUP, MODE, INDEX, WAIT, HAS])
+        .shows("Metadata")
+        .versioned(),
+    Operation::get("/v1/groups/{group}/metadata/{key}", "The group keeps this value from now on")
+        .by("put")
+        .parameters(&[GROUP, KEY, EXPECTS])
+        .body("Any")
+        .status("200")
+        .shows("Metadata"),
+    Operation::get("/v1/groups/{group}/metadata/{key}", "The group keeps the value no more")
+        .by("delete")
+        .parameters(&[GROUP, KEY, EXPECTS])
+        .status("200")
+        .shows("Metadata"),
     read("/v1/instances", "Entries of the catalog")
         .parameters(&[MODE, TASK, TAG, TOPOLOGY, STATE, HAS])
         .shows("Entries")
@@ -57,6 +107,12 @@ const OPERATIONS: [Operation; 13] = [
         .by("post")
         .parameters(&[INCARNATION])
         .body("Beat")
+        .status("204")
+        .answers(&[]),
+    Operation::get("/v1/instances/{incarnation}/acks", "An incarnation has its groups' messages")
+        .by("post")
+        .parameters(&[INCARNATION])
+        .body("Acks")
         .status("204")
         .answers(&[]),
     read("/v1/config/{task}", "A task's own keys; one that never was has none, at version 0")
@@ -72,7 +128,7 @@ const OPERATIONS: [Operation; 13] = [
         "/v1/watch",
         "Changes; each of `group` and `config` may come many times. Last-Event-ID resumes",
     )
-    .query(&["group", "config"])
+    .query(&["group", "config", "member"])
     .answers(STREAMS),
     read("/openapi.json", "This document"),
     read("/healthz", "Whether the process lives").answers(TEXT),

@@ -5,13 +5,16 @@
 //!
 //! - `input`: paths and parameters; `accept`: forms that a client takes
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
-//! - `beat`, `targets`, `watch`: what is more than a view; `places`: what one address may hold
+//! - `beat`, `targets`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
+//!   groups; `places`: what one address may hold
 
 mod accept;
 mod answers;
 mod beat;
 mod held;
 mod input;
+mod messages;
+mod metadata;
 mod places;
 mod targets;
 mod watch;
@@ -23,11 +26,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Extension, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
-use lathe_api::door::{Access, Caller, Guard, Hosts, Key, Problem, Rates};
+use lathe_api::door::{Access, Caller, Guard, Hosts, Key, Problem, Rates, Tokens};
 use lathe_catalog::Entry;
 use tokio::sync::mpsc;
 
@@ -35,12 +38,15 @@ use crate::directory::{WatcherId, Wish};
 use crate::driver::{self, Input, Kept};
 use crate::link::Ask;
 use crate::metrics::Metrics;
+use crate::post::Letter;
 use answers::{Answer, json};
 use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain};
 pub(crate) use places::{Place, Places};
 
 /// Largest body: a beat is small.
 const BODY_BYTES_MAX: u64 = 4096;
+/// The same of what is said to a group, however it is spaced.
+const SAID_BYTES_MAX: u64 = 64 * 1024;
 /// So long may the loop take to come to a request.
 const PULSE_TIME: Duration = Duration::from_secs(5);
 
@@ -65,11 +71,12 @@ pub(crate) struct Desk {
     pub(crate) kept: Arc<Kept>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) letters: mpsc::Sender<Letter>,
     pub(crate) key: Key,
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
     pub(crate) metrics: Metrics,
-    pub(crate) watchers: AtomicU64,
+    pub(crate) watchers: Arc<AtomicU64>,
 }
 
 impl Desk {
@@ -78,16 +85,27 @@ impl Desk {
     }
 }
 
-/// All routes, behind the door. Reads are open; a beat shows its incarnation's secret.
-pub(crate) fn router(desk: Arc<Desk>, hosts: Hosts, rates: Rates) -> Router {
+/// All routes, behind the door. Reads are open; a beat shows its incarnation's secret, and whoever says
+/// something to a group a token.
+pub(crate) fn router(
+    desk: Arc<Desk>,
+    hosts: Hosts,
+    rates: Rates,
+    tokens: Option<Tokens>,
+) -> Router {
     let requests = desk.metrics.requests.clone();
     let held_max = held::longest(desk.bounds.wait_max);
     let router = Router::new()
         .route("/v1/groups", get(groups))
         .route("/v1/groups/{group}", get(group))
+        .route("/v1/groups/{group}/messages", get(messages::all).post(messages::send))
+        .route("/v1/groups/{group}/messages/{number}", get(messages::one))
+        .route("/v1/groups/{group}/metadata", get(metadata::all))
+        .route("/v1/groups/{group}/metadata/{key}", put(metadata::keep).delete(metadata::let_go))
         .route("/v1/instances", get(instances))
         .route("/v1/instances/{incarnation}", get(instance))
         .route("/v1/instances/{incarnation}/beat", post(beat::beat))
+        .route("/v1/instances/{incarnation}/acks", post(messages::acknowledge))
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
         .route("/v1/http_sd", get(targets::targets))
@@ -97,17 +115,35 @@ pub(crate) fn router(desk: Arc<Desk>, hosts: Hosts, rates: Rates) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(desk);
-    let access = move |method: &Method, path: &str| {
-        let mut access = Access::open().body_bytes_max(BODY_BYTES_MAX);
+    let guard = Guard::new(hosts, move |method, path| access(method, path, held_max));
+    let guard = guard.with_requests(requests).with_rates(rates);
+    match tokens {
+        Some(tokens) => guard.with_tokens(tokens).wrap(router),
+        None => guard.wrap(router),
+    }
+}
+
+/// What a path takes, and from whom.
+fn access(method: &Method, path: &str, held_max: Duration) -> Access {
+    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let of_group = path.starts_with("/v1/groups/");
+    if is_read {
+        let access = Access::open().body_bytes_max(BODY_BYTES_MAX).any_content_type();
+        let may_wait = of_group || path.starts_with("/v1/config/");
+        return if may_wait { access.time_max(access.time_max + held_max) } else { access };
+    }
+    let said = of_group && (path.ends_with("/messages") || path.contains("/metadata/"));
+    if said && matches!(*method, Method::POST | Method::PUT | Method::DELETE) {
+        let access = Access::default().body_bytes_max(SAID_BYTES_MAX);
+        return if *method == Method::DELETE { access.any_content_type() } else { access };
+    }
+    let access = Access::open().body_bytes_max(BODY_BYTES_MAX);
+    if *method == Method::POST && (path.ends_with("/beat") || path.ends_with("/acks")) {
+        access
+    } else {
         // Who writes where nothing is written is told that, whatever is written.
-        if *method != Method::POST || !path.ends_with("/beat") {
-            access = access.any_content_type();
-        }
-        let may_wait = path.starts_with("/v1/groups/") || path.starts_with("/v1/config/");
-        let held = *method != Method::POST && may_wait;
-        if held { access.time_max(access.time_max + held_max) } else { access }
-    };
-    Guard::new(hosts, access).with_requests(requests).with_rates(rates).wrap(router)
+        access.any_content_type()
+    }
 }
 
 async fn groups(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError};
+use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError, Tokens};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Dns};
@@ -16,6 +16,7 @@ use crate::dns::{self, Zone};
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
+use crate::post::Post;
 use crate::rest::{self, Bounds, Desk, Places};
 
 /// Connections beside those of watchers.
@@ -29,6 +30,9 @@ pub enum RunError {
     /// Its key cannot be used.
     #[error("the key of the incarnations' secrets cannot be used")]
     Key(#[source] SecretError),
+    /// The tokens cannot be used.
+    #[error("the tokens of those who may write cannot be used")]
+    Tokens(#[source] SecretError),
     /// It cannot listen.
     #[error("the registry cannot listen")]
     Bind(#[source] BindError),
@@ -60,16 +64,18 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let key = Key::read(&config.key_file).map_err(RunError::Key)?;
+    let tokens = tokens(&config)?;
     let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
-    let names = bind_dns(&config).await?;
-    let dns = names.as_ref().map(dns::Sockets::address).transpose().map_err(RunError::Address)?;
+    let (names, dns) = bind_dns(&config).await?;
     let kept = Arc::new(Kept::new(config.limits.clone()));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
     let (writes, written) = mpsc::channel(1);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
+    let (edits, edited) = mpsc::channel(1);
+    let watchers = Arc::new(AtomicU64::new(0));
     let (end, ending) = watch::channel(false);
 
     let link = Link {
@@ -78,6 +84,7 @@ pub async fn run(
         url: url.clone(),
         inputs: inputs.clone(),
         writes: written,
+        edits: edited,
         asks: asked,
         ending: ending.clone(),
         metrics: metrics.clone(),
@@ -87,11 +94,9 @@ pub async fn run(
         let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
         async move { Driver::new(&kept, writes, metrics).run(received).await }
     });
+    let (letters, post) = Post::start(&kept, &inputs, edits, &watchers);
     let rates = Rates::new(config.requests_per_second);
-    let names = names.zip(config.dns.as_ref()).map(|(sockets, dns)| {
-        let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
-        (sockets, dns::Desk { zone: zone(dns), kept, rates: rates.clone(), metrics })
-    });
+    let names = names.map(|sockets| (sockets, dns_desk(&config, &kept, &metrics, &rates)));
     let mut names = tokio::spawn(answer_names(names, ending.clone()));
     let desk = Desk {
         kept,
@@ -101,14 +106,12 @@ pub async fn run(
         bounds: bounds(&config),
         places: Places::new(config.watchers_per_address_max),
         metrics,
-        watchers: AtomicU64::new(0),
+        letters,
+        watchers,
     };
-    let router = rest::router(Arc::new(desk), hosts(&config, address), rates);
-    let limits = door::Limits {
-        connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
-        ..door::Limits::default()
-    };
-    let mut server = tokio::spawn(door::serve(listener, router, limits, ended(ending)));
+    let router = rest::router(Arc::new(desk), hosts(&config, address), rates, tokens);
+    let served = door::serve(listener, router, limits(&config), ended(ending));
+    let mut server = tokio::spawn(served);
     listening(&Addresses { url, dns });
 
     let failed = tokio::select! {
@@ -122,6 +125,7 @@ pub async fn run(
     // Nobody new finds it, then the streams end, then the connections.
     end.send_replace(true);
     names.abort();
+    post.abort();
     if failed != Some("link to the store") {
         let _ = link.await;
     }
@@ -134,6 +138,19 @@ pub async fn run(
 
 async fn ended(mut ending: watch::Receiver<bool>) {
     let _ = ending.wait_for(|ends| *ends).await;
+}
+
+fn limits(config: &Config) -> door::Limits {
+    door::Limits {
+        connections_max: config.limits.watchers_max.saturating_add(CONNECTIONS_BESIDE),
+        ..door::Limits::default()
+    }
+}
+
+fn dns_desk(config: &Config, kept: &Arc<Kept>, metrics: &Metrics, rates: &Rates) -> dns::Desk {
+    let dns = config.dns.as_ref().expect("where DNS is answered it is configured");
+    let (kept, rates, metrics) = (Arc::clone(kept), rates.clone(), metrics.clone());
+    dns::Desk { zone: zone(dns), kept, rates, metrics }
 }
 
 /// Answers DNS until the end; where it is off, for ever nothing.
@@ -152,10 +169,16 @@ fn bounds(config: &Config) -> Bounds {
     }
 }
 
-async fn bind_dns(config: &Config) -> Result<Option<dns::Sockets>, RunError> {
-    let Some(dns) = &config.dns else { return Ok(None) };
-    let sockets = dns::Sockets::bind(dns.listen, config.insecure).await;
-    sockets.map(Some).map_err(RunError::Bind)
+fn tokens(config: &Config) -> Result<Option<Tokens>, RunError> {
+    let tokens = config.token_file.as_deref().map(Tokens::read).transpose();
+    tokens.map_err(RunError::Tokens)
+}
+
+async fn bind_dns(config: &Config) -> Result<(Option<dns::Sockets>, Option<SocketAddr>), RunError> {
+    let Some(dns) = &config.dns else { return Ok((None, None)) };
+    let sockets = dns::Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let address = sockets.address().map_err(RunError::Address)?;
+    Ok((Some(sockets), Some(address)))
 }
 
 fn zone(dns: &Dns) -> Zone {

@@ -165,6 +165,10 @@ codes! {
     DOOR_NOT_ACCEPTABLE = 611, "the answer has no such form";
     /// An answer that would be older than the client takes.
     DOOR_TOO_OLD = 612, "what is known is too old";
+    /// Something for a group that cannot take it as it is now.
+    DOOR_NOT_NOW = 613, "the group cannot take this now";
+    /// A condition of a write that does not hold.
+    DOOR_CHANGED = 614, "something else was said meanwhile";
 
     /// An argument of a command that means nothing.
     WRONG_ARGUMENT = 701, "an argument is not understood";

@@ -18,8 +18,13 @@ const TERM: &str = "/lathe/term";
 const FRAMEWORK: &str = "/lathe/framework";
 const INSTANCES: &str = "/lathe/instances/";
 /// What says who runs: nobody does after a restore.
-const RUNTIME: [&str; 4] =
-    [FRAMEWORK, "/lathe/history", "/lathe/registries/", "/lathe/catalog/entries/"];
+const RUNTIME: [&str; 5] = [
+    FRAMEWORK,
+    "/lathe/history",
+    "/lathe/registries/",
+    "/lathe/catalog/entries/",
+    "/lathe/catalog/acks/",
+];
 
 /// Whether an instance's record stands at this path.
 #[must_use]

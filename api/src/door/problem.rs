@@ -68,6 +68,16 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::TOO_OLD, detail).retry_after(1)
     }
 
+    /// 409, LT0613
+    pub fn not_now(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code::NOT_NOW, detail)
+    }
+
+    /// 412, LT0614
+    pub fn changed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, code::CHANGED, detail)
+    }
+
     /// 503, LT0608, with `Retry-After`
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, detail).retry_after(1)

@@ -278,6 +278,8 @@ impl Model {
                 Change::Task { task, .. } => {
                     self.nodes.insert(format!("/{task}"), (self.commit, change.clone()))
                 }
+                // What is said to groups has tests of its own.
+                Change::Board { .. } | Change::Acks { .. } => None,
             };
         }
         (self.commit, changes)

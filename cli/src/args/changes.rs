@@ -62,6 +62,48 @@ pub(crate) struct Set {
 }
 
 #[derive(Debug, Group)]
+pub(crate) struct Send {
+    /// A task such as `http.lb`, or a tag.
+    pub group: String,
+    /// What is said, as JSON or TOML has it: `{"level": 7}`, `7`, `"text"`.
+    #[arg(allow_hyphen_values = true)]
+    pub message: String,
+    /// How long the members may take to say that they have it.
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub wait: String,
+    /// Do not wait for them.
+    #[arg(long, conflicts_with = "wait")]
+    pub no_wait: bool,
+    /// Send a message with this key once, however often it is asked for.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The registry that takes it [default: one that the scheduler names].
+    #[arg(long, value_name = "URL", env = "LATHE_REGISTRY")]
+    pub registry: Option<String>,
+    /// The message and its members as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Metadata {
+    /// A task such as `http.lb`, or a tag.
+    pub group: String,
+    /// Values to keep from now on, such as `level=7` or `greeting='"hi"'`.
+    #[arg(value_name = "KEY=VALUE")]
+    pub values: Vec<String>,
+    /// Keep no value under this key any more.
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
+    /// The registry to ask [default: one that the scheduler names].
+    #[arg(long, value_name = "URL", env = "LATHE_REGISTRY")]
+    pub registry: Option<String>,
+    /// The values as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Group)]
 pub(crate) struct Rollback {
     /// Name of the topology.
     pub topology: String,

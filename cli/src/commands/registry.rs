@@ -1,8 +1,12 @@
-//! `lathe lookup` and `lathe watch`: who belongs to a task or a tag, as a registry says it.
+//! `lathe lookup` and `lathe watch`: who belongs to a task or a tag, as a registry says it. And the way
+//! to registries for those who say something to a group.
 
 use std::collections::BTreeMap;
 
+use http::{HeaderName, Method};
 use lathe_api::rest::{Entry, GroupView};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::args::{Find, Lookup, Watch};
 use crate::client::{Client, Followed, segment};
@@ -32,25 +36,45 @@ pub(crate) async fn lookup(find: &Find, asked: &Lookup, printer: &Printer) -> Re
     Err(failure.unwrap_or_else(nobody))
 }
 
-fn nobody() -> Failure {
+pub(super) fn nobody() -> Failure {
     Failure::new("no registry is known")
         .with_code(UNREACHABLE)
         .with_hint("name one by --registry, or see what `lathe doctor` finds")
 }
 
 /// Those that may be asked, in turn: a look-up needs no scheduler where a registry is known.
-async fn registries(find: &Find, named: Option<&str>) -> Result<Vec<Client>, Failure> {
+pub(super) async fn registries(find: &Find, named: Option<&str>) -> Result<Vec<Client>, Failure> {
     if let Some(url) = named {
-        return Ok(vec![Client::registry(url.to_owned())?]);
+        // Whoever names the registry names the token; that of a scheduler is not for anybody else.
+        return Ok(vec![Client::registry(url.to_owned(), find.token_file.as_deref())?]);
     }
     let found = Found::of(find)?;
-    let client = Client::new(found.scheduler.clone(), found.token_file.as_deref())?;
-    let urls = match (client.read::<Vec<String>>("/v1/registries").await, found.endpoints) {
+    let token_file = found.token_file.as_deref();
+    let client = Client::new(found.scheduler.clone(), token_file)?;
+    let urls = match (client.read::<Vec<String>>("/v1/registries").await, &found.endpoints) {
         (Ok(urls), _) => urls,
-        (Err(_), Some(up)) => up.registries,
+        (Err(_), Some(up)) => up.registries.clone(),
         (Err(error), None) => return Err(error),
     };
-    urls.into_iter().map(|url| Client::registry_found(url, find)).collect()
+    urls.into_iter().map(|url| Client::registry_found(url, find, token_file)).collect()
+}
+
+/// Says something by the first registry that takes it. One that is not reached, or cannot act now, is
+/// passed over: whatever is said can be said twice.
+pub(super) async fn said<T: DeserializeOwned>(
+    clients: &[Client],
+    (method, path): (Method, &str),
+    body: Option<&Value>,
+    headers: &[(HeaderName, &str)],
+) -> Result<T, Failure> {
+    let mut failure = nobody();
+    for client in clients {
+        match client.say(method.clone(), path, body, headers).await {
+            Err(error) if error.code == UNREACHABLE => failure = error,
+            outcome => return outcome,
+        }
+    }
+    Err(failure)
 }
 
 fn show(view: &GroupView, asked: &Lookup, printer: &Printer) -> Result<u8, Failure> {

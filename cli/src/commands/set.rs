@@ -22,7 +22,7 @@ pub(crate) async fn run(find: &Find, asked: &Set, printer: &Printer) -> Result<u
 }
 
 /// A value as a topology file would have it, or as JSON.
-fn read(text: &str) -> Result<Value, Failure> {
+pub(super) fn read(text: &str) -> Result<Value, Failure> {
     let wrong = |why: String| {
         let text = format!("`{text}` is no value: {why}");
         let hint = "write it as TOML or JSON: 7, true, \"text\" with its quotes, [90, 10]";

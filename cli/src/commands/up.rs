@@ -160,7 +160,9 @@ async fn start(
     let master_url = daemons::listening(&master)?;
     let master_address = master_url.trim_start_matches("http://").to_owned();
 
-    let registry_arguments = ["--store", store, "--key-file", &text(&key)].map(str::to_owned);
+    let registry_arguments =
+        ["--store", store, "--key-file", &text(&key), "--token-file", &text(&token)]
+            .map(str::to_owned);
     let scheduler_arguments = [
         "--master",
         &master_address,

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 
 mod beats;
+mod mail;
 mod properties;
 
 fn at(ms: u64) -> Now {
@@ -85,7 +86,7 @@ impl Rig {
     pub(super) fn watch(&mut self, id: u64, groups: &[&str], resume: Option<(&str, u64)>) {
         self.take(Event::Subscribed {
             watcher: WatcherId(id),
-            selection: Selection { groups: names(groups), configs: BTreeSet::new() },
+            selection: Selection { groups: names(groups), configs: BTreeSet::new(), member: None },
             resume: resume.map(|(history, commit)| Resume { history: history.to_owned(), commit }),
         });
     }
@@ -328,7 +329,7 @@ fn own_keys_are_sent_to_those_who_named_the_task() {
     rig.put("a#0.1", State::Ready);
     rig.take(Event::Subscribed {
         watcher: WatcherId(1),
-        selection: Selection { groups: BTreeSet::new(), configs: names(&["a"]) },
+        selection: Selection { groups: BTreeSet::new(), configs: names(&["a"]), member: None },
         resume: None,
     });
     assert_eq!(kinds(&rig.sent()[0].1), ["registries", "config", "synced"]);
@@ -340,7 +341,7 @@ fn own_keys_are_sent_to_those_who_named_the_task() {
     // Who resumes from this very commit may have missed the keys of one of its tasks.
     rig.take(Event::Subscribed {
         watcher: WatcherId(2),
-        selection: Selection { groups: names(&["a"]), configs: names(&["a"]) },
+        selection: Selection { groups: names(&["a"]), configs: names(&["a"]), member: None },
         resume: Some(Resume { history: "h".to_owned(), commit: 100 }),
     });
     assert_eq!(kinds(&rig.sent()[0].1), ["registries", "config", "synced"]);

@@ -16,6 +16,8 @@ pub enum Wish {
     Group(String),
     /// Other own keys of this task.
     Config(String),
+    /// Something else said to this group, or another state of those to whom it was said.
+    Board(String),
     /// Everything up to the commit that was named.
     Commit,
 }
@@ -41,6 +43,7 @@ impl Wait {
             || match &self.wish {
                 Wish::Group(group) => catalog.changed(group) > seen,
                 Wish::Config(task) => catalog.config_changed(task) > seen,
+                Wish::Board(group) => catalog.said_version(group) > seen,
                 Wish::Commit => catalog.commit() >= seen,
             }
     }
@@ -91,7 +94,9 @@ impl Waits {
         commands: &mut Vec<Command>,
     ) {
         let groups = applied.groups.iter().cloned().map(Wish::Group);
-        let wishes = groups.chain(applied.configs.iter().cloned().map(Wish::Config));
+        let configs = applied.configs.iter().cloned().map(Wish::Config);
+        let boards = applied.boards.union(&applied.groups).cloned().map(Wish::Board);
+        let wishes = groups.chain(configs).chain(boards);
         let named = wishes.filter_map(|wish| self.by_wish.get(&wish)).flatten().copied();
         let reached = self.by_commit.iter().take_while(|(commit, _)| *commit <= catalog.commit());
         let due: Vec<WatcherId> = named.chain(reached.map(|(_, id)| *id)).collect();

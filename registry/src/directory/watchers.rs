@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_catalog::{Applied, Catalog};
 
+use super::mailbox::Mailbox;
 use super::renderings::{Renderings, json};
 use super::{Command, Shared, Why};
 
@@ -22,6 +23,8 @@ pub struct Selection {
     pub groups: BTreeSet<String>,
     /// Tasks whose own keys are wanted.
     pub configs: BTreeSet<String>,
+    /// The incarnation whose messages and kept values are wanted.
+    pub member: Option<String>,
 }
 
 /// The point up to which a watcher was told everything.
@@ -61,6 +64,8 @@ pub enum Kind {
     Group,
     /// A `ConfigView`.
     Config,
+    /// A `MailView`.
+    Mail,
     /// The URLs of the registries.
     Registries,
     /// The first state is complete.
@@ -74,6 +79,7 @@ impl Kind {
         match self {
             Self::Group => "group",
             Self::Config => "config",
+            Self::Mail => "mail",
             Self::Registries => "registries",
             Self::Synced => "synced",
         }
@@ -92,6 +98,8 @@ pub(super) struct Watchers {
     all: BTreeMap<WatcherId, Watcher>,
     by_group: BTreeMap<String, BTreeSet<WatcherId>>,
     by_config: BTreeMap<String, BTreeSet<WatcherId>>,
+    /// Those who want somebody's messages.
+    members: BTreeSet<WatcherId>,
     /// Those who may have something to be told and can take it.
     due: BTreeSet<WatcherId>,
     batches: u64,
@@ -102,6 +110,7 @@ struct Watcher {
     selection: Selection,
     groups: BTreeSet<String>,
     configs: BTreeSet<String>,
+    mailbox: Mailbox,
     registries: bool,
     /// The first state was sent whole.
     synced: bool,
@@ -115,13 +124,15 @@ impl Watcher {
     fn start_over(&mut self) {
         self.groups = self.selection.groups.clone();
         self.configs = self.selection.configs.clone();
+        self.mailbox = self.selection.member.as_ref().map(|_| Mailbox::new()).unwrap_or_default();
         self.registries = true;
         self.synced = false;
         self.commit = 0;
     }
 
     fn has_news(&self) -> bool {
-        self.registries || !self.synced || !self.groups.is_empty() || !self.configs.is_empty()
+        let names = !self.groups.is_empty() || !self.configs.is_empty();
+        self.registries || !self.synced || names || self.mailbox.due
     }
 }
 
@@ -147,10 +158,14 @@ impl Watchers {
         for task in &selection.configs {
             self.by_config.entry(task.clone()).or_default().insert(id);
         }
+        if selection.member.is_some() {
+            self.members.insert(id);
+        }
         let mut watcher = Watcher {
             selection,
             groups: BTreeSet::new(),
             configs: BTreeSet::new(),
+            mailbox: Mailbox::default(),
             registries: true,
             synced: false,
             commit: 0,
@@ -170,6 +185,7 @@ impl Watchers {
 
     pub(super) fn remove(&mut self, id: WatcherId) {
         let Some(watcher) = self.all.remove(&id) else { return };
+        self.members.remove(&id);
         for (names, index) in [
             (&watcher.selection.groups, &mut self.by_group),
             (&watcher.selection.configs, &mut self.by_config),
@@ -193,7 +209,8 @@ impl Watchers {
         }
     }
 
-    pub(super) fn mark(&mut self, applied: &Applied) {
+    pub(super) fn mark(&mut self, applied: &Applied, catalog: &Catalog) {
+        self.mark_members(applied, catalog);
         for name in &applied.groups {
             for id in self.by_group.get(name).into_iter().flatten() {
                 let watcher =
@@ -207,6 +224,23 @@ impl Watchers {
                 let watcher =
                     self.all.get_mut(id).expect("the index names watchers that are there");
                 watcher.configs.insert(name.clone());
+                self.due.insert(*id);
+            }
+        }
+    }
+
+    /// Marks those of whose groups something was said, and those who are known only now.
+    fn mark_members(&mut self, applied: &Applied, catalog: &Catalog) {
+        if applied.boards.is_empty() && applied.groups.is_empty() {
+            return;
+        }
+        for id in &self.members {
+            let watcher = self.all.get_mut(id).expect("the index names watchers that are there");
+            let entry = watcher.selection.member.as_deref().and_then(|one| catalog.entry(one));
+            let Some(entry) = entry else { continue };
+            let is_said = applied.boards.iter().any(|group| entry.is_in(group));
+            if is_said || watcher.mailbox.is_unknown {
+                watcher.mailbox.due = true;
                 self.due.insert(*id);
             }
         }
@@ -288,6 +322,11 @@ fn frames(watcher: &mut Watcher, sources: &Sources<'_>) -> Vec<Frame> {
         if catalog.config_version(&task) >= before || before == 0 {
             add(Kind::Config, json(&catalog.config(&task)));
         }
+    }
+    if let Some(member) = watcher.selection.member.as_deref().filter(|_| watcher.mailbox.due)
+        && let Some(mail) = watcher.mailbox.take(catalog, member)
+    {
+        add(Kind::Mail, json(&mail));
     }
     let after = before.max(catalog.commit());
     if !std::mem::replace(&mut watcher.synced, true) {

@@ -40,13 +40,7 @@ fn take(
     headers: &HeaderMap,
     beat: Result<Json<Beat>, Problem>,
 ) -> Result<StatusCode, Problem> {
-    let Incarnation(incarnation) = incarnation?;
-    // The secret first: who has none is not told which incarnations there are.
-    let shown = door::bearer(headers).unwrap_or_default();
-    let long = incarnation.chars().nth(NAME_CHARS_MAX).is_some();
-    if long || !desk.key.verify(&incarnation, shown) {
-        return Err(Problem::unauthorized("the secret is not the one of this incarnation"));
-    }
+    let incarnation = of_incarnation(desk, incarnation, headers)?;
     params?;
     let Json(Beat { state, failing }) = beat?;
     if matches!(state, Life::Suspect | Life::Gone) {
@@ -66,6 +60,22 @@ fn take(
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(_) => Err(Problem::busy("too many heartbeats wait")),
     }
+}
+
+/// The incarnation whose secret is shown. The secret first: who has none is not told which incarnations
+/// there are.
+pub(super) fn of_incarnation(
+    desk: &Desk,
+    incarnation: Result<Incarnation, Problem>,
+    headers: &HeaderMap,
+) -> Result<String, Problem> {
+    let Incarnation(incarnation) = incarnation?;
+    let shown = door::bearer(headers).unwrap_or_default();
+    let long = incarnation.chars().nth(NAME_CHARS_MAX).is_some();
+    if long || !desk.key.verify(&incarnation, shown) {
+        return Err(Problem::unauthorized("the secret is not the one of this incarnation"));
+    }
+    Ok(incarnation)
 }
 
 /// A reason as it is shown to everybody: plain and bounded.

@@ -117,6 +117,7 @@ fn version(directory: &Directory, wish: &Wish) -> u64 {
     match wish {
         Wish::Group(group) => catalog.version(group),
         Wish::Config(task) => catalog.config_version(task),
+        Wish::Board(group) => catalog.said_version(group),
         Wish::Commit => catalog.commit(),
     }
 }

@@ -85,7 +85,15 @@ fn selection(pairs: &[(String, String)], max: usize) -> Result<Selection, Proble
         let chosen = match key.as_str() {
             "group" => &mut selection.groups,
             "config" => &mut selection.configs,
-            _ => return Err(Problem::bad_request("known parameters are `group` and `config`")),
+            "member" if selection.member.is_none() => {
+                selection.member = Some(name(value)?.to_owned());
+                continue;
+            }
+            "member" => return Err(Problem::bad_request("`member` may come once")),
+            _ => {
+                let known = "known parameters are `group`, `config` and `member`";
+                return Err(Problem::bad_request(known));
+            }
         };
         chosen.insert(name(value)?.to_owned());
     }

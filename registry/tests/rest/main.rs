@@ -9,5 +9,6 @@ mod outage;
 mod process;
 mod reads;
 mod rig;
+mod said;
 mod waits;
 mod watches;

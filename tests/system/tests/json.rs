@@ -140,6 +140,9 @@ fn what_commands_print_and_how_they_end_is_as_documented() {
     assert_eq!(one("hosts", &["hosts", "--json"], 0).as_array().unwrap().len(), 3);
     one("group", &["lookup", "--json", "steady"], 0);
     one("group", &["lookup", "--json", "nobody"], 1);
+    one("message", &["send", "--json", "--no-wait", "steady", "1"], 0);
+    one("message", &["send", "--json", "--wait", "1ms", "steady", "1"], 4);
+    one("metadata", &["metadata", "--json", "steady", "level=7"], 0);
     one("history", &["history", "--json", "steady"], 0);
     // Between two of its lives the ill one waits, which is found; while it starts it is not.
     until("an ill instance is found", SOON, || {

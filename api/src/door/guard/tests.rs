@@ -106,6 +106,8 @@ async fn each_refusal_of_the_door_is_answered_with_its_stored_text() {
         ("LT0608-busy", Problem::busy("too many heartbeats wait")),
         ("LT0611-accept", Problem::not_acceptable("this path answers as text/event-stream")),
         ("LT0612-old", Problem::too_old("the store was not heard for 61000 ms")),
+        ("LT0613-nobody", Problem::not_now("nobody is in this group who could take it")),
+        ("LT0614-changed", Problem::changed("something else was said to the group")),
     ] {
         let body = serde_json::to_string(&problem.body()).unwrap();
         stored(name, &format!("HTTP/1.1 {}\r\n\r\n{body}", problem.status()));

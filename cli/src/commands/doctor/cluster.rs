@@ -175,7 +175,7 @@ async fn registries(found: &Found, all: &mut Findings) {
         all.bad("registry", Level::Fail, "no registry is known", hint);
     }
     for url in urls {
-        let client = match Client::registry(url) {
+        let client = match Client::registry(url, None) {
             Ok(client) => client,
             Err(failure) => return failed("registry", failure, all),
         };
