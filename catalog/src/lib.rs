@@ -15,6 +15,7 @@ mod index;
 mod liveness;
 pub mod paths;
 mod record;
+mod share;
 mod view;
 
 pub use board::{Acks, Board, BoardError};
@@ -23,6 +24,7 @@ pub use entry::{Beat, Entry, State};
 pub use index::{Applied, Catalog, StaleListing};
 pub use liveness::{Brake, Finding, Findings, Limits, Liveness};
 pub use record::TaskRecord;
+pub use share::{Passed, PassedAnswer, PassedBeats, Share};
 pub use view::{
     ConfigView, GroupKind, GroupSummary, GroupView, Mail, MailView, MemberView, MessageView,
     MetadataView, Receipt,

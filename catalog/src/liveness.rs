@@ -1,9 +1,12 @@
 //! Heartbeats: who was heard when, whom the silence makes suspect, and whom its own word.
 //!
-//! Owns the decision alone. Health goes before heartbeats: who says that it is not well is suspect
-//! however often it is heard, and no brake holds that. What it finds is to be written into the catalog by its caller, comes
-//! back as a change of the catalog (`observe`), and is found again until it shows there. It reads
-//! no clock: all times are the caller's monotonic milliseconds. Only the framework says *gone*.
+//! Owns the decision alone. What goes before what: the framework's word (who drains or is gone is not
+//! judged here), health (who says that it is not well is suspect however often it is heard, and no
+//! brake holds that), heartbeats. Of several registries one judges an incarnation's silence, its owner;
+//! the others note what they hear, and one that cannot pass a beat on stands in: it writes what the
+//! beat says, and takes nothing from silence. What is found is to be written into the catalog by the
+//! caller, comes back as a change of the catalog (`observe`), and is found again until it shows there.
+//! It reads no clock: all times are the caller's monotonic milliseconds. Only the framework says *gone*.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +22,7 @@ pub struct Limits {
     pub beat_ms: u64,
     /// Milliseconds since the last beat after which an incarnation is suspect.
     pub suspect_after_ms: u64,
-    /// Milliseconds that an executor has for its first beat once it is expected.
+    /// Milliseconds that an executor has for its first beat at its owner, from when that owns it.
     pub first_after_ms: u64,
     /// Milliseconds of one window of the brake.
     pub window_ms: u64,
@@ -48,7 +51,7 @@ impl Default for Limits {
 pub struct Brake {
     /// Incarnations that would become suspect within the window.
     pub would: u64,
-    /// Incarnations that are watched and were heard or should have been.
+    /// Incarnations that are judged here.
     pub of: u64,
 }
 
@@ -90,9 +93,12 @@ struct Pulse {
     /// The last state that was not suspect, with its reason.
     before: Option<(State, Option<String>)>,
     heard_ms: Option<u64>,
-    /// Never heard, and expected since then. Where nobody is expected, nobody is suspect who was
-    /// never heard: it may beat at another registry.
-    expected_ms: Option<u64>,
+    /// Since when it is judged here.
+    owned_ms: Option<u64>,
+    /// When a beat of it could not be passed on to its owner.
+    stood_in_ms: Option<u64>,
+    /// Another registry has taken its suspicion back: it beats where it cannot be heard from here.
+    elsewhere: bool,
     /// What the last beat said of itself, since something was missed of it.
     said: Option<State>,
     /// Whether it was heard here since the catalog shows its state.
@@ -102,20 +108,45 @@ struct Pulse {
 }
 
 impl Pulse {
+    fn assign(&mut self, now_ms: u64, owned: bool, limits: &Limits) {
+        if !owned {
+            self.owned_ms = None;
+        } else if self.owned_ms.is_none() {
+            self.owned_ms = Some(now_ms);
+            self.elsewhere = false;
+            if !self.is_heard(now_ms, limits) {
+                // What it said of itself may be long over.
+                self.failing = None;
+                self.said = None;
+            }
+        }
+    }
+
     fn is_watched(&self) -> bool {
         matches!(self.shown, State::Starting | State::Ready | State::Suspect)
     }
 
-    /// How long it has been silent, and after how long that counts.
+    /// How long it has been silent for its judge, and after how long that counts.
     fn silence_ms(&self, now_ms: u64, limits: &Limits) -> Option<(u64, u64)> {
-        let since = |at: u64| now_ms.saturating_sub(at);
-        match (self.heard_ms, self.expected_ms) {
-            (Some(heard), _) => Some((since(heard), limits.suspect_after_ms)),
-            (None, Some(at)) => {
-                Some((since(at), limits.first_after_ms.max(limits.suspect_after_ms)))
-            }
-            (None, None) => None,
-        }
+        let owned = self.owned_ms.filter(|_| !self.elsewhere)?;
+        let heard = self.heard_ms.filter(|heard| *heard >= owned);
+        let limit = match heard {
+            Some(_) => limits.suspect_after_ms,
+            // It may not know the way here yet.
+            None => limits.first_after_ms.max(limits.suspect_after_ms),
+        };
+        Some((now_ms.saturating_sub(heard.unwrap_or(owned)), limit))
+    }
+
+    fn is_heard(&self, now_ms: u64, limits: &Limits) -> bool {
+        let lately = |at: u64| now_ms.saturating_sub(at) < limits.suspect_after_ms;
+        self.heard_ms.is_some_and(lately)
+    }
+
+    /// Whether what it says is written here, by its owner or in the owner's place.
+    fn is_spoken_for(&self, now_ms: u64, limits: &Limits) -> bool {
+        let lately = |at: u64| now_ms.saturating_sub(at) < limits.suspect_after_ms;
+        self.owned_ms.is_some() || self.stood_in_ms.is_some_and(lately)
     }
 
     /// What it says of itself, where the catalog shows something else.
@@ -170,13 +201,15 @@ impl Liveness {
             shown_since_ms: entry.since_ms,
             before: None,
             heard_ms: None,
-            expected_ms: None,
+            owned_ms: None,
+            stood_in_ms: None,
+            elsewhere: false,
             said: None,
             heard_since: false,
             failing: None,
         });
-        // Another registry has heard a suspect: it beats there now, and the silence here says
-        // nothing any more.
+        // Another registry has heard a suspect, and wrote so because it could not pass it on: it
+        // beats there, and the silence here says nothing any more.
         let back = pulse.shown == State::Suspect && entry.state != State::Suspect;
         // It came back into its state, and was suspect in between: that was not seen here, so it
         // was heard elsewhere since.
@@ -185,6 +218,7 @@ impl Liveness {
             && entry.since_ms > pulse.shown_since_ms;
         if unseen || (back && !pulse.heard_since) {
             pulse.heard_ms = None;
+            pulse.elsewhere = true;
         }
         let back = back || unseen;
         // Whoever wrote it knows more of its health than what was said here before.
@@ -223,6 +257,7 @@ impl Liveness {
         pulse.heard_ms = Some(pulse.heard_ms.map_or(now_ms, |heard| heard.max(now_ms)));
         pulse.said = Some(beat.state);
         pulse.failing = beat.failing;
+        pulse.elsewhere = false;
         pulse.heard_since = true;
         if pulse.failing.is_some() {
             return pulse.unwell(incarnation);
@@ -230,20 +265,40 @@ impl Liveness {
         if pulse.shown == State::Suspect { pulse.back(incarnation) } else { None }
     }
 
-    /// Whether this listener is the only one: then whoever is watched and was never heard is
-    /// expected from now on; else its beats may go to another.
-    pub fn listens_alone(&mut self, now_ms: u64, alone: bool) {
-        for pulse in self.pulses.values_mut() {
-            let expected = alone && pulse.is_watched() && pulse.heard_ms.is_none();
-            pulse.expected_ms = expected.then(|| pulse.expected_ms.unwrap_or(now_ms));
+    /// Says whether this listener is the judge of an incarnation, from now on.
+    pub fn assign(&mut self, now_ms: u64, incarnation: &str, owned: bool) {
+        if let Some(pulse) = self.pulses.get_mut(incarnation) {
+            pulse.assign(now_ms, owned, &self.limits);
         }
     }
 
-    /// The listener itself was stopped or starved for so long and could hear nobody: silence in
-    /// that time counts against no one.
+    /// The same of all.
+    pub fn assign_all(&mut self, now_ms: u64, mut owned: impl FnMut(&str) -> bool) {
+        for (incarnation, pulse) in &mut self.pulses {
+            pulse.assign(now_ms, owned(incarnation), &self.limits);
+        }
+    }
+
+    /// A beat could not be passed on to its owner: what it says is written here.
+    pub fn stand_in(&mut self, now_ms: u64, incarnation: &str) {
+        if let Some(pulse) = self.pulses.get_mut(incarnation) {
+            pulse.stood_in_ms = Some(now_ms);
+        }
+    }
+
+    /// All registries can pass on to each other: whoever beat elsewhere is expected here again.
+    pub fn in_touch(&mut self, now_ms: u64) {
+        for pulse in self.pulses.values_mut().filter(|pulse| pulse.elsewhere) {
+            pulse.elsewhere = false;
+            pulse.owned_ms = pulse.owned_ms.map(|_| now_ms);
+        }
+    }
+
+    /// The listener was stopped, starved or cut off for so long, and those who spoke may not have been
+    /// heard: silence in that time counts against no one.
     pub fn was_deaf(&mut self, ms: u64) {
-        for pulse in self.pulses.values_mut() {
-            for at in [&mut pulse.heard_ms, &mut pulse.expected_ms].into_iter().flatten() {
+        for pulse in self.pulses.values_mut().filter(|pulse| pulse.owned_ms.is_some()) {
+            for at in [&mut pulse.heard_ms, &mut pulse.owned_ms].into_iter().flatten() {
                 *at = at.saturating_add(ms);
             }
         }
@@ -256,35 +311,47 @@ impl Liveness {
             as u64
     }
 
-    /// Looks at every pulse.
+    /// Incarnations that are judged here, and how many of them were not heard since.
     #[must_use]
-    pub fn findings(&self, now_ms: u64) -> Findings {
+    pub fn owned(&self) -> (u64, u64) {
+        let owned = self.pulses.values().filter(|pulse| pulse.is_watched());
+        owned.fold((0, 0), |(all, unheard), pulse| match (pulse.owned_ms, pulse.heard_ms) {
+            (Some(owned), Some(heard)) if heard >= owned => (all + 1, unheard),
+            (Some(_), _) => (all + 1, unheard + 1),
+            (None, _) => (all, unheard),
+        })
+    }
+
+    /// Looks at every pulse. Silence counts only where `judges` says that it says something.
+    #[must_use]
+    pub fn findings(&self, now_ms: u64, judges: bool) -> Findings {
         let limits = self.limits;
         let mut findings = Findings::default();
         let mut silent = Vec::new();
         let mut brake = Brake { would: 0, of: 0 };
         for (incarnation, pulse) in self.pulses.iter().filter(|(_, pulse)| pulse.is_watched()) {
-            let Some((silence_ms, limit_ms)) = pulse.silence_ms(now_ms, &limits) else { continue };
-            brake.of += 1;
+            if !pulse.is_spoken_for(now_ms, &limits) {
+                continue;
+            }
+            brake.of += u64::from(pulse.owned_ms.is_some());
             if pulse.failing.is_some() {
                 findings.wanted.extend(pulse.unwell(incarnation));
                 continue;
             }
-            if pulse.shown == State::Suspect {
-                if pulse.heard_ms.is_some() && silence_ms < limit_ms {
-                    findings.wanted.extend(pulse.back(incarnation));
-                } else if (limit_ms..limit_ms.saturating_add(limits.window_ms))
-                    .contains(&silence_ms)
-                {
-                    brake.would += 1;
-                }
+            let is_suspect = pulse.shown == State::Suspect;
+            if is_suspect && pulse.is_heard(now_ms, &limits) {
+                findings.wanted.extend(pulse.back(incarnation));
+                continue;
+            }
+            let Some((silence_ms, limit_ms)) = pulse.silence_ms(now_ms, &limits) else { continue };
+            if is_suspect {
+                let lately = limit_ms..limit_ms.saturating_add(limits.window_ms);
+                brake.would += u64::from(lately.contains(&silence_ms));
                 continue;
             }
             // Who fell silent together crosses the line within one beat of each other: those who
             // are on their way count, or the first of many would slip through.
-            if silence_ms >= limit_ms.saturating_sub(limits.beat_ms) {
-                brake.would += 1;
-            }
+            brake.would += u64::from(silence_ms >= limit_ms.saturating_sub(limits.beat_ms));
             if silence_ms >= limit_ms {
                 silent.push(Finding {
                     incarnation: incarnation.clone(),
@@ -292,6 +359,9 @@ impl Liveness {
                     reason: Some(format!("{SILENT} for {silence_ms} ms")),
                 });
             }
+        }
+        if !judges {
+            return findings;
         }
         let holds = brake.would >= limits.brake_min
             && brake.would.saturating_mul(100) > brake.of.saturating_mul(limits.brake_percent);

@@ -84,7 +84,8 @@ enum BeatError {
 #[derive(Debug)]
 struct Sender {
     beating: Beating,
-    /// The registry that took the last beat, an index; the next one after a failure.
+    /// The registry that took the last beat, an index; the next one after a failure. Executors begin
+    /// at different ones, so that each registry takes its part.
     current: usize,
     connection: Option<Connection>,
     heard: bool,
@@ -95,7 +96,8 @@ impl Sender {
     fn new(mut beating: Beating) -> Self {
         beating.registries.truncate(REGISTRIES_MAX);
         beating.schedulers.truncate(REGISTRIES_MAX);
-        Self { beating, current: 0, connection: None, heard: true, asked: None }
+        let current = first(&beating);
+        Self { beating, current, connection: None, heard: true, asked: None }
     }
 
     async fn beat(&mut self, life: &Life) {
@@ -154,7 +156,7 @@ impl Sender {
                 Ok(mut registries) if !registries.is_empty() => {
                     registries.truncate(REGISTRIES_MAX);
                     self.beating.registries = registries;
-                    self.current = 0;
+                    self.current = first(&self.beating);
                     return;
                 }
                 Ok(_) => {}
@@ -164,6 +166,15 @@ impl Sender {
             }
         }
     }
+}
+
+/// Where one begins, as follows from its name.
+fn first(beating: &Beating) -> usize {
+    let hash = beating
+        .incarnation
+        .bytes()
+        .fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    hash % beating.registries.len().max(1)
 }
 
 async fn ask(scheduler: &str) -> Result<Vec<String>, BeatError> {

@@ -8,17 +8,21 @@
 mod beats;
 mod exchange;
 mod mailbox;
+mod passing;
 mod renderings;
+mod sharing;
 mod waits;
 mod watchers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits};
+use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits, Passed, Share};
 
 use beats::Beats;
 pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
+pub(crate) use passing::BATCH_BEATS_MAX;
+use passing::Passing;
 pub use renderings::Rendered;
 use renderings::Renderings;
 use waits::Waits;
@@ -59,6 +63,8 @@ pub struct Counts {
     pub heard: u64,
     /// Batches sent since the start.
     pub batches: u64,
+    /// Incarnations that this registry judges.
+    pub owned: u64,
     /// Whether the brake holds.
     pub brake: bool,
 }
@@ -74,6 +80,14 @@ pub struct Directory {
     listed: bool,
     blind_since_ms: Option<u64>,
     wake_at_ms: Option<u64>,
+    /// When it was looked who is silent.
+    looked_ms: u64,
+    /// Since when this registry is listed among the others.
+    listed_since_ms: Option<u64>,
+    share: Share,
+    /// The share's generation that the heartbeats go by.
+    shared_out: u64,
+    passing: Passing,
     beats: Beats,
     watchers: Watchers,
     waits: Waits,
@@ -81,10 +95,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A machine that knows nothing yet.
+    /// A machine that knows nothing yet, of the registry whose URL is told to others so.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(url: &str, limits: Limits) -> Self {
         Self {
+            share: Share::new(url, &limits.liveness),
+            shared_out: 0,
+            passing: Passing::default(),
+            looked_ms: 0,
+            listed_since_ms: None,
             beats: Beats::new(limits.liveness),
             watchers: Watchers::default(),
             waits: Waits::default(),
@@ -105,29 +124,38 @@ impl Directory {
         match event {
             Event::Listed { history, commit, nodes } => {
                 self.blind_since_ms = None;
-                self.list(&history, commit, nodes, commands);
+                self.list(now, &history, commit, nodes, commands);
             }
-            Event::Committed { commit, nodes } => self.commit(commit, nodes, commands),
+            Event::Committed { commit, nodes } => self.commit(now, commit, nodes, commands),
             // Nobody is told anything before the end of the step.
             Event::CommittedTogether { commits } => {
                 for (commit, nodes) in commits {
-                    self.commit(commit, nodes, commands);
+                    self.commit(now, commit, nodes, commands);
                 }
             }
-            Event::RegistriesListed { urls } => self.list_registries(urls),
+            Event::RegistriesListed { urls } => self.list_registries(now, urls),
             Event::StoreLost => {
                 self.blind_since_ms.get_or_insert(now.ms);
             }
             Event::StoreFound => self.blind_since_ms = None,
             Event::Beaten { incarnation, beat } => {
-                if self.beats.heard(now.ms, &incarnation, beat) {
-                    self.suspect_or_restore(now, commands);
-                }
+                self.take_beats(now, vec![Passed { incarnation, beat, hops: 0 }], commands);
+            }
+            Event::PassedHere { from, view, beats } => {
+                self.share.met(now.ms, &from, view.as_deref());
+                self.take_beats(now, beats, commands);
+            }
+            Event::PassedOn { to, view } => {
+                self.passing.done(&to);
+                self.share.answered(now.ms, &to, view.as_deref());
+            }
+            Event::NotPassedOn { to, gone, beats } => {
+                self.not_passed_on(now, (&to, gone), beats, commands);
             }
             Event::Written { outcome } => {
                 self.beats.written(outcome, self.catalog.commit());
                 if matches!(outcome, Outcome::Durable { .. }) {
-                    self.suspect_or_restore(now, commands);
+                    self.look(now, commands);
                 }
             }
             Event::Subscribed { watcher, selection, resume } => {
@@ -148,13 +176,19 @@ impl Directory {
             Event::Woken => {
                 self.wake_at_ms = None;
                 self.watchers.close_stuck(now.ms, self.limits.stuck_ms, commands);
-                self.suspect_or_restore(now, commands);
+                self.look(now, commands);
             }
             Event::Ending => {
                 self.watchers.close_all(commands);
                 self.waits.close_all(commands);
             }
         }
+        self.tell_watchers(now, commands);
+        self.share_out(now, commands);
+        self.ask_to_be_woken(now, commands);
+    }
+
+    fn tell_watchers(&mut self, now: Now, commands: &mut Vec<Command>) {
         if self.listed {
             let sources = watchers::Sources {
                 catalog: &self.catalog,
@@ -163,7 +197,6 @@ impl Directory {
             };
             self.watchers.send(now.ms, &sources, commands);
         }
-        self.ask_to_be_woken(now, commands);
     }
 
     fn has_place(&self, watcher: WatcherId, commands: &mut Vec<Command>) -> bool {
@@ -187,13 +220,21 @@ impl Directory {
         let late_ms = self.wake_at_ms.map_or(0, |at| now.ms.saturating_sub(at));
         if late_ms >= DEAF_MS {
             self.beats.was_deaf(late_ms);
+            self.looked_ms = now.ms;
             // The wake-up itself is still to come; this much of its delay is counted.
             self.wake_at_ms = Some(now.ms);
             commands.push(Command::Report(Report::WasDeaf { ms: late_ms }));
         }
     }
 
-    fn list(&mut self, history: &str, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
+    fn list(
+        &mut self,
+        now: Now,
+        history: &str,
+        commit: u64,
+        nodes: Vec<Node>,
+        commands: &mut Vec<Command>,
+    ) {
         let mut versions = BTreeMap::new();
         let mut changes = Vec::with_capacity(nodes.len());
         for node in nodes {
@@ -214,6 +255,7 @@ impl Directory {
                 self.versions = versions;
                 self.renderings.clear();
                 self.beats.relisted(&self.catalog);
+                self.beats.assign_all(now.ms, &self.share);
                 if another {
                     commands.push(Command::Report(Report::AnotherHistory {
                         history: history.to_owned(),
@@ -227,7 +269,7 @@ impl Directory {
         }
     }
 
-    fn commit(&mut self, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
+    fn commit(&mut self, now: Now, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
         if commit < self.catalog.commit() {
             return;
         }
@@ -254,29 +296,11 @@ impl Directory {
         self.renderings.drop_changed(&applied);
         for incarnation in incarnations {
             self.beats.shown(&incarnation, self.catalog.entry(&incarnation));
+            self.beats.assign(now.ms, &incarnation, &self.share);
         }
         self.beats.reached(commit);
         self.watchers.mark(&applied, &self.catalog);
         self.waits.changed(&applied, &self.catalog, commands);
-    }
-
-    fn list_registries(&mut self, mut urls: Vec<String>) {
-        urls.sort();
-        urls.dedup();
-        if urls != self.registries {
-            self.registries = urls;
-            self.watchers.mark_registries();
-        }
-    }
-
-    /// Writes what the heartbeats say and the catalog does not show. Blind means: do nothing.
-    fn suspect_or_restore(&mut self, now: Now, commands: &mut Vec<Command>) {
-        if self.listed && self.blind_since_ms.is_none() {
-            // One that is alone is the one that whoever lives would beat to.
-            self.beats.listens_alone(now.ms, self.registries.len() == 1);
-            let sources = beats::Sources { catalog: &self.catalog, versions: &self.versions };
-            self.beats.write(now, &sources, commands);
-        }
     }
 
     /// The catalog as it is known.
@@ -315,10 +339,10 @@ impl Directory {
         self.blind_since_ms.map_or(0, |since| now_ms.saturating_sub(since))
     }
 
-    /// Whether the state is there and fresh.
+    /// Whether the state is there and fresh, and it has listened long enough to judge.
     #[must_use]
     pub fn is_ready(&self, now_ms: u64) -> bool {
-        self.listed && self.age_ms(now_ms) < FRESH_MS
+        self.listed && self.age_ms(now_ms) < FRESH_MS && !self.is_listening(now_ms)
     }
 
     /// Whether there are as many watchers as there may be, look-ups that wait among them.
@@ -333,6 +357,7 @@ impl Directory {
         Counts {
             watchers: (self.watchers.len() + self.waits.len()) as u64,
             heard: self.beats.watched(),
+            owned: self.beats.owned().0,
             batches: self.watchers.batches(),
             brake: self.beats.brake(),
         }

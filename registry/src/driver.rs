@@ -14,6 +14,7 @@ use crate::directory::{
     Wish,
 };
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 
 /// Inputs that may wait for the machine.
 const INPUTS_MAX: usize = 1024;
@@ -77,8 +78,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { clock: Clock::start(), directory: RwLock::new(Directory::new(limits)) }
+    /// Of the registry whose URL is told to others so.
+    pub(crate) fn new(url: &str, limits: Limits) -> Self {
+        Self { clock: Clock::start(), directory: RwLock::new(Directory::new(url, limits)) }
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
@@ -119,6 +121,7 @@ pub(crate) fn inputs() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
 pub(crate) struct Driver<'a> {
     kept: &'a Kept,
     writes: mpsc::Sender<Vec<Set>>,
+    peers: Peers,
     metrics: Metrics,
     streams: BTreeMap<WatcherId, mpsc::Sender<Batch>>,
     waits: BTreeMap<WatcherId, oneshot::Sender<()>>,
@@ -126,10 +129,15 @@ pub(crate) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    pub(crate) fn new(kept: &'a Kept, writes: mpsc::Sender<Vec<Set>>, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        kept: &'a Kept,
+        writes: mpsc::Sender<Vec<Set>>,
+        peers: Peers,
+        metrics: Metrics,
+    ) -> Self {
         let wake_at = tokio::time::Instant::now() + FIRST_WAKE;
         let (streams, waits) = (BTreeMap::new(), BTreeMap::new());
-        Self { kept, writes, metrics, streams, waits, wake_at }
+        Self { kept, writes, peers, metrics, streams, waits, wake_at }
     }
 
     /// Runs until the machine was told that the process ends.
@@ -199,6 +207,7 @@ impl<'a> Driver<'a> {
                     tracing::warn!("the link to the store has ended; a write is dropped");
                 }
             }
+            Command::PassOn { to, view, beats } => self.peers.pass_on(to, view, beats),
             Command::Send { watcher, batch } => {
                 // A closed stream is noticed at the next wake-up; until then nothing more is sent.
                 if let Some(stream) = self.streams.get(&watcher)
@@ -251,6 +260,8 @@ fn log(report: &Report) {
 mod tests {
     //! A loop that is stuck, one that turns, and one that has ended.
 
+    use lathe_api::door::Key;
+
     use super::*;
 
     #[tokio::test]
@@ -259,9 +270,12 @@ mod tests {
         let stuck = pulse(&sender, Duration::from_millis(20)).await.unwrap_err();
         assert!(stuck.contains("has not turned"), "{stuck}");
         let turning = tokio::spawn(async move {
-            let kept = Kept::new(Limits::default());
+            let kept = Kept::new("http://a", Limits::default());
             let (writes, _written) = mpsc::channel(1);
-            Driver::new(&kept, writes, Metrics::default()).run(received).await;
+            let (key, metrics) = (Key::from_bytes(b"a key"), Metrics::default());
+            let (nobody, _) = inputs();
+            let peers = Peers::new(("http://a", &key), 0, nobody, metrics.clone());
+            Driver::new(&kept, writes, peers, metrics).run(received).await;
         });
         assert_eq!(pulse(&sender, Duration::from_secs(30)).await, Ok(()));
         turning.abort();

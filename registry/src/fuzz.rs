@@ -22,7 +22,7 @@ pub const KEY: &[u8] = b"the fuzzer's key";
 /// The routes of a registry that has heard this, and that nobody drives: what is asked of its loop
 /// waits. To be called within a runtime.
 pub fn routes(heard: Event) -> Router {
-    let kept = Arc::new(Kept::new(Limits::default()));
+    let kept = Arc::new(Kept::new("http://registry", Limits::default()));
     kept.step(std::iter::once(heard));
     let (inputs, mut received) = driver::inputs();
     tokio::spawn(async move { while received.recv().await.is_some() {} });
@@ -47,7 +47,7 @@ pub fn routes(heard: Event) -> Router {
 /// Answers any bytes as a question by DNS, by both ways: what comes out is an answer to it, and not
 /// longer than it may be.
 pub fn question(heard: Event, packet: &[u8]) {
-    let kept = Kept::new(Limits::default());
+    let kept = Kept::new("http://registry", Limits::default());
     kept.step(std::iter::once(heard));
     let zone = dns::Zone::new(dns::origin("lathe").expect("a zone"), 2);
     for (way, most) in [(dns::Way::Udp, 1232), (dns::Way::Tcp, 65_535)] {

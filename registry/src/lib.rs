@@ -7,6 +7,7 @@
 //! - `config`: flags and file
 //! - `directory`: the pure machine: catalog, heartbeats, watchers
 //! - `link`: the session with the store; `commits`: what belongs together
+//! - `peers`: the way to the other registries
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `post`: what is said to groups, on its way into the store
 //! - `rest`: what is served; `stream`: one watcher's stream; `dns`: look-ups by name; `metrics`
@@ -21,6 +22,7 @@ pub mod fuzz;
 mod link;
 mod metrics;
 mod openapi;
+mod peers;
 mod post;
 mod rest;
 mod run;

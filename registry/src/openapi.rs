@@ -54,7 +54,7 @@ const EXPECTS: Parameter = Parameter {
     schema: "Text",
 };
 
-const OPERATIONS: [Operation; 20] = [
+const OPERATIONS: [Operation; 21] = [
     read("/v1/groups", "All groups, with their versions and numbers")
         .parameters(&[MODE, HAS])
         .shows("Groups")
@@ -115,6 +115,14 @@ const OPERATIONS: [Operation; 20] = [
         .body("Acks")
         .status("204")
         .answers(&[]),
+    Operation::get(
+        "/v1/beats",
+        "A registry passes on beats of incarnations that another one judges",
+    )
+    .by("post")
+    .body("PassedBeats")
+    .status("200")
+    .shows("PassedAnswer"),
     read("/v1/config/{task}", "A task's own keys; one that never was has none, at version 0")
         .parameters(&[TASK_PATH, MODE, INDEX, WAIT, HAS])
         .shows("Config")

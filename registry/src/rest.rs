@@ -47,6 +47,8 @@ pub(crate) use places::{Place, Places};
 const BODY_BYTES_MAX: u64 = 4096;
 /// The same of what is said to a group, however it is spaced.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// Largest batch of beats: more than as many as it may have, with the longest names and reasons.
+const PASSED_BYTES_MAX: u64 = 1024 * 1024;
 /// So long may the loop take to come to a request.
 const PULSE_TIME: Duration = Duration::from_secs(5);
 
@@ -106,6 +108,7 @@ pub(crate) fn router(
         .route("/v1/instances/{incarnation}", get(instance))
         .route("/v1/instances/{incarnation}/beat", post(beat::beat))
         .route("/v1/instances/{incarnation}/acks", post(messages::acknowledge))
+        .route("/v1/beats", post(beat::passed))
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
         .route("/v1/http_sd", get(targets::targets))
@@ -136,6 +139,9 @@ fn access(method: &Method, path: &str, held_max: Duration) -> Access {
     if said && matches!(*method, Method::POST | Method::PUT | Method::DELETE) {
         let access = Access::default().body_bytes_max(SAID_BYTES_MAX);
         return if *method == Method::DELETE { access.any_content_type() } else { access };
+    }
+    if *method == Method::POST && path == crate::peers::PATH {
+        return Access::open().body_bytes_max(PASSED_BYTES_MAX);
     }
     let access = Access::open().body_bytes_max(BODY_BYTES_MAX);
     if *method == Method::POST && (path.ends_with("/beat") || path.ends_with("/acks")) {
@@ -247,7 +253,9 @@ async fn readyz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> 
     if directory.is_ready(now_ms) {
         return Ok("ready\n");
     }
-    let waits = if directory.is_listed() {
+    let waits = if directory.age_ms(now_ms) == 0 && directory.is_listed() {
+        "listening: not all are heard that this registry judges".to_owned()
+    } else if directory.is_listed() {
         format!("waiting for the store, which was not heard for {} ms", directory.age_ms(now_ms))
     } else {
         "waiting for the store, which was not heard yet".to_owned()

@@ -11,11 +11,12 @@ use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError, Tokens};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Dns};
-use crate::directory::Event;
+use crate::directory::{Event, Set};
 use crate::dns::{self, Zone};
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::post::Post;
 use crate::rest::{self, Bounds, Desk, Places};
 
@@ -69,7 +70,7 @@ pub async fn run(
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
     let (names, dns) = bind_dns(&config).await?;
-    let kept = Arc::new(Kept::new(config.limits.clone()));
+    let kept = Arc::new(Kept::new(&url, config.limits.clone()));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
     let (writes, written) = mpsc::channel(1);
@@ -90,10 +91,10 @@ pub async fn run(
         metrics: metrics.clone(),
     };
     let mut link = tokio::spawn(link.run());
-    let mut driver = tokio::spawn({
-        let (kept, metrics) = (Arc::clone(&kept), metrics.clone());
-        async move { Driver::new(&kept, writes, metrics).run(received).await }
-    });
+    let beat_ms = config.limits.liveness.beat_ms;
+    let peers = Peers::new((&url, &key), beat_ms, inputs.clone(), metrics.clone());
+    let mut driver =
+        tokio::spawn(drive(Arc::clone(&kept), (writes, peers), metrics.clone(), received));
     let (letters, post) = Post::start(&kept, &inputs, edits, &watchers);
     let rates = Rates::new(config.requests_per_second);
     let names = names.map(|sockets| (sockets, dns_desk(&config, &kept, &metrics, &rates)));
@@ -134,6 +135,15 @@ pub async fn run(
         let _ = server.await;
     }
     failed.map_or(Ok(()), |part| Err(RunError::Part(part)))
+}
+
+async fn drive(
+    kept: Arc<Kept>,
+    (writes, peers): (mpsc::Sender<Vec<Set>>, Peers),
+    metrics: Metrics,
+    received: mpsc::Receiver<Input>,
+) {
+    Driver::new(&kept, writes, peers, metrics).run(received).await;
 }
 
 async fn ended(mut ending: watch::Receiver<bool>) {

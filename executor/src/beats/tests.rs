@@ -55,9 +55,21 @@ async fn the_next_registry_is_asked_when_one_fails_and_kept() {
     let good = TestServer::start(|_| Reply::status("204 No Content", b"")).await;
     let dead = nobody().await;
     let mut sender = Sender::new(beating(&[&dead, &silent.url, &good.url], &[]));
+    sender.current = 0;
     sender.beat(&Life::Ready).await;
     sender.beat(&Life::Ready).await;
     assert_eq!((silent.requests().len(), good.requests().len()), (1, 2));
+}
+
+#[test]
+fn not_all_begin_at_the_same_registry() {
+    let firsts: std::collections::BTreeSet<usize> = (0..10)
+        .map(|slot| {
+            let incarnation = format!("http.lb#{slot}.1");
+            Sender::new(Beating { incarnation, ..beating(&["a", "b", "c"], &[]) }).current
+        })
+        .collect();
+    assert_eq!(firsts.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_catalog::{Beat, Catalog, Entry, Finding, Limits, Liveness, paths};
+use lathe_catalog::{Beat, Catalog, Entry, Finding, Limits, Liveness, Share, paths};
 
 use super::{Command, Now, Outcome, Report, Set};
 
@@ -45,8 +45,25 @@ impl Beats {
         self.liveness.beat(now_ms, incarnation, beat).is_some()
     }
 
-    pub(super) fn listens_alone(&mut self, now_ms: u64, alone: bool) {
-        self.liveness.listens_alone(now_ms, alone);
+    pub(super) fn stand_in(&mut self, now_ms: u64, incarnation: &str) {
+        self.liveness.stand_in(now_ms, incarnation);
+    }
+
+    pub(super) fn assign(&mut self, now_ms: u64, incarnation: &str, share: &Share) {
+        self.liveness.assign(now_ms, incarnation, share.owns(incarnation));
+    }
+
+    pub(super) fn assign_all(&mut self, now_ms: u64, share: &Share) {
+        self.liveness.assign_all(now_ms, |incarnation| share.owns(incarnation));
+    }
+
+    pub(super) fn in_touch(&mut self, now_ms: u64) {
+        self.liveness.in_touch(now_ms);
+    }
+
+    /// Incarnations that are judged here, and how many of them were not heard since.
+    pub(super) fn owned(&self) -> (u64, u64) {
+        self.liveness.owned()
     }
 
     pub(super) fn shown(&mut self, incarnation: &str, entry: Option<&Entry>) {
@@ -96,13 +113,20 @@ impl Beats {
         self.brake
     }
 
-    /// Looks at everybody and writes what the catalog does not show yet.
-    pub(super) fn write(&mut self, now: Now, sources: &Sources<'_>, commands: &mut Vec<Command>) {
+    /// Looks at everybody and writes what the catalog does not show yet; of silence only where it
+    /// `judges`.
+    pub(super) fn write(
+        &mut self,
+        now: Now,
+        judges: bool,
+        sources: &Sources<'_>,
+        commands: &mut Vec<Command>,
+    ) {
         if self.writing.is_some() {
             return;
         }
-        let findings = self.liveness.findings(now.ms);
-        if self.brake != findings.brake.is_some() {
+        let findings = self.liveness.findings(now.ms, judges);
+        if judges && self.brake != findings.brake.is_some() {
             self.brake = findings.brake.is_some();
             commands.push(Command::Report(match findings.brake {
                 Some(brake) => Report::BrakeHolds { would: brake.would, of: brake.of },

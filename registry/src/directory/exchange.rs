@@ -2,7 +2,7 @@
 //!
 //! Owns the words alone; what follows from an event is the machine's.
 
-use lathe_catalog::Beat;
+use lathe_catalog::{Beat, Passed};
 
 use super::{Batch, Resume, Selection, WatcherId, Wish};
 
@@ -52,6 +52,13 @@ pub enum Event {
     StoreFound,
     /// An incarnation said that it lives; its secret was checked.
     Beaten { incarnation: String, beat: Beat },
+    /// Another registry has passed beats on, or has nothing to pass on and is there. `view` is which
+    /// registries it knows; none while it cannot judge.
+    PassedHere { from: String, view: Option<String>, beats: Vec<Passed> },
+    /// Another registry took what was passed on to it, and knows these.
+    PassedOn { to: String, view: Option<String> },
+    /// It did not take this, as far as is known. `gone` says that nobody listens at its address.
+    NotPassedOn { to: String, gone: bool, beats: Vec<Passed> },
     /// A write ended.
     Written { outcome: Outcome },
     /// Somebody wants to be told of changes.
@@ -82,6 +89,9 @@ pub enum Outcome {
 pub enum Command {
     /// Write these nodes, all or none. One write is under way at a time.
     Write { sets: Vec<Set> },
+    /// Pass these beats on to another registry, with the registries that are known here. One batch is
+    /// under way to each at a time; the answer is to come within one beat, or counts as none.
+    PassOn { to: String, view: Option<String>, beats: Vec<Passed> },
     /// Hand this to a watcher. No more is sent until it was `Drained`.
     Send { watcher: WatcherId, batch: Batch },
     /// What was waited for has come.

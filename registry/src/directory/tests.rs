@@ -10,6 +10,10 @@ use super::*;
 mod beats;
 mod mail;
 mod properties;
+mod sharing;
+
+/// The registry that the machine belongs to.
+pub(super) const OWN: &str = "http://a";
 
 fn at(ms: u64) -> Now {
     Now { ms, unix_ms: 1_700_000_000_000 + ms }
@@ -62,8 +66,9 @@ impl Rig {
 
     pub(super) fn with(limits: Limits) -> Self {
         let mut rig =
-            Self { machine: Directory::new(limits), commands: Vec::new(), ms: 0, commit: 0 };
+            Self { machine: Directory::new(OWN, limits), commands: Vec::new(), ms: 0, commit: 0 };
         rig.list("h", 0, Vec::new());
+        rig.registries(&[OWN]);
         rig.commands.clear();
         rig
     }
@@ -75,6 +80,12 @@ impl Rig {
     pub(super) fn list(&mut self, history: &str, commit: u64, nodes: Vec<Node>) {
         self.commit = commit;
         self.take(Event::Listed { history: history.to_owned(), commit, nodes });
+    }
+
+    /// The store lists these.
+    pub(super) fn registries(&mut self, urls: &[&str]) {
+        let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+        self.take(Event::RegistriesListed { urls });
     }
 
     pub(super) fn put(&mut self, incarnation: &str, state: State) {
@@ -160,7 +171,7 @@ fn groups(batch: &Batch) -> Vec<GroupView> {
 #[test]
 fn a_watcher_is_sent_the_first_state_and_then_that_it_is_complete() {
     let mut rig = Rig::new();
-    rig.take(Event::RegistriesListed { urls: vec!["http://b".to_owned(), "http://a".to_owned()] });
+    rig.registries(&["http://b", OWN]);
     rig.put("a#0.1", State::Ready);
     rig.watch(1, &["a", "nobody"], None);
     let sent = rig.sent();

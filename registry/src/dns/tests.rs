@@ -27,7 +27,7 @@ fn directory(entries: &[Row<'_>]) -> Directory {
         Node { path: paths::entry(incarnation), content: Some(content) }
     };
     let nodes = entries.iter().map(node).collect();
-    let mut directory = Directory::new(Limits::default());
+    let mut directory = Directory::new("http://registry", Limits::default());
     let listed = Event::Listed { history: "h".to_owned(), commit: 7, nodes };
     directory.step(Now::default(), listed, &mut Vec::new());
     directory
@@ -256,7 +256,7 @@ fn old_knowledge_is_kept_for_less_long_and_none_is_a_failure() {
     let answer = zone().answer(&some, 60_000, (&asked, Way::Udp), &mut random).unwrap();
     let answer = Message::from_vec(&answer.bytes).unwrap();
     assert!(answer.answers.len() == 2 && answer.answers.iter().all(|record| record.ttl == 1));
-    let nothing = Directory::new(Limits::default());
+    let nothing = Directory::new("http://registry", Limits::default());
     let code = |name| ask(&nothing, name, RecordType::A).metadata.response_code;
     assert_eq!(code("http.lb.lathe."), ResponseCode::ServFail);
     assert_eq!(code("example.org."), ResponseCode::Refused);

@@ -10,5 +10,6 @@ mod process;
 mod reads;
 mod rig;
 mod said;
+mod sharing;
 mod waits;
 mod watches;

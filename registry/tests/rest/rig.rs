@@ -77,21 +77,26 @@ impl Rig {
         change(&mut config);
         let store_server = serve_store(dir.path());
         let store = Store::connect(&address_of(dir.path()), Options::default()).await.unwrap();
-        let (told, addresses) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let end = tokio::spawn(async move {
-            let shutdown = async {
-                let _ = stopped.await;
-            };
-            let tell = |addresses: &Addresses| told.send(addresses.clone()).unwrap();
-            lathe_registry::run(config, tell, shutdown).await.unwrap();
-        });
-        let Addresses { url, dns } = within(addresses).await.unwrap();
+        let (part, Addresses { url, dns }) = run(config).await;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let registry = Some(Part { stop, end });
+        let registry = Some(part);
         let rig = Self { dir, store_server: Some(store_server), registry, store, url, dns, client };
         until(|| async { rig.get("/readyz").await.0 == StatusCode::OK }).await;
         rig
+    }
+
+    /// Another registry on the same store.
+    pub(crate) async fn second(&self) -> Second {
+        let flags = Flags {
+            store: Some(self.store_address()),
+            key_file: Some(self.key_file()),
+            ..Flags::default()
+        };
+        let (part, addresses) = run(Config::load(&flags).unwrap()).await;
+        let second = Second { part, url: addresses.url };
+        let urls = || async { self.get("/v1/registries").await.1.as_array().unwrap().len() };
+        until(|| async { urls().await == 2 }).await;
+        second
     }
 
     pub(crate) fn socket_address(&self) -> SocketAddr {
@@ -203,11 +208,47 @@ impl Rig {
 
     /// The number behind a name in the metrics.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
-        let (_, text) = self.get("/metrics").await;
-        let text = text.as_str().unwrap().to_owned();
+        self.metric_at(&self.url, name).await
+    }
+
+    async fn metric_at(&self, url: &str, name: &str) -> u64 {
+        let request = Request::get(format!("{url}/metrics")).body(Full::default()).unwrap();
+        let body = within(self.send(request).await.collect()).await.unwrap().to_bytes();
+        let text = String::from_utf8(body.to_vec()).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{name} is not in:\n{text}")).parse().unwrap()
     }
+}
+
+/// A registry beside the rig's.
+pub(crate) struct Second {
+    part: Part,
+    url: String,
+}
+
+impl Second {
+    pub(crate) async fn metric(&self, rig: &Rig, name: &str) -> u64 {
+        rig.metric_at(&self.url, name).await
+    }
+
+    pub(crate) async fn stop(self) {
+        self.part.stop().await;
+    }
+}
+
+/// Runs a registry in this process.
+async fn run(config: Config) -> (Part, Addresses) {
+    let (told, addresses) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let end = tokio::spawn(async move {
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let tell = |addresses: &Addresses| told.send(addresses.clone()).unwrap();
+        lathe_registry::run(config, tell, shutdown).await.unwrap();
+    });
+    let addresses = within(addresses).await.unwrap();
+    (Part { stop, end }, addresses)
 }
 
 fn address_of(dir: &Path) -> String {

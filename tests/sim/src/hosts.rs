@@ -174,6 +174,14 @@ impl Hosts {
         *sights += *sights % 2;
     }
 
+    /// The registry that it has beaten to had no use for it.
+    pub(crate) fn beats_elsewhere(&mut self, incarnation: &str) {
+        let hosts = self.hosts.iter_mut();
+        for process in hosts.filter_map(|host| host.processes.get_mut(incarnation)) {
+            process.beats_to += 1;
+        }
+    }
+
     /// Everything on the host ends, without a word.
     pub(crate) fn dies(&mut self, at: usize) {
         let host = &mut self.hosts[at];

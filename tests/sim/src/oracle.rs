@@ -200,6 +200,7 @@ impl Oracle {
     /// Faults have ended.
     pub(crate) fn all_is_well(&mut self, now: u64) {
         self.offers.all_is_well(now);
+        self.ears.all_is_well(now);
     }
 
     pub(crate) fn open_offers(&self, life: u64) -> Vec<String> {
@@ -221,6 +222,26 @@ impl Oracle {
 
     pub(crate) fn heard(&mut self, registry: usize, incarnation: &str, now: u64) {
         self.ears.heard(registry, incarnation, now);
+    }
+
+    pub(crate) fn taken(&mut self, registry: usize, incarnation: &str, now: u64) {
+        self.ears.taken(registry, incarnation, now);
+    }
+
+    pub(crate) fn registry_starts(&mut self, registry: usize, now: u64) {
+        self.ears.starts(registry, now);
+    }
+
+    pub(crate) fn registry_is_there(&mut self, registry: usize, now: u64) {
+        self.ears.is_there(registry, now);
+    }
+
+    pub(crate) fn registry_is_away(&mut self, registry: usize) {
+        self.ears.is_away(registry);
+    }
+
+    pub(crate) fn registries_are_cut_apart(&mut self, both: (usize, usize), until: u64) {
+        self.ears.are_apart(both, until);
     }
 
     pub(crate) fn registry_ended(&mut self, registry: usize) {

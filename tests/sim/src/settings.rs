@@ -89,10 +89,14 @@ pub enum Sabotage {
     IgnoreWindows,
     /// A host is given as soon as it is asked for.
     GiveAtOnce,
+    /// Registries make nothing of what others pass on to them.
+    IgnorePassed,
+    /// A registry knows of no other and takes everything for its own.
+    TwoOwners,
 }
 
 impl Sabotage {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AcknowledgeEarly,
         Self::ReuseIds,
         Self::LaunchBlind,
@@ -106,6 +110,8 @@ impl Sabotage {
         Self::NoHold,
         Self::IgnoreWindows,
         Self::GiveAtOnce,
+        Self::IgnorePassed,
+        Self::TwoOwners,
     ];
 
     /// The word for it on the command line.
@@ -125,6 +131,8 @@ impl Sabotage {
             Self::NoHold => "no-hold",
             Self::IgnoreWindows => "ignore-windows",
             Self::GiveAtOnce => "give-at-once",
+            Self::IgnorePassed => "ignore-passed",
+            Self::TwoOwners => "two-owners",
         }
     }
 
@@ -200,6 +208,20 @@ impl Weather {
             let often = usize::try_from(draw.between(1, 3)).unwrap_or(1);
             let more = OPERATED.into_iter().filter(|_| draw.permille(700));
             self.kinds.extend(more.flat_map(|kind| std::iter::repeat_n(kind, often)));
+        }
+        self
+    }
+
+    /// Where there are two registries there may be three, and links between them that break.
+    pub(crate) fn with_shares(mut self, seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "shares");
+        if self.registries < 2 {
+            return self;
+        }
+        self.registries += usize::from(draw.permille(600));
+        if draw.permille(600) {
+            let often = usize::try_from(draw.between(1, 3)).unwrap_or(1);
+            self.kinds.extend(std::iter::repeat_n(Kind::RegistriesAreCutApart, often));
         }
         self
     }

@@ -8,6 +8,7 @@ mod maintenance;
 mod master;
 mod network;
 mod operators;
+mod peers;
 mod registries;
 mod schedulers;
 mod users;
@@ -117,6 +118,7 @@ impl World {
         let weather = Weather::of_seed(seed);
         let weather = if settings.operators { weather.with_operators(seed) } else { weather };
         let weather = if settings.maintenance { weather.with_maintenance(seed) } else { weather };
+        let weather = weather.with_shares(seed);
         let mut store = Store::default();
         store.unfenced = settings.sabotage == Some(crate::settings::Sabotage::NoFence);
         let mut world = Self {
@@ -194,18 +196,22 @@ impl World {
         let due = [next, scheduler.map(|(at, _)| at), master, registry.map(|(at, _)| at)];
         let Some(at) = due.into_iter().flatten().min() else { return false };
         self.now = self.now.max(at);
-        self.steps += 1;
         match (scheduler, registry) {
             _ if next == Some(at) => {
                 if let Some(what) = self.network.take() {
+                    self.steps += u64::from(!what.is_small_talk());
                     self.take(what);
                 }
+                let check = self.oracle.judge(self.now, &self.hosts);
+                self.check(check);
+                return true;
             }
             _ if master == Some(at) => self.step_master(cluster::Event::Woke),
             (Some((due, life)), _) if due == at => self.time_passes(life),
             (_, Some((due, registry))) if due == at => self.wake_registry(registry),
             _ => {}
         }
+        self.steps += 1;
         let check = self.oracle.judge(self.now, &self.hosts);
         self.check(check);
         true
@@ -252,7 +258,14 @@ impl World {
             Coming::RegistryStarts { at } => self.start_registry(at),
             Coming::RegistryConnects { at, session } => self.connect_registry(at, session),
             Coming::RegistryResumes { at } => self.resume_registry(at),
-            Coming::RegistryWrites { at, boot, sets } => self.registry_writes(at, boot, &sets),
+            Coming::RegistryWrites { at, boot, session, sets } => {
+                self.registry_writes((at, boot), session, &sets);
+            }
+            Coming::SessionEnds { at, session } => self.session_ends(at, session),
+            Coming::PassedHere(pass) => self.passed_here(pass),
+            Coming::PassAnswered { pass, view } => self.pass_answered(pass, view),
+            Coming::PassRefused { pass } => self.not_passed_on(pass, true),
+            Coming::PassTimesOut { pass } => self.not_passed_on(pass, false),
             Coming::RegistryAnswered { at, boot, outcome } => {
                 self.registry_answered(at, boot, outcome);
             }

@@ -153,6 +153,16 @@ fn a_store_without_a_fence_hoarded_offers_and_hasty_suspicion_are_found() {
 }
 
 #[test]
+fn registries_that_make_nothing_of_what_is_passed_on_and_two_owners_are_found() {
+    let by = found(Sabotage::IgnorePassed).1;
+    assert_eq!(by, "who is heard by a registry that its owner reaches is not suspect");
+    let by = found(Sabotage::TwoOwners).1;
+    let ways =
+        ["each has one owner", "who is heard by a registry that its owner reaches is not suspect"];
+    assert!(ways.contains(&by), "{by}");
+}
+
+#[test]
 fn hosts_out_of_use_that_are_planned_with_and_drains_that_count_as_failures_are_found() {
     assert_eq!(found(Sabotage::ListAllActive).1, "nothing is planned on a host out of use");
     assert_eq!(found(Sabotage::BlameDrains).1, "a drain is no failure");

@@ -28,7 +28,8 @@ impl Rig {
             .unwrap();
             node(paths::entry(incarnation), text(&entry), 0, 1)
         });
-        let mut rig = Self { directory: Directory::new(Limits::default()), commit: 1 };
+        let mut rig =
+            Self { directory: Directory::new("http://registry", Limits::default()), commit: 1 };
         let nodes = nodes.collect();
         rig.take(Event::Listed { history: "h".to_owned(), commit: 1, nodes });
         rig

@@ -87,7 +87,7 @@ pub(super) fn catalog(bytes: &[u8]) {
         let content = Content { data: value.to_vec(), version: at, commit: at };
         nodes.push(Node { path, content: Some(content) });
     }
-    let mut directory = Directory::new(Limits::default());
+    let mut directory = Directory::new("http://registry", Limits::default());
     let mut commands = Vec::new();
     let history = "h".to_owned();
     let listed = Event::Listed { history, commit: 1, nodes: nodes.clone() };

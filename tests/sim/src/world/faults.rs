@@ -42,6 +42,7 @@ pub(crate) enum Kind {
     HostIsDeactivated,
     RackIsCutOff,
     MaintenanceIsPlanned,
+    RegistriesAreCutApart,
 }
 
 pub(crate) const KINDS: [Kind; 24] = [
@@ -108,7 +109,10 @@ impl World {
             Kind::RegistryDies
             | Kind::RegistryStandsStill
             | Kind::RegistryIsCutOff
-            | Kind::BeatsAreCutOff => self.fault_of_registry(kind, host, draw).unwrap_or_default(),
+            | Kind::BeatsAreCutOff
+            | Kind::RegistriesAreCutApart => {
+                self.fault_of_registry(kind, host, draw).unwrap_or_default()
+            }
         }
     }
 
@@ -317,7 +321,7 @@ impl World {
                 format!("registry {at} dies for {pause} ms")
             }
             Kind::RegistryStandsStill => {
-                registry.paused = true;
+                self.pause_registry(at);
                 self.after(pause, Coming::RegistryResumes { at });
                 format!("registry {at} is stopped for {pause} ms")
             }
@@ -326,8 +330,16 @@ impl World {
                 self.network.cut(Link::Suspicions(at), self.now + pause);
                 if draw.permille(500) {
                     self.lose_session(at);
+                } else {
+                    self.session_may_end(at);
                 }
                 format!("registry {at} and the store are cut off for {pause} ms")
+            }
+            Kind::RegistriesAreCutApart => {
+                let other = (at + 1 + index(draw, number - 1)) % number;
+                let ways = draw.between(0, 2);
+                self.cut_apart((at, other), (ways != 1, ways != 2), pause);
+                format!("registries {at} and {other} are cut off, way {ways}, for {pause} ms")
             }
             _ => {
                 self.network.cut(Link::Beats(host, at), self.now + pause);

@@ -1,12 +1,14 @@
 //! The end of all faults: everything is repaired, and within a bound the cluster must be as wanted,
 //! at rest, and of one mind.
 
+use lathe_catalog::State;
 use lathe_scheduler::framework::command::{ChangeKind, PlanView};
 use lathe_scheduler::framework::event::{Edit, Question};
 
 use super::World;
 use super::network::Coming;
 use super::writer::Mode;
+use crate::hosts::Host;
 use crate::oracle::{Breach, Check};
 
 /// The longest wait: some ends are learned only when all is reconciled, 10 minutes after a
@@ -19,6 +21,8 @@ const HEAL_STEPS: u64 = 200_000;
 const REST_MS: u64 = 40_000;
 const LOOK_MS: u64 = 1_000;
 const PLAN_MS: u64 = 5_000;
+/// A beat before the silence, its three seconds, and the way to its owner and to the store.
+const SUSPECT_MS: u64 = 6_000;
 
 /// What is looked at after the faults.
 #[derive(Debug, Default)]
@@ -64,6 +68,10 @@ impl World {
         }
         if self.failure.is_none() && self.weather.maintenance {
             let check = self.a_host_is_left();
+            self.check(check);
+        }
+        if self.failure.is_none() {
+            let check = self.who_falls_silent_is_suspect();
             self.check(check);
         }
         if self.failure.is_some() {
@@ -195,6 +203,39 @@ impl World {
             None if told(self) < asked => {
                 Err(Breach::new("what is satisfied is planned as it is", "no plan was told"))
             }
+            None => Ok(()),
+        }
+    }
+
+    /// One that stands still is suspect in bounded time, it alone, and comes back when it goes on.
+    fn who_falls_silent_is_suspect(&mut self) -> Check {
+        if self.registries.all.is_empty() {
+            return Ok(());
+        }
+        let ready = self.store.entries().into_iter().find(|entry| entry.state == State::Ready);
+        let Some(id) = ready.map(|entry| entry.incarnation) else { return Ok(()) };
+        let on = |host: &Host| host.processes.contains_key(&id);
+        let Some(at) = self.hosts.hosts.iter().position(on) else { return Ok(()) };
+        if let Some(process) = self.hosts.hosts[at].processes.get_mut(&id) {
+            process.hangs = true;
+        }
+        self.note(&format!("{id} falls silent"));
+        let are = |world: &Self, state: State| {
+            let entries = world.store.entries().into_iter().filter(|entry| entry.state == state);
+            entries.map(|entry| entry.incarnation).collect::<Vec<_>>()
+        };
+        let end = self.now + SUSPECT_MS;
+        while are(self, State::Suspect).is_empty() && self.now < end && self.one() {}
+        let suspects = are(self, State::Suspect);
+        if suspects != [id.clone()] {
+            let what = format!("{id} is silent, and suspect are {suspects:?}");
+            return Err(Breach::new("who falls silent is suspect", what));
+        }
+        self.wake_process(at, &id);
+        let end = self.now + SUSPECT_MS;
+        while !are(self, State::Suspect).is_empty() && self.now < end && self.one() {}
+        match are(self, State::Suspect).first() {
+            Some(left) => Err(Breach::new("who is heard again is back", left.clone())),
             None => Ok(()),
         }
     }

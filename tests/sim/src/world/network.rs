@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_catalog::State;
+use lathe_catalog::{Passed, State};
 use lathe_mesos::v1::scheduler;
 use lathe_registry::directory;
 use lathe_registry::directory::{Outcome, Set};
@@ -39,6 +39,8 @@ pub(crate) enum Link {
     Watch(usize),
     /// A registry's writes.
     Suspicions(usize),
+    /// What one registry says to another, its answers included.
+    Peers(usize, usize),
 }
 
 /// What reaches a scheduler's loop.
@@ -93,8 +95,32 @@ pub(crate) enum Coming {
     RegistryStarts { at: usize },
     RegistryConnects { at: usize, session: u64 },
     RegistryResumes { at: usize },
-    RegistryWrites { at: usize, boot: u64, sets: Vec<Set> },
+    RegistryWrites { at: usize, boot: u64, session: u64, sets: Vec<Set> },
+    SessionEnds { at: usize, session: u64 },
+    PassedHere(Pass),
+    PassAnswered { pass: PassId, view: Option<String> },
+    PassRefused { pass: PassId },
+    PassTimesOut { pass: PassId },
     RegistryAnswered { at: usize, boot: u64, outcome: Outcome },
+}
+
+/// One batch that a registry passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PassId {
+    pub(crate) from: usize,
+    pub(crate) boot: u64,
+    pub(crate) to: usize,
+    pub(crate) number: u64,
+}
+
+/// The same, with what it carries.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    pub(crate) id: PassId,
+    /// The process that it was meant for.
+    pub(crate) to_boot: u64,
+    pub(crate) view: Option<String>,
+    pub(crate) beats: Vec<Passed>,
 }
 
 /// All links and the clock's queue.
@@ -107,6 +133,8 @@ pub(crate) struct Network {
     /// Nothing arrives on these before.
     cut: BTreeMap<Link, u64>,
     draw: Draw,
+    /// For what registries say to each other: everything else is as if they said nothing.
+    beside: Draw,
     delay_ms: u64,
 }
 
@@ -118,6 +146,7 @@ impl Network {
             latest: BTreeMap::new(),
             cut: BTreeMap::new(),
             draw: Draw::new(seed, "network"),
+            beside: Draw::new(seed, "between registries"),
             delay_ms,
         }
     }
@@ -135,7 +164,8 @@ impl Network {
     /// The same, after the sender has taken its time.
     pub(crate) fn send_late(&mut self, now: u64, link: Link, late_ms: u64, what: Coming) {
         let start = now.max(self.cut.get(&link).copied().unwrap_or(0));
-        let at = start + late_ms + self.draw.between(0, self.delay_ms);
+        let draw = if matches!(link, Link::Peers(..)) { &mut self.beside } else { &mut self.draw };
+        let at = start + late_ms + draw.between(0, self.delay_ms);
         let at = at.max(self.latest.get(&link).copied().unwrap_or(0));
         self.latest.insert(link, at);
         self.put(at, what);
@@ -171,6 +201,10 @@ impl Network {
         self.draw.between(low, high)
     }
 
+    pub(crate) fn between_beside(&mut self, low: u64, high: u64) -> u64 {
+        self.beside.between(low, high)
+    }
+
     pub(crate) fn next(&self) -> Option<u64> {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
@@ -195,6 +229,20 @@ impl Coming {
                 | Self::Watched { .. }
                 | Self::RegistryWrites { .. }
                 | Self::RegistryAnswered { .. }
+                | Self::PassedHere(_)
+                | Self::PassAnswered { .. }
+                | Self::PassRefused { .. }
+        )
+    }
+
+    /// What is no step of a run: there is so much of it that little else would happen.
+    pub(crate) fn is_small_talk(&self) -> bool {
+        matches!(
+            self,
+            Self::PassedHere(_)
+                | Self::PassAnswered { .. }
+                | Self::PassRefused { .. }
+                | Self::PassTimesOut { .. }
         )
     }
 }

@@ -1,9 +1,9 @@
 //! The registries: each the machine of the real one behind links, with its own session with the
 //! store and its own ears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lathe_catalog::{Beat, Entry, Limits as Liveness, State, paths};
+use lathe_catalog::{Beat, Entry, Limits as Liveness, Passed, State, paths};
 use lathe_registry::directory::{Command, Directory, Event, Limits, Node, Now, Outcome, Set};
 
 use super::World;
@@ -20,10 +20,12 @@ pub(crate) struct Registry {
     /// Counts its processes.
     pub(crate) boot: u64,
     /// Counts its sessions with the store, over all processes.
-    session: u64,
+    pub(super) session: u64,
     pub(super) connected: bool,
     wake_at: Option<u64>,
     stash: Vec<Event>,
+    /// What it passes on to whom, with the number of the batch.
+    pub(super) under_way: BTreeMap<usize, (u64, Vec<Passed>)>,
     /// What the store has told it, put together by us.
     shadow: BTreeMap<String, Entry>,
 }
@@ -32,12 +34,18 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 pub(crate) struct Registries {
     pub(crate) all: Vec<Registry>,
+    /// Those that the store lists, by their sessions.
+    pub(super) listed: BTreeSet<(usize, u64)>,
+    /// Batches between registries so far.
+    pub(super) passes: u64,
+    /// Something changed between them, or between them and the store.
+    pub(super) moved_ms: u64,
 }
 
 impl Registries {
     pub(crate) fn new(number: usize) -> Self {
         let registry = |_| Registry {
-            directory: Directory::new(Limits::default()),
+            directory: Directory::new("", Limits::default()),
             up: false,
             paused: false,
             boot: 0,
@@ -45,14 +53,16 @@ impl Registries {
             connected: false,
             wake_at: None,
             stash: Vec::new(),
+            under_way: BTreeMap::new(),
             shadow: BTreeMap::new(),
         };
-        Self { all: (0..number).map(registry).collect() }
+        let all = (0..number).map(registry).collect();
+        Self { all, listed: BTreeSet::new(), passes: 0, moved_ms: 0 }
     }
 
     pub(crate) fn urls(&self) -> Vec<String> {
         let up = self.all.iter().enumerate().filter(|(_, registry)| registry.up);
-        up.map(|(at, _)| format!("http://127.0.0.1:{}", 3_000 + at)).collect()
+        up.map(|(at, _)| url(at)).collect()
     }
 
     pub(crate) fn wakes(&self) -> Option<(u64, usize)> {
@@ -74,9 +84,11 @@ impl World {
         registry.up = true;
         registry.paused = false;
         registry.boot += 1;
-        registry.directory = Directory::new(limits);
+        registry.directory = Directory::new(&url(at), limits);
         registry.wake_at = None;
         registry.stash.clear();
+        registry.under_way.clear();
+        self.oracle.registry_starts(at, self.now);
         self.note(&format!("registry {at} starts"));
         self.lose_session(at);
     }
@@ -86,15 +98,20 @@ impl World {
         registry.up = false;
         registry.connected = false;
         registry.boot += 1;
+        let session = registry.session;
         self.oracle.registry_ended(at);
+        self.session_will_end(at, session);
     }
 
     /// Its session with the store is over: it is told, and seeks another.
     pub(super) fn lose_session(&mut self, at: usize) {
         let registry = &mut self.registries.all[at];
         registry.connected = false;
+        let before = registry.session;
         registry.session += 1;
         let session = registry.session;
+        self.session_will_end(at, before);
+        let registry = &self.registries.all[at];
         if registry.up {
             self.step_registry(at, Event::StoreLost);
         }
@@ -116,9 +133,11 @@ impl World {
         let Commit { number, nodes } = self.store.listing();
         let event = Event::Listed { history: HISTORY.to_owned(), commit: number, nodes };
         self.send_watched(at, event);
+        self.registries.listed.insert((at, session));
+        self.list_registries();
     }
 
-    fn send_watched(&mut self, at: usize, event: Event) {
+    pub(super) fn send_watched(&mut self, at: usize, event: Event) {
         let session = self.registries.all[at].session;
         let what = Coming::Watched { at, session, event: Box::new(event) };
         self.network.send(self.now, Link::Watch(at), what);
@@ -151,13 +170,19 @@ impl World {
             return;
         }
         let stash = std::mem::take(&mut registry.stash);
+        self.oracle.registry_is_there(at, self.now);
+        self.registries.moved_ms = self.registries.moved_ms.max(self.now);
         self.note(&format!("registry {at} goes on"));
         for event in stash {
             self.step_registry(at, event);
         }
+        let registry = &self.registries.all[at];
+        if !self.registries.listed.contains(&(at, registry.session)) && registry.connected {
+            self.lose_session(at);
+        }
     }
 
-    fn step_registry(&mut self, at: usize, event: Event) {
+    pub(super) fn step_registry(&mut self, at: usize, event: Event) {
         let registry = &mut self.registries.all[at];
         if registry.paused {
             registry.stash.push(event);
@@ -183,6 +208,7 @@ impl World {
             match command {
                 Command::WakeAt { ms } => self.registries.all[at].wake_at = Some(ms),
                 Command::Write { sets } => self.suspect(at, sets),
+                Command::PassOn { to, view, beats } => self.pass_on(at, &to, view, beats),
                 Command::Report(report) => self.note(&format!("registry {at}: {report:?}")),
                 Command::Send { .. } | Command::Release { .. } | Command::Close { .. } => {}
             }
@@ -195,17 +221,19 @@ impl World {
         let entries = sets.iter().filter_map(|set| paths::entry_of(&set.path));
         let text = format!("registry {at} writes {}", entries.collect::<Vec<_>>().join(" "));
         self.note(&text);
-        let what = Coming::RegistryWrites { at, boot: self.registries.all[at].boot, sets };
+        let Registry { boot, session, .. } = self.registries.all[at];
+        let what = Coming::RegistryWrites { at, boot, session, sets };
         self.network.send(self.now, Link::Suspicions(at), what);
     }
 
-    pub(super) fn registry_writes(&mut self, at: usize, boot: u64, sets: &[Set]) {
+    pub(super) fn registry_writes(&mut self, (at, boot): (usize, u64), session: u64, sets: &[Set]) {
         let lucky = self.network.between(0, 1) == 0;
         let done = match self.store_mode {
             super::writer::Mode::Answers => true,
             super::writer::Mode::Down => false,
             super::writer::Mode::Mute => lucky,
         };
+        let done = done && self.registries.listed.contains(&(at, session));
         let mut outcome = Outcome::Failed;
         if done && let Ok(commit) = self.store.set_if(sets) {
             let check = self.oracle.registry_wrote(at, sets, self.now);
@@ -229,6 +257,7 @@ impl World {
     /// Every executor that can says that it lives, to the registry that has answered it last.
     pub(super) fn beat(&mut self) {
         self.after(1_000, Coming::Beats);
+        self.each_has_one_owner();
         let number = self.registries.all.len();
         for host in 0..self.hosts.hosts.len() {
             let mut said: BTreeMap<usize, Vec<(String, State)>> = BTreeMap::new();
@@ -261,12 +290,22 @@ impl World {
             return;
         }
         for (incarnation, said) in beats {
+            if !self.registries.all[at].directory.takes(incarnation) {
+                self.hosts.beats_elsewhere(incarnation);
+                continue;
+            }
+            self.oracle.taken(at, incarnation, self.now);
             self.oracle.heard(at, incarnation, self.now);
             let beat = Beat { state: *said, failing: None };
             let event = Event::Beaten { incarnation: incarnation.clone(), beat };
             self.step_registry(at, event);
         }
     }
+}
+
+/// Where others find it.
+pub(super) fn url(at: usize) -> String {
+    format!("http://127.0.0.1:{}", 3_000 + at)
 }
 
 fn follow(shadow: &mut BTreeMap<String, Entry>, nodes: &[Node]) {
