@@ -3,6 +3,7 @@
 
 mod builds;
 mod looking;
+mod registries;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,7 @@ use crate::process::Signal;
 use crate::status::Status;
 use crate::turns::Turn;
 use crate::waiting::{BUILD, SOON, until};
+use registries::Registry;
 
 /// The schedulers' sessions with the store.
 const SESSION: &str = "2s";
@@ -51,8 +53,9 @@ struct Scheduler {
 pub struct Several {
     // In the order in which they end.
     schedulers: Vec<Scheduler>,
-    registry: Option<Running>,
-    registry_url: String,
+    registries: Vec<Registry>,
+    /// After which silence registries that start from now on suspect, where it is not the usual one.
+    suspect_after: Option<&'static str>,
     mesos: Mesos,
     zookeeper: ZooKeeper,
     folder: TempDir,
@@ -107,8 +110,8 @@ impl Several {
         let mesos = block_on(Mesos::start(&spec)).unwrap_or_else(|failure| panic!("{failure}"));
         let mut new = Self {
             schedulers: Vec::new(),
-            registry: None,
-            registry_url: String::new(),
+            registries: Vec::new(),
+            suspect_after: None,
             mesos,
             zookeeper,
             folder,
@@ -170,8 +173,8 @@ impl Several {
         scheduler.url = address(&running.wait_for_line("listening", SOON));
         scheduler.running = Some(running);
         // The first one makes the key that both have.
-        if self.registry.is_none() {
-            self.start_registry();
+        if self.registries.is_empty() {
+            self.add_registry();
         }
     }
 
@@ -218,25 +221,6 @@ impl Several {
             text = text.replacen(&line, &format!("{start}{value}"), 1);
         }
         crate::files::write(&folder.join(name), &text)
-    }
-
-    fn start_registry(&mut self) {
-        let config = self.configuration(
-            "lathe-registry.toml",
-            self.folder.path(),
-            &[
-                ("store", self.zookeeper.url("/lathe").into()),
-                ("listen", "127.0.0.1:0".into()),
-                ("key_file", self.file("key").display().to_string().into()),
-                ("log_format", "text".into()),
-            ],
-        );
-        let mut command = Command::new(self.build.join("lathe-registry"));
-        clean(&mut command);
-        command.arg("--config").arg(config).env("LATHE_LOG", "info");
-        let registry = Running::start(command);
-        self.registry_url = address(&registry.wait_for_line("listening", SOON));
-        self.registry = Some(registry);
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -339,12 +323,6 @@ impl Several {
     pub fn token(&self) -> String {
         let text = std::fs::read_to_string(self.file("token")).expect("the token file");
         text.trim().to_owned()
-    }
-
-    /// Where the registry answers.
-    #[must_use]
-    pub fn registry(&self) -> &str {
-        &self.registry_url
     }
 
     /// A command by way of a scheduler, whether it leads or not.

@@ -24,11 +24,11 @@ impl Several {
 
     /// Ends the registry, and starts another one in its place.
     pub(crate) fn renew_registry(&mut self) {
-        if let Some(registry) = self.registry.take() {
+        if let Some(registry) = self.registries[0].running.take() {
             registry.signal(Signal::TERM);
             let _ = registry.finish(SOON).with_code(0);
         }
-        self.start_registry();
+        self.start_registry(0);
     }
 
     /// Whether a scheduler that was enrolled has ended.
@@ -52,7 +52,7 @@ impl Several {
     /// The incarnations of a task that the registry shows as ready, in order; none when it does not
     /// answer.
     pub(crate) fn shown_ready(&self, task: &str) -> Option<Vec<String>> {
-        let url = format!("{}/v1/groups/{task}", self.registry_url);
+        let url = format!("{}/v1/groups/{task}", self.registry());
         let group: Value = Request::get(url).try_send().ok()?.json();
         let ready = group["entries"].as_array()?.iter().filter(|one| one["state"] == "ready");
         let named = ready.filter_map(|one| one["incarnation"].as_str().map(str::to_owned));

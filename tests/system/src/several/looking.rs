@@ -37,7 +37,7 @@ impl Several {
     #[must_use]
     pub(crate) fn daemons(&self, scheduler: usize) -> Option<(Process, Process)> {
         let of = |running: &Option<crate::child::Running>| running.as_ref()?.process_if_running();
-        Some((of(&self.schedulers[scheduler].running)?, of(&self.registry)?))
+        Some((of(&self.schedulers[scheduler].running)?, of(&self.registries[0].running)?))
     }
 
     /// What the first server of ZooKeeper counts (`mntr`), by name; none when it does not answer.
