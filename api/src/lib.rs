@@ -9,7 +9,7 @@ pub mod inventory;
 pub mod openapi;
 pub mod rest;
 
-/// Messages and service of `proto/lathe/v1/scheduler.proto`.
+/// Messages and services of `proto/lathe/v1`.
 #[allow(warnings, clippy::all, clippy::pedantic, reason = "generated from the .proto file")]
 pub mod v1 {
     tonic::include_proto!("lathe.v1");

@@ -7,6 +7,8 @@
 
 mod beats;
 mod exchange;
+mod followers;
+mod heard;
 mod mailbox;
 mod passing;
 mod renderings;
@@ -17,10 +19,12 @@ mod watchers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lathe_catalog::{Applied, Catalog, Change, Limits as LivenessLimits, Passed, Share};
+use lathe_catalog::{Catalog, Limits as LivenessLimits, Passed, Share};
 
 use beats::Beats;
 pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
+pub use followers::Delta;
+use followers::Followers;
 pub(crate) use passing::BATCH_BEATS_MAX;
 use passing::Passing;
 pub use renderings::Rendered;
@@ -76,6 +80,8 @@ pub struct Directory {
     catalog: Catalog,
     /// Versions of nodes, for writes that expect them.
     versions: BTreeMap<String, u64>,
+    /// The commits of their last changes.
+    commits: BTreeMap<String, u64>,
     registries: Vec<String>,
     listed: bool,
     blind_since_ms: Option<u64>,
@@ -90,6 +96,7 @@ pub struct Directory {
     passing: Passing,
     beats: Beats,
     watchers: Watchers,
+    followers: Followers,
     waits: Waits,
     renderings: Renderings,
 }
@@ -106,10 +113,12 @@ impl Directory {
             listed_since_ms: None,
             beats: Beats::new(limits.liveness),
             watchers: Watchers::default(),
+            followers: Followers::default(),
             waits: Waits::default(),
             limits,
             catalog: Catalog::default(),
             versions: BTreeMap::new(),
+            commits: BTreeMap::new(),
             registries: Vec::new(),
             listed: false,
             blind_since_ms: None,
@@ -158,34 +167,59 @@ impl Directory {
                     self.look(now, commands);
                 }
             }
-            Event::Subscribed { watcher, selection, resume } => {
-                if self.has_place(watcher, commands) {
-                    self.watchers.add(watcher, selection, resume, &self.catalog);
-                }
-            }
-            Event::Awaited { watcher, wish, seen } => {
-                if self.has_place(watcher, commands) {
-                    self.waits.add(watcher, (wish, seen), &self.catalog, commands);
-                }
-            }
-            Event::Drained { watcher } => self.watchers.drained(watcher),
-            Event::Left { watcher } => {
-                self.watchers.remove(watcher);
-                self.waits.remove(watcher);
-            }
+            Event::Subscribed { .. }
+            | Event::Followed { .. }
+            | Event::Awaited { .. }
+            | Event::Drained { .. }
+            | Event::Left { .. } => self.attend(event, commands),
             Event::Woken => {
                 self.wake_at_ms = None;
                 self.watchers.close_stuck(now.ms, self.limits.stuck_ms, commands);
+                self.followers.close_stuck(now.ms, self.limits.stuck_ms, commands);
                 self.look(now, commands);
             }
             Event::Ending => {
                 self.watchers.close_all(commands);
+                self.followers.close_all(commands);
                 self.waits.close_all(commands);
             }
         }
         self.tell_watchers(now, commands);
         self.share_out(now, commands);
         self.ask_to_be_woken(now, commands);
+    }
+
+    /// What comes of those who listen.
+    fn attend(&mut self, event: Event, commands: &mut Vec<Command>) {
+        match event {
+            Event::Subscribed { watcher, .. }
+            | Event::Followed { watcher, .. }
+            | Event::Awaited { watcher, .. }
+                if self.is_full() =>
+            {
+                commands.push(Command::Close { watcher, why: Why::Full });
+            }
+            Event::Subscribed { watcher, selection, resume } => {
+                self.watchers.add(watcher, selection, resume, &self.catalog);
+            }
+            Event::Followed { watcher, groups, resume } => {
+                let known = (&self.catalog, &self.commits);
+                self.followers.add(watcher, (groups, resume), known);
+            }
+            Event::Awaited { watcher, wish, seen } => {
+                self.waits.add(watcher, (wish, seen), &self.catalog, commands);
+            }
+            Event::Drained { watcher } => {
+                self.watchers.drained(watcher);
+                self.followers.drained(watcher);
+            }
+            Event::Left { watcher } => {
+                self.watchers.remove(watcher);
+                self.followers.remove(watcher);
+                self.waits.remove(watcher);
+            }
+            _ => {}
+        }
     }
 
     fn tell_watchers(&mut self, now: Now, commands: &mut Vec<Command>) {
@@ -196,15 +230,13 @@ impl Directory {
                 renderings: &self.renderings,
             };
             self.watchers.send(now.ms, &sources, commands);
+            let sources = followers::Sources {
+                catalog: &self.catalog,
+                registries: &self.registries,
+                commits: &self.commits,
+            };
+            self.followers.send(now.ms, &sources, commands);
         }
-    }
-
-    fn has_place(&self, watcher: WatcherId, commands: &mut Vec<Command>) -> bool {
-        let full = self.is_full();
-        if full {
-            commands.push(Command::Close { watcher, why: Why::Full });
-        }
-        !full
     }
 
     fn ask_to_be_woken(&mut self, now: Now, commands: &mut Vec<Command>) {
@@ -225,82 +257,6 @@ impl Directory {
             self.wake_at_ms = Some(now.ms);
             commands.push(Command::Report(Report::WasDeaf { ms: late_ms }));
         }
-    }
-
-    fn list(
-        &mut self,
-        now: Now,
-        history: &str,
-        commit: u64,
-        nodes: Vec<Node>,
-        commands: &mut Vec<Command>,
-    ) {
-        let mut versions = BTreeMap::new();
-        let mut changes = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            let Some(content) = &node.content else { continue };
-            if let Some(change) = decode(&node, commands) {
-                changes.push((content.commit, change));
-                versions.insert(node.path, content.version);
-            }
-        }
-        let another = self.listed && self.catalog.history() != history;
-        match self.catalog.load(history, commit, changes) {
-            Err(stale) => commands.push(Command::Report(Report::Stale {
-                known: stale.known,
-                offered: stale.offered,
-            })),
-            Ok(applied) => {
-                self.listed = true;
-                self.versions = versions;
-                self.renderings.clear();
-                self.beats.relisted(&self.catalog);
-                self.beats.assign_all(now.ms, &self.share);
-                if another {
-                    commands.push(Command::Report(Report::AnotherHistory {
-                        history: history.to_owned(),
-                    }));
-                    self.watchers.forget_progress();
-                    self.waits.forget_progress(&self.catalog, commands);
-                }
-                self.watchers.mark(&applied, &self.catalog);
-                self.waits.changed(&applied, &self.catalog, commands);
-            }
-        }
-    }
-
-    fn commit(&mut self, now: Now, commit: u64, nodes: Vec<Node>, commands: &mut Vec<Command>) {
-        if commit < self.catalog.commit() {
-            return;
-        }
-        let mut changes = Vec::with_capacity(nodes.len());
-        let mut incarnations = Vec::new();
-        for node in nodes {
-            let Some(change) = decode(&node, commands) else { continue };
-            if let Change::Entry { incarnation, .. } = &change {
-                let version = node.content.as_ref().map(|content| content.version);
-                let known = self.versions.get(&node.path);
-                // The store may tell the sum of several commits.
-                if version.zip(known).is_some_and(|(version, known)| version > known + 1) {
-                    self.beats.missed(incarnation);
-                }
-                incarnations.push(incarnation.clone());
-            }
-            changes.push(change);
-            match node.content {
-                Some(content) => self.versions.insert(node.path, content.version),
-                None => self.versions.remove(&node.path),
-            };
-        }
-        let applied: Applied = self.catalog.apply(commit, changes);
-        self.renderings.drop_changed(&applied);
-        for incarnation in incarnations {
-            self.beats.shown(&incarnation, self.catalog.entry(&incarnation));
-            self.beats.assign(now.ms, &incarnation, &self.share);
-        }
-        self.beats.reached(commit);
-        self.watchers.mark(&applied, &self.catalog);
-        self.waits.changed(&applied, &self.catalog, commands);
     }
 
     /// The catalog as it is known.
@@ -348,32 +304,22 @@ impl Directory {
     /// Whether there are as many watchers as there may be, look-ups that wait among them.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.watchers.len() + self.waits.len() >= self.limits.watchers_max
+        self.open() >= self.limits.watchers_max
+    }
+
+    fn open(&self) -> usize {
+        self.watchers.len() + self.followers.len() + self.waits.len()
     }
 
     /// Numbers for metrics.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            watchers: (self.watchers.len() + self.waits.len()) as u64,
+            watchers: self.open() as u64,
             heard: self.beats.watched(),
             owned: self.beats.owned().0,
             batches: self.watchers.batches(),
             brake: self.beats.brake(),
-        }
-    }
-}
-
-fn decode(node: &Node, commands: &mut Vec<Command>) -> Option<Change> {
-    let data = node.content.as_ref().map(|content| content.data.as_slice());
-    match Change::decode(&node.path, data) {
-        Ok(change) => change,
-        Err(error) => {
-            let detail = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            commands.push(Command::Report(Report::Unreadable {
-                problem: format!("{error}{}", detail.unwrap_or_default()),
-            }));
-            None
         }
     }
 }

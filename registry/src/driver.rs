@@ -3,15 +3,15 @@
 //! Owns the clock and the channels around the machine. Every decision is the machine's; readers
 //! look into it under a lock that is never held across a wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::directory::{
-    Batch, Command, Directory, Event, Limits, Now, Report, Resume, Selection, Set, WatcherId, Why,
-    Wish,
+    Batch, Command, Delta, Directory, Event, Limits, Now, Report, Resume, Selection, Set,
+    WatcherId, Why, Wish,
 };
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -33,6 +33,13 @@ pub(crate) enum Input {
         selection: Selection,
         resume: Option<Resume>,
         batches: mpsc::Sender<Batch>,
+    },
+    /// One who keeps a copy, with the channel on which it takes deltas, one at a time.
+    Follow {
+        watcher: WatcherId,
+        groups: BTreeSet<String>,
+        resume: Option<Resume>,
+        deltas: mpsc::Sender<Delta>,
     },
     /// One who waits, with the channel on which it is released; closed instead when it has no place.
     Await {
@@ -124,6 +131,7 @@ pub(crate) struct Driver<'a> {
     peers: Peers,
     metrics: Metrics,
     streams: BTreeMap<WatcherId, mpsc::Sender<Batch>>,
+    followers: BTreeMap<WatcherId, mpsc::Sender<Delta>>,
     waits: BTreeMap<WatcherId, oneshot::Sender<()>>,
     wake_at: tokio::time::Instant,
 }
@@ -136,8 +144,8 @@ impl<'a> Driver<'a> {
         metrics: Metrics,
     ) -> Self {
         let wake_at = tokio::time::Instant::now() + FIRST_WAKE;
-        let (streams, waits) = (BTreeMap::new(), BTreeMap::new());
-        Self { kept, writes, peers, metrics, streams, waits, wake_at }
+        let (streams, followers, waits) = Default::default();
+        Self { kept, writes, peers, metrics, streams, followers, waits, wake_at }
     }
 
     /// Runs until the machine was told that the process ends.
@@ -178,6 +186,10 @@ impl<'a> Driver<'a> {
                 self.streams.insert(watcher, batches);
                 Some(Event::Subscribed { watcher, selection, resume })
             }
+            Input::Follow { watcher, groups, resume, deltas } => {
+                self.followers.insert(watcher, deltas);
+                Some(Event::Followed { watcher, groups, resume })
+            }
             Input::Await { watcher, wish, seen, released } => {
                 self.waits.insert(watcher, released);
                 Some(Event::Awaited { watcher, wish, seen })
@@ -188,11 +200,14 @@ impl<'a> Driver<'a> {
     /// Watchers whose connection ended, and waits that were given up.
     fn lost(&mut self) -> Vec<Event> {
         let streams = self.streams.iter().filter(|(_, batches)| batches.is_closed());
+        let followers = self.followers.iter().filter(|(_, deltas)| deltas.is_closed());
         let waits = self.waits.iter().filter(|(_, released)| released.is_closed());
         let lost = streams.map(|(watcher, _)| *watcher).chain(waits.map(|(watcher, _)| *watcher));
+        let lost = lost.chain(followers.map(|(watcher, _)| *watcher));
         let lost: Vec<WatcherId> = lost.collect();
         for watcher in &lost {
             self.streams.remove(watcher);
+            self.followers.remove(watcher);
             self.waits.remove(watcher);
         }
         lost.into_iter().map(|watcher| Event::Left { watcher }).collect()
@@ -216,12 +231,20 @@ impl<'a> Driver<'a> {
                     tracing::debug!(watcher = watcher.0, "the watcher went away");
                 }
             }
+            Command::Tell { watcher, delta } => {
+                if let Some(follower) = self.followers.get(&watcher)
+                    && follower.try_send(delta).is_err()
+                {
+                    tracing::debug!(watcher = watcher.0, "the follower went away");
+                }
+            }
             Command::Release { watcher } => {
                 // Who has given up is not waited for.
                 self.waits.remove(&watcher).map(|released| released.send(()));
             }
             Command::Close { watcher, why } => {
                 self.streams.remove(&watcher);
+                self.followers.remove(&watcher);
                 self.waits.remove(&watcher);
                 match why {
                     Why::Ending => {}

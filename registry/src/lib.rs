@@ -9,9 +9,11 @@
 //! - `link`: the session with the store; `commits`: what belongs together
 //! - `peers`: the way to the other registries
 //! - `driver`: the loop that feeds the machine and carries out its commands
+//! - `calls`: what is served over gRPC
 //! - `post`: what is said to groups, on its way into the store
 //! - `rest`: what is served; `stream`: one watcher's stream; `dns`: look-ups by name; `metrics`
 
+mod calls;
 mod commits;
 pub mod config;
 pub mod directory;

@@ -19,6 +19,7 @@ mod places;
 mod targets;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,13 +35,14 @@ use lathe_api::door::{Access, Caller, Guard, Hosts, Key, Problem, Rates, Tokens}
 use lathe_catalog::Entry;
 use tokio::sync::mpsc;
 
+use crate::calls;
 use crate::directory::{WatcherId, Wish};
 use crate::driver::{self, Input, Kept};
 use crate::link::Ask;
 use crate::metrics::Metrics;
 use crate::post::Letter;
-use answers::{Answer, json};
-use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain};
+use answers::{Answer, json, listed};
+use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain, name};
 pub(crate) use places::{Place, Places};
 
 /// Largest body: a beat is small.
@@ -82,8 +84,32 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    fn next_watcher(&self) -> WatcherId {
+    pub(crate) fn next_watcher(&self) -> WatcherId {
         WatcherId(self.watchers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether one more may listen: the store was heard, and there is a place.
+    pub(crate) fn has_room(&self) -> Result<(), Problem> {
+        let directory = self.kept.read();
+        listed(&directory)?;
+        if directory.is_full() {
+            return Err(Problem::busy("there are as many watchers as there may be"));
+        }
+        Ok(())
+    }
+
+    /// A place of the caller's address.
+    pub(crate) fn place(&self, caller: &Caller) -> Result<Place, Problem> {
+        self.places.take(caller)
+    }
+
+    /// The names of groups, of which one watcher may have so many.
+    pub(crate) fn groups(&self, names: &[String]) -> Result<BTreeSet<String>, Problem> {
+        let max = self.bounds.groups_per_watch_max;
+        if names.len() > max {
+            return Err(Problem::bad_request(format!("one watcher may name {max} groups")));
+        }
+        names.iter().map(|one| Ok(name(one)?.to_owned())).collect()
     }
 }
 
@@ -97,6 +123,7 @@ pub(crate) fn router(
 ) -> Router {
     let requests = desk.metrics.requests.clone();
     let held_max = held::longest(desk.bounds.wait_max);
+    let calls = tonic::service::Routes::new(calls::service(&desk)).into_axum_router();
     let router = Router::new()
         .route("/v1/groups", get(groups))
         .route("/v1/groups/{group}", get(group))
@@ -117,7 +144,8 @@ pub(crate) fn router(
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(desk);
+        .with_state(desk)
+        .merge(calls);
     let guard = Guard::new(hosts, move |method, path| access(method, path, held_max));
     let guard = guard.with_requests(requests).with_rates(rates);
     match tokens {
@@ -139,6 +167,9 @@ fn access(method: &Method, path: &str, held_max: Duration) -> Access {
     if said && matches!(*method, Method::POST | Method::PUT | Method::DELETE) {
         let access = Access::default().body_bytes_max(SAID_BYTES_MAX);
         return if *method == Method::DELETE { access.any_content_type() } else { access };
+    }
+    if path.starts_with(calls::PREFIX) {
+        return Access::open().body_bytes_max(SAID_BYTES_MAX);
     }
     if *method == Method::POST && path == crate::peers::PATH {
         return Access::open().body_bytes_max(PASSED_BYTES_MAX);

@@ -2,9 +2,11 @@
 //!
 //! Owns the words alone; what follows from an event is the machine's.
 
+use std::collections::BTreeSet;
+
 use lathe_catalog::{Beat, Passed};
 
-use super::{Batch, Resume, Selection, WatcherId, Wish};
+use super::{Batch, Delta, Resume, Selection, WatcherId, Wish};
 
 /// The time of an event, by two clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Event {
     Written { outcome: Outcome },
     /// Somebody wants to be told of changes.
     Subscribed { watcher: WatcherId, selection: Selection, resume: Option<Resume> },
+    /// Somebody keeps a copy of these groups, or of everything where none is named.
+    Followed { watcher: WatcherId, groups: BTreeSet<String>, resume: Option<Resume> },
     /// Somebody who has seen this waits for one change.
     Awaited { watcher: WatcherId, wish: Wish, seen: Resume },
     /// A watcher took the batch that was sent last.
@@ -94,6 +98,8 @@ pub enum Command {
     PassOn { to: String, view: Option<String>, beats: Vec<Passed> },
     /// Hand this to a watcher. No more is sent until it was `Drained`.
     Send { watcher: WatcherId, batch: Batch },
+    /// Hand this to a follower. No more is sent until it was `Drained`.
+    Tell { watcher: WatcherId, delta: Delta },
     /// What was waited for has come.
     Release { watcher: WatcherId },
     /// End a watcher's stream, or a wait.

@@ -18,6 +18,7 @@ impl Directory {
         if urls != self.registries {
             self.registries = urls;
             self.watchers.mark_registries();
+            self.followers.mark_registries();
         }
         self.share.list(now.ms, &self.registries);
         if self.share.is_listed() {

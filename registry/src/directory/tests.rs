@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 
 mod beats;
+mod follow;
 mod mail;
 mod properties;
 mod sharing;

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method};
 use lathe_api::door::{Caller, Problem};
 use tokio::sync::mpsc;
 
-use super::answers::{Answer, listed};
+use super::answers::Answer;
 use super::input::{Params, name};
 use super::{Desk, LAST_EVENT_ID, accept};
 use crate::directory::Selection;
@@ -50,13 +50,7 @@ async fn open(
         let forms = forms.map(Form::media_type).join(" or ");
         Problem::not_acceptable(format!("this path answers as {forms}"))
     })?;
-    {
-        let directory = desk.kept.read();
-        listed(&directory)?;
-        if directory.is_full() {
-            return Err(Problem::busy("there are as many watchers as there may be"));
-        }
-    }
+    desk.has_room()?;
     let out = [(CONTENT_TYPE, form.media_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
     // Whoever asks for the head alone opens nothing.
     if *method == Method::HEAD {

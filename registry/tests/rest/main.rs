@@ -4,6 +4,7 @@
 mod beats;
 mod dns;
 mod doors;
+mod follows;
 mod forms;
 mod outage;
 mod process;

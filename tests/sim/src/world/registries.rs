@@ -210,7 +210,10 @@ impl World {
                 Command::Write { sets } => self.suspect(at, sets),
                 Command::PassOn { to, view, beats } => self.pass_on(at, &to, view, beats),
                 Command::Report(report) => self.note(&format!("registry {at}: {report:?}")),
-                Command::Send { .. } | Command::Release { .. } | Command::Close { .. } => {}
+                Command::Send { .. }
+                | Command::Tell { .. }
+                | Command::Release { .. }
+                | Command::Close { .. } => {}
             }
         }
     }
