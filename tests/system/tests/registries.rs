@@ -3,6 +3,7 @@
 
 use lathe_engines::block_on;
 use lathe_system::{SOON, Scripts, Several, Signal, until};
+use serde_json::{Value, json};
 
 /// Instances of the one task.
 const PAGES: usize = 9;
@@ -28,7 +29,7 @@ fn states(several: &Several, registry: usize) -> Option<Vec<(String, String)>> {
     let (status, group) = several.look_up(registry, "/v1/groups/page?mode=stale")?;
     assert_eq!(status, 200, "{group}");
     let entries = group["entries"].as_array().expect("a list");
-    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Some(entries.iter().map(|one| (text(&one["incarnation"]), text(&one["state"]))).collect())
 }
 
@@ -75,14 +76,46 @@ fn who_falls_silent_is_suspect(several: &Several) {
     });
 }
 
+/// Messages that come to several registries at once have one order, each its own number.
+fn what_is_said_has_one_order(several: &Several, before: u64) {
+    let all = several.running_registries();
+    let each = 4;
+    let mut numbers: Vec<u64> = std::thread::scope(|scope| {
+        let said = all.iter().map(|registry| {
+            scope.spawn(move || {
+                let say = |at| several.say(*registry, "page", &json!([registry, at]));
+                (0..each).map(say).collect::<Vec<u64>>()
+            })
+        });
+        let said: Vec<_> = said.collect();
+        said.into_iter().flat_map(|one| one.join().expect("all are taken")).collect()
+    });
+    numbers.sort_unstable();
+    let last = before + each * all.len() as u64;
+    assert_eq!(numbers, (before + 1..=last).collect::<Vec<u64>>());
+    // What one has taken the others know soon, and all of it in the same order.
+    let seen: Vec<Value> = all
+        .iter()
+        .map(|registry| {
+            until("all messages", SOON, || {
+                let (_, kept) = several.look_up(*registry, "/v1/groups/page/messages")?;
+                (kept.as_array()?.last()?["number"] == last).then_some(kept)
+            })
+        })
+        .collect();
+    assert!(seen.iter().all(|kept| *kept == seen[0]), "{seen:?}");
+}
+
 #[test]
 fn registries_are_killed_one_two_and_all_and_nobody_who_lives_is_suspect() {
     let mut several = started();
     all_are_shown(&several);
+    what_is_said_has_one_order(&several, 0);
     for killed in [1, 0] {
         several.end_registry(killed, Signal::KILL);
         several.share(PAGES as u64, all_are_shown);
     }
+    what_is_said_has_one_order(&several, 12);
     assert_eq!(several.running_registries(), [2]);
     who_falls_silent_is_suspect(&several);
 

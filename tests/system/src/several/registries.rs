@@ -60,6 +60,7 @@ impl Several {
                 ("store", self.zookeeper.url("/lathe").into()),
                 ("listen", "127.0.0.1:0".into()),
                 ("key_file", self.file("key").display().to_string().into()),
+                ("token_file", self.file("token").display().to_string().into()),
                 ("log_format", "text".into()),
             ],
         );
@@ -110,6 +111,19 @@ impl Several {
         let answer = Request::get(url).try_send().ok()?;
         let value = serde_json::from_str(&answer.text()).unwrap_or(Value::Null);
         Some((answer.status, value))
+    }
+
+    /// Says something to a group by this registry; the number of the message.
+    ///
+    /// # Panics
+    /// When it is not taken.
+    #[must_use]
+    pub fn say(&self, registry: usize, group: &str, message: &Value) -> u64 {
+        let url = format!("{}/v1/groups/{group}/messages", self.registries[registry].url);
+        let request = Request::post(url, message.to_string()).bearer(&self.token());
+        let answer = request.header("content-type", "application/json").send();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json::<Value>()["number"].as_u64().expect("a message has a number")
     }
 
     /// A registry's answer to `/readyz`.
