@@ -7,7 +7,9 @@ pub mod convert;
 pub mod door;
 pub mod inventory;
 pub mod openapi;
+pub mod reads;
 pub mod rest;
+pub mod views;
 
 /// Messages and services of `proto/lathe/v1`.
 #[allow(warnings, clippy::all, clippy::pedantic, reason = "generated from the .proto file")]

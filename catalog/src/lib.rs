@@ -16,6 +16,7 @@ mod liveness;
 pub mod paths;
 mod record;
 mod share;
+pub mod sse;
 mod view;
 
 pub use board::{Acks, Board, BoardError};

@@ -96,6 +96,12 @@ impl Hooks {
         lock(&self.engine).has(hook)
     }
 
+    /// Whether something was handed over that the loop has not taken yet.
+    #[must_use]
+    pub fn has_orders(&self) -> bool {
+        self.orders.capacity() < self.orders.max_capacity()
+    }
+
     /// Whether no hook has anything to do.
     #[must_use]
     pub fn is_idle(&self) -> bool {

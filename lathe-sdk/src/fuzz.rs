@@ -16,7 +16,7 @@ pub fn stream(bytes: &[u8]) {
     let mut pieces = Parser::default();
     let ended_pieces = bytes.chunks(1).try_for_each(|byte| pieces.push(byte));
     assert_eq!(ended_whole.is_ok(), ended_pieces.is_ok(), "cut differently, it ends differently");
-    while let Some(event) = whole.next() {
+    for event in whole {
         assert_eq!(pieces.next().as_ref(), Some(&event), "cut differently, it says another thing");
         data(event.data.as_bytes());
     }

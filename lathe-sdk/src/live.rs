@@ -4,7 +4,6 @@
 //! what is done with the news.
 
 mod receipts;
-mod sse;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +12,8 @@ use std::time::Duration;
 
 use http::Request;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
+pub(crate) use lathe_catalog::sse::Parser;
+use lathe_catalog::sse::{Event, SseError};
 use lathe_catalog::{ConfigView, GroupView, MailView};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -22,8 +23,6 @@ use crate::context::Context;
 use crate::http::{Body, BodyError, chain};
 use crate::random::below;
 pub(crate) use receipts::Receipts;
-pub(crate) use sse::Parser;
-use sse::{Event, SseError};
 
 /// A registry says something each 10 s; one that is silent for three times that is taken for gone.
 const SILENCE: Duration = Duration::from_secs(30);

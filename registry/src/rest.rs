@@ -3,7 +3,7 @@
 //! Owns paths and headers. It reads the machine and hands it events; it decides nothing about what
 //! is shown.
 //!
-//! - `input`: paths and parameters; `accept`: forms that a client takes
+//! - `accept`: forms that a client takes; paths and parameters are `lathe_api::reads`
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
 //! - `beat`, `targets`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
 //!   groups; `places`: what one address may hold
@@ -12,7 +12,6 @@ mod accept;
 mod answers;
 mod beat;
 mod held;
-mod input;
 mod messages;
 mod metadata;
 mod places;
@@ -32,6 +31,8 @@ use axum::{Extension, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
 use lathe_api::door::{Access, Caller, Guard, Hosts, Key, Problem, Rates, Tokens};
+use lathe_api::reads as input;
+use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::Entry;
 use tokio::sync::mpsc;
 
@@ -54,9 +55,6 @@ const PASSED_BYTES_MAX: u64 = 1024 * 1024;
 /// So long may the loop take to come to a request.
 const PULSE_TIME: Duration = Duration::from_secs(5);
 
-const LATHE_HISTORY: HeaderName = HeaderName::from_static("lathe-history");
-const LATHE_VERSION: HeaderName = HeaderName::from_static("lathe-version");
-const LATHE_AGE_MS: HeaderName = HeaderName::from_static("lathe-age-ms");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What requests are held to.

@@ -32,6 +32,8 @@ pub(crate) fn run(root: &Root, install: bool) -> Result<bool, Failure> {
     let engines =
         ["test", "--locked", "-p", "lathe-engines", "-p", "lathe-conformance", "--no-fail-fast"];
     steps.tests("tests on real engines", root.cargo(&engines));
+    let agents = ["test", "--locked", "-p", "lathe-agents", "--no-fail-fast"];
+    steps.tests("tests of agents on real registries", root.cargo(&agents));
     let system = ["test", "--locked", "-p", "lathe-system", "--no-fail-fast"];
     steps.tests("tests on real clusters", root.cargo(&system));
     let target = tasks_target(root)?;

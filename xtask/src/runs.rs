@@ -52,8 +52,12 @@ pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
     Ok(command.args(words).status()?.success())
 }
 
-/// Runs a real cluster under faults.
+/// Runs a real cluster under faults, or an agent under kills.
 pub(crate) fn soak(root: &Root, words: &[String]) -> Result<bool, Failure> {
+    if let Some((_, rest)) = words.split_first().filter(|(what, _)| *what == "hooks") {
+        let agents = ["run", "--quiet", "-p", "lathe-agents", "--bin", "soak-hooks", "--"];
+        return Ok(root.cargo(&agents).args(rest).status()?.success());
+    }
     let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-system", "--bin", "soak", "--"]);
     Ok(command.args(words).status()?.success())
 }

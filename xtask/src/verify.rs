@@ -37,6 +37,8 @@ pub(crate) fn gate(root: &Root, steps: &mut Steps) -> Result<(), Failure> {
         "lathe-engines",
         "--exclude",
         "lathe-conformance",
+        "--exclude",
+        "lathe-agents",
         "--no-fail-fast",
     ]);
     steps.tests("tests", tests);

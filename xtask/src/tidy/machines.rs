@@ -7,6 +7,8 @@ use super::facts::Repo;
 use super::rust;
 
 const MACHINES: &[&str] = &[
+    "agent/src/copy.rs",
+    "agent/src/follower.rs",
     "coordination/src/election/race.rs",
     "coordination/src/zookeeper/mirror.rs",
     "executor/src/supervisor.rs",

@@ -4,33 +4,45 @@
 //! must not know what events mean.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 /// Bytes of one event, its lines and their ends included.
 const MAX_EVENT: usize = 8 << 20;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
+pub struct Event {
     /// `message` where the stream names none.
-    pub(crate) kind: String,
+    pub kind: String,
     /// Its lines, joined by line feeds.
-    pub(crate) data: String,
+    pub data: String,
     /// The last id that the stream gave.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
 }
 
 /// Why a stream cannot be read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SseError {
-    #[error("an event is longer than {MAX_EVENT} bytes")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SseError {
+    /// An event is longer than any that is taken.
     TooLong,
-    #[error("the stream is not utf-8")]
+    /// It is not UTF-8.
     NotText,
 }
 
+impl fmt::Display for SseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "an event is longer than {MAX_EVENT} bytes"),
+            Self::NotText => f.write_str("the stream is not utf-8"),
+        }
+    }
+}
+
+impl std::error::Error for SseError {}
+
 /// Cuts a stream of bytes into events, however the bytes are split.
 #[derive(Debug, Default)]
-pub(crate) struct Parser {
+pub struct Parser {
     line: Vec<u8>,
     /// The last byte ended a line as `\r`: a `\n` right after it belongs to it.
     after_return: bool,
@@ -44,7 +56,10 @@ pub(crate) struct Parser {
 
 impl Parser {
     /// Takes bytes. After an error the stream is of no use any more.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), SseError> {
+    ///
+    /// # Errors
+    /// [`SseError`]
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), SseError> {
         while let Some(first) = bytes.first() {
             if std::mem::take(&mut self.after_return) && *first == b'\n' {
                 bytes = &bytes[1..];
@@ -66,11 +81,6 @@ impl Parser {
             self.line.clear();
         }
         Ok(())
-    }
-
-    /// The next whole event.
-    pub(crate) fn next(&mut self) -> Option<Event> {
-        self.ready.pop_front()
     }
 
     fn take_line(&mut self, line: &str) {
@@ -107,6 +117,15 @@ impl Parser {
             let kind = if kind.is_empty() { "message".to_owned() } else { kind };
             self.ready.push_back(Event { kind, data, id: self.id.clone() });
         }
+    }
+}
+
+impl Iterator for Parser {
+    type Item = Event;
+
+    /// The next whole event; there may be one again when more bytes were taken.
+    fn next(&mut self) -> Option<Event> {
+        self.ready.pop_front()
     }
 }
 

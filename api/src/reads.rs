@@ -1,22 +1,23 @@
-//! Paths and parameters, checked; what is wrong with them is a problem.
+//! Paths and parameters of the catalog's reads, checked; what is wrong with them is a problem.
 //!
-//! Owns what each may be; docs and the OpenAPI document say the same.
+//! Owns what each may be, at every listener that shows the catalog; docs and the OpenAPI documents say the same.
 
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
-use lathe_api::door::Problem;
 use lathe_catalog::{Entry, State as Life};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
+use crate::door::Problem;
+
 /// Longest name of a group, a task or an incarnation, in characters.
-pub(super) const NAME_CHARS_MAX: usize = 256;
+pub const NAME_CHARS_MAX: usize = 256;
 
 /// Query parameters; unknown ones and those that come twice are refused.
 #[derive(Debug)]
-pub(super) struct Params<T>(pub(super) T);
+pub struct Params<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -38,7 +39,7 @@ async fn in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String,
 
 /// The name of a group or a task in the path.
 #[derive(Debug)]
-pub(super) struct Name(pub(super) String);
+pub struct Name(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
@@ -51,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
 
 /// The id of an incarnation in the path. One that is none is simply not there.
 #[derive(Debug)]
-pub(super) struct Incarnation(pub(super) String);
+pub struct Incarnation(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Incarnation {
     type Rejection = Problem;
@@ -62,7 +63,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Incarnation {
 }
 
 /// A name as people write it: the leading `task.` of a section may stand before a task path.
-pub(super) fn name(text: &str) -> Result<&str, Problem> {
+///
+/// # Errors
+/// It is empty, too long or not printable.
+pub fn name(text: &str) -> Result<&str, Problem> {
     let long = text.chars().nth(NAME_CHARS_MAX).is_some();
     if text.is_empty() || long || text.chars().any(char::is_control) {
         return Err(Problem::bad_request("the name is empty, too long or not printable"));
@@ -77,7 +81,7 @@ fn bare(text: &str) -> &str {
 /// How new an answer has to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Mode {
+pub enum Mode {
     /// However old.
     Stale,
     /// As the registry hears the store; not older than it may be.
@@ -89,7 +93,7 @@ pub(super) enum Mode {
 
 /// A version that a reader has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Index(pub(super) u64);
+pub struct Index(pub u64);
 
 impl<'de> Deserialize<'de> for Index {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,7 +106,7 @@ impl<'de> Deserialize<'de> for Index {
 
 /// A time to wait: `30s`, `500ms`, `2m`; a number alone is of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wait(Duration);
+pub struct Wait(Duration);
 
 impl From<Wait> for Duration {
     fn from(wait: Wait) -> Self {
@@ -133,7 +137,8 @@ impl<'de> Deserialize<'de> for Wait {
 }
 
 /// The wait in a `Prefer` header (RFC 7240). What is not understood there is no preference.
-pub(super) fn prefer_wait(header: &str) -> Option<Duration> {
+#[must_use]
+pub fn prefer_wait(header: &str) -> Option<Duration> {
     header.split(',').find_map(|preference| {
         let (name, value) = preference.split(';').next()?.split_once('=')?;
         let value = value.trim().trim_matches('"');
@@ -145,32 +150,37 @@ pub(super) fn prefer_wait(header: &str) -> Option<Duration> {
 /// No parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub struct Nothing {}
 
 /// Parameters of a plain look-up.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Plain {
+pub struct Plain {
+    /// How new the answer has to be.
     #[serde(default)]
-    pub(super) mode: Mode,
+    pub mode: Mode,
 }
 
 /// Parameters of a look-up that can wait.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Blocking {
+pub struct Blocking {
+    /// How new the answer has to be.
     #[serde(default)]
-    pub(super) mode: Mode,
-    pub(super) index: Option<Index>,
-    pub(super) wait: Option<Wait>,
+    pub mode: Mode,
+    /// The version that the reader has.
+    pub index: Option<Index>,
+    /// For how long it waits for another one.
+    pub wait: Option<Wait>,
 }
 
 /// Which instances are wanted; what is not named matches all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Filter {
+pub struct Filter {
+    /// How new the answer has to be.
     #[serde(default)]
-    pub(super) mode: Mode,
+    pub mode: Mode,
     task: Option<String>,
     tag: Option<String>,
     topology: Option<String>,
@@ -178,7 +188,9 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn matches(&self, entry: &Entry) -> bool {
+    /// Whether the entry is wanted.
+    #[must_use]
+    pub fn matches(&self, entry: &Entry) -> bool {
         let (task, tag) = (self.task.as_deref(), self.tag.as_deref());
         selected(entry, task, tag, self.topology.as_deref())
             && self.state.is_none_or(|state| entry.state == state)
@@ -188,17 +200,21 @@ impl Filter {
 /// Which targets are wanted, and by which of their ports.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub struct Wanted {
+    /// How new the answer has to be.
     #[serde(default)]
-    pub(super) mode: Mode,
+    pub mode: Mode,
     task: Option<String>,
     tag: Option<String>,
     topology: Option<String>,
-    pub(super) port: Option<String>,
+    /// By the port of this name.
+    pub port: Option<String>,
 }
 
 impl Wanted {
-    pub(super) fn matches(&self, entry: &Entry) -> bool {
+    /// Whether the entry is wanted.
+    #[must_use]
+    pub fn matches(&self, entry: &Entry) -> bool {
         let (task, tag) = (self.task.as_deref(), self.tag.as_deref());
         selected(entry, task, tag, self.topology.as_deref())
     }

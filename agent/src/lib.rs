@@ -1,0 +1,25 @@
+//! The agent: keeps a copy of groups of the catalog on a host outside of Mesos, and runs hooks on it.
+//!
+//! Owns the process `lathe-agent`. It reads from registries and never from the store, and goes on without
+//! either. It must not invent anything: what it shows is what a registry has said, and how old that is.
+//!
+//! - `config`: flags and file
+//! - `copy`: groups and keys as they were told, and what is refused of them
+//! - `follower`: the pure machine: which registry is followed, when it is asked, what counts as news
+//! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
+//! - `driver`: the loop that feeds the machine and carries out its commands
+//! - `rest`: what is served; `metrics`
+
+mod client;
+pub mod config;
+pub mod copy;
+mod driver;
+pub mod follower;
+mod metrics;
+mod rest;
+mod run;
+mod saved;
+mod stream;
+pub mod talk;
+
+pub use run::{RunError, run};

@@ -1,0 +1,152 @@
+//! An agent from its configuration to its end.
+//!
+//! Owns the order in which its parts start and stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lathe_api::door::{self, BindError, Hosts, Rates, SecretError, Tokens};
+use lathe_hooks::engine::Standing;
+use lathe_hooks::{Hooks, OpenError, Order};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::driver::{Driver, State, unix_ms};
+use crate::follower::Follower;
+use crate::metrics::Metrics;
+use crate::rest::{self, Desk};
+use crate::saved;
+
+/// How often `--once` looks whether everything is followed.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Why an agent could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its hooks cannot be had.
+    #[error("the hooks cannot be had")]
+    Hooks(#[from] OpenError),
+    /// Its tokens cannot be used.
+    #[error("the tokens cannot be used")]
+    Tokens(#[source] SecretError),
+    /// It cannot listen.
+    #[error("the agent cannot listen")]
+    Bind(#[source] BindError),
+    /// The system does not say where it listens.
+    #[error("the agent's address cannot be read")]
+    Address(#[source] std::io::Error),
+    /// A part of it ended by itself; the others were stopped.
+    #[error("the agent's {0} ended unexpectedly")]
+    Part(&'static str),
+    /// It was to end when everything is followed, and something is not.
+    #[error("not everything was followed: {0}")]
+    NotFollowed(String),
+}
+
+/// Runs an agent until `shutdown` is done. `listening` is told its URL once it serves. Programs of hooks end
+/// with the thread that this runs on.
+///
+/// # Errors
+/// [`RunError`]
+pub async fn run(
+    config: Config,
+    listening: impl FnOnce(&str),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let tokens = config.token_file.as_deref().map(Tokens::read_or_create).transpose();
+    let tokens = tokens.map_err(RunError::Tokens)?;
+    let (hooks, running) =
+        Hooks::open(&config.data_dir, config.hooks.clone(), &config.host, rand::random())?;
+    let file = config.data_dir.join("copy");
+    let state = Arc::new(State::new(follower(&config, &file)));
+    let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let address = listener.local_addr().map_err(RunError::Address)?;
+    let metrics = Metrics::default();
+    let desk = Desk { state: Arc::clone(&state), hooks: hooks.clone(), metrics: metrics.clone() };
+    let rates = Rates::new(config.requests_per_second);
+    let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates, tokens);
+    let (end, ending) = watch::channel(false);
+    let mut server =
+        tokio::spawn(door::serve(listener, router, door::Limits::default(), ended(ending)));
+    let mut running = tokio::spawn(running.run());
+    let driver = Driver {
+        state: Arc::clone(&state),
+        hooks: hooks.clone(),
+        selection: config.selection.clone(),
+        file,
+        metrics,
+    };
+    let mut driver = tokio::spawn(driver.run());
+    listening(&format!("http://{address}"));
+
+    let outcome = tokio::select! {
+        () = shutdown => Ok(()),
+        followed = all_followed(&state, &hooks), if config.once => followed,
+        _ = &mut server => Err(RunError::Part("server")),
+        _ = &mut running => Err(RunError::Part("hooks")),
+        _ = &mut driver => Err(RunError::Part("driver")),
+    };
+    tracing::info!("ending");
+    driver.abort();
+    if !matches!(outcome, Err(RunError::Part("hooks"))) {
+        hooks.order(Order::End).await;
+        let _ = running.await;
+    }
+    end.send_replace(true);
+    if !matches!(outcome, Err(RunError::Part("server"))) {
+        let _ = server.await;
+    }
+    outcome
+}
+
+/// Begins with the copy on disk. One that cannot be used is put aside, for somebody to look at.
+fn follower(config: &Config, file: &PathBuf) -> Follower {
+    let found = match saved::load(file) {
+        Ok(found) => found.unwrap_or_default(),
+        Err(problem) => {
+            tracing::error!(%problem, file = %file.display(), "the copy on disk cannot be used; it is put aside");
+            let _ = std::fs::rename(file, file.with_extension("bad"));
+            saved::Loaded::default()
+        }
+    };
+    let age_ms = unix_ms().saturating_sub(found.saved_unix_ms.min(unix_ms()));
+    let age_ms = if found.saved_unix_ms == 0 { 0 } else { age_ms };
+    let words = (config.limits, config.selection.clone());
+    Follower::new(words, &config.registries, found.kept, age_ms, rand::random())
+}
+
+async fn ended(mut ending: watch::Receiver<bool>) {
+    let _ = ending.wait_for(|ends| *ends).await;
+}
+
+/// Comes back when a registry was heard and no hook has anything to do but to wait.
+async fn all_followed(state: &State, hooks: &Hooks) -> Result<(), RunError> {
+    loop {
+        let heard = !state.read().is_lost();
+        let status = hooks.status();
+        let at_rest = |standing| {
+            matches!(
+                standing,
+                Standing::Idle | Standing::Held | Standing::Failing | Standing::Refused
+            )
+        };
+        if heard && !hooks.has_orders() && status.iter().all(|one| at_rest(one.standing)) {
+            let open = status.iter().filter(|one| one.standing != Standing::Idle);
+            let open: Vec<String> =
+                open.map(|one| format!("{}: {}", one.hook, one.because)).collect();
+            return if open.is_empty() {
+                Ok(())
+            } else {
+                Err(RunError::NotFollowed(open.join("; ")))
+            };
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn own_hosts(config: &Config, address: SocketAddr) -> Hosts {
+    let own = Hosts::loopback().and_address(address.ip());
+    config.hosts.iter().map(String::as_str).fold(own, Hosts::and)
+}

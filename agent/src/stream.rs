@@ -1,0 +1,188 @@
+//! What registries say, read into the machine's words: by a stream, and by asking.
+//!
+//! Owns the paths and the reading of answers; what counts as news is the machine's.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header::{ACCEPT, IF_NONE_MATCH};
+use http_body_util::BodyExt as _;
+use lathe_api::views::LATHE_AGE_MS;
+use lathe_catalog::sse;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::client::{Base, Reply, encoded};
+use crate::copy::{News, Selection, Wish};
+use crate::follower::{Event, Point, Told};
+
+/// A registry says something each 10 s; one that is silent for three times that is taken for gone.
+const SILENCE: Duration = Duration::from_secs(30);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Follows one registry until its stream is over, and says why it is.
+pub(crate) async fn follow(
+    registry: &str,
+    selection: &Selection,
+    resume: Option<Point>,
+    events: &mpsc::Sender<Event>,
+) -> String {
+    match followed(registry, selection, resume, events).await {
+        Ok(()) => "the stream ended".to_owned(),
+        Err(problem) => problem,
+    }
+}
+
+async fn followed(
+    registry: &str,
+    selection: &Selection,
+    resume: Option<Point>,
+    events: &mpsc::Sender<Event>,
+) -> Result<(), String> {
+    let base = Base::parse(registry).map_err(|error| error.to_string())?;
+    let groups = selection.groups.iter().map(|name| format!("group={}", encoded(name)));
+    let configs = selection.configs.iter().map(|name| format!("config={}", encoded(name)));
+    let query = groups.chain(configs).collect::<Vec<_>>().join("&");
+    let mut headers = vec![(ACCEPT, "text/event-stream".to_owned())];
+    headers.extend(resume.map(|point| (LAST_EVENT_ID, point.to_string())));
+    let reply = base.get(&format!("/v1/watch?{query}"), &headers).await;
+    let mut reply = reply.map_err(|error| error.to_string())?;
+    if reply.status() != 200 {
+        return Err(refused(reply).await);
+    }
+    let mut parser = sse::Parser::default();
+    loop {
+        let frame = timeout(SILENCE, reply.response.body_mut().frame()).await;
+        let frame = frame.map_err(|_| format!("nothing was heard for {} s", SILENCE.as_secs()))?;
+        let Some(frame) = frame else { return Ok(()) };
+        let frame = frame.map_err(|error| format!("the stream broke off: {error}"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        parser.push(&data).map_err(|error| error.to_string())?;
+        for event in parser.by_ref() {
+            if let Some(told) = read(&event)?
+                && events.send(Event::Told(told)).await.is_err()
+            {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One event of a stream; nothing for one that is not known, as a later registry may say more.
+pub(crate) fn read(event: &sse::Event) -> Result<Option<Told>, String> {
+    let data = event.data.as_bytes();
+    let point = event.id.as_deref().and_then(Point::read);
+    let told = match (event.kind.as_str(), point) {
+        ("registries", _) => Told::Registries(json(data)?),
+        ("group", Some(point)) => Told::News(News::Group(json(data)?), point),
+        ("config", Some(point)) => Told::News(News::Config(json(data)?), point),
+        ("synced", Some(point)) => Told::Synced(point),
+        ("group" | "config" | "synced", None) => return Err("an event has no id".to_owned()),
+        _ => return Ok(None),
+    };
+    Ok(Some(told))
+}
+
+fn json<T: DeserializeOwned>(data: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(data)
+        .map_err(|error| format!("an event is not as it should be: {error}"))
+}
+
+/// Asks a registry for all wishes, one after the other, until one fails.
+pub(crate) async fn poll(
+    registry: &str,
+    history: &str,
+    wishes: Vec<(Wish, Option<u64>)>,
+    events: &mpsc::Sender<Event>,
+) -> Option<String> {
+    for (wish, version) in wishes {
+        match ask(registry, history, &wish, version).await {
+            Ok((news, age_ms)) => {
+                if events.send(Event::Polled { news, age_ms }).await.is_err() {
+                    return None;
+                }
+            }
+            Err(problem) => return Some(problem),
+        }
+    }
+    None
+}
+
+/// Asks for one thing; nothing comes where the registry has what is known.
+async fn ask(
+    registry: &str,
+    history: &str,
+    wish: &Wish,
+    version: Option<u64>,
+) -> Result<(Option<News>, u64), String> {
+    let base = Base::parse(registry).map_err(|error| error.to_string())?;
+    let target = match wish {
+        Wish::Group(name) => format!("/v1/groups/{}", encoded(name)),
+        Wish::Config(name) => format!("/v1/config/{}", encoded(name)),
+    };
+    let known = version.map(|version| (IF_NONE_MATCH, format!("\"{history}:{version}\"")));
+    let headers: Vec<_> = known.into_iter().collect();
+    let reply = base.get(&target, &headers).await.map_err(|error| error.to_string())?;
+    let age_ms = reply.number(&LATHE_AGE_MS).unwrap_or(0);
+    match reply.status() {
+        304 => Ok((None, age_ms)),
+        200 => {
+            let body = reply.body().await.map_err(|error| error.to_string())?;
+            let news = match wish {
+                Wish::Group(_) => News::Group(json(&body)?),
+                Wish::Config(_) => News::Config(json(&body)?),
+            };
+            Ok((Some(news), age_ms))
+        }
+        _ => Err(refused(reply).await),
+    }
+}
+
+/// The sentence of a problem, or its status.
+async fn refused(reply: Reply) -> String {
+    let status = reply.status();
+    let body = reply.body().await.unwrap_or_default();
+    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    match problem["detail"].as_str() {
+        Some(detail) => format!("{status}: {}", detail.chars().take(300).collect::<String>()),
+        None => format!("answered {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Events as registries write them, and those that nobody writes.
+
+    use super::*;
+
+    fn event(kind: &str, id: Option<&str>, data: &str) -> sse::Event {
+        sse::Event { kind: kind.to_owned(), id: id.map(str::to_owned), data: data.to_owned() }
+    }
+
+    #[test]
+    fn events_are_read_into_news_and_points() {
+        let view = r#"{"group":"g","history":"a.b","version":7,"entries":[]}"#;
+        let told = read(&event("group", Some("a.b.9"), view)).unwrap().unwrap();
+        let point = Point { history: "a.b".to_owned(), commit: 9 };
+        assert!(
+            matches!(told, Told::News(News::Group(view), at) if view.version == 7 && at == point)
+        );
+        assert_eq!(read(&event("synced", Some("a.b.9"), "{}")).unwrap(), Some(Told::Synced(point)));
+        let urls = Told::Registries(vec!["http://h:1".to_owned()]);
+        assert_eq!(read(&event("registries", None, "[\"http://h:1\"]")).unwrap(), Some(urls));
+        assert_eq!(read(&event("later", None, "?")).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_event_is_told() {
+        for (kind, id, data) in [
+            ("group", None, "{}"),
+            ("group", Some("a.1"), "{}"),
+            ("synced", Some("1"), ""),
+            ("registries", None, "{}"),
+        ] {
+            assert!(read(&event(kind, id, data)).is_err(), "{kind} {id:?} {data}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A store and registries in this process.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use lathe_api::door::Key;
+use lathe_catalog::{Entry, State, paths};
+use lathe_coordination::local::server::Server;
+use lathe_coordination::{Op, Options, Store};
+use lathe_registry::Addresses;
+use lathe_registry::config::{Config, Flags};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::until;
+use crate::wire::get;
+
+/// A part that runs until it is stopped.
+#[derive(Debug)]
+struct Part {
+    stop: oneshot::Sender<()>,
+    end: JoinHandle<()>,
+}
+
+/// A registry, at an address that it keeps over its deaths.
+#[derive(Debug)]
+struct Registry {
+    address: SocketAddr,
+    part: Option<Part>,
+}
+
+/// A store with its registries.
+#[derive(Debug)]
+pub struct Site {
+    folder: tempfile::TempDir,
+    store: Store,
+    registries: Vec<Registry>,
+    touched: u64,
+}
+
+impl Site {
+    /// So many registries, all of which have heard the store.
+    pub async fn start(registries: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("store.sock");
+        let server = Server::open(folder.path().join("store")).expect("a store");
+        tokio::spawn(server.bind(&socket).expect("a socket").run(std::future::pending()));
+        Key::read_or_create(&folder.path().join("key")).expect("a key");
+        let address = address_of(folder.path());
+        let store = Store::connect(&address, Options::default()).await.expect("a session");
+        let mut site = Self { folder, store, registries: Vec::new(), touched: 0 };
+        for at in 0..registries {
+            let address = "127.0.0.1:0".parse().expect("an address");
+            site.registries.push(Registry { address, part: None });
+            site.start_registry(at).await;
+        }
+        site
+    }
+
+    /// Where tests may write.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The URL of a registry.
+    #[must_use]
+    pub fn url(&self, registry: usize) -> String {
+        format!("http://{}", self.registries[registry].address)
+    }
+
+    /// Starts a registry at the address that it had.
+    pub async fn start_registry(&mut self, at: usize) {
+        let store = Some(address_of(self.folder.path()));
+        let key_file = Some(self.folder.path().join("key"));
+        let flags = Flags { store, key_file, ..Flags::default() };
+        let mut config = Config::load(&flags).expect("a configuration");
+        config.listen = self.registries[at].address;
+        let (told, addresses) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let end = tokio::spawn(async move {
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            let tell =
+                |addresses: &Addresses| told.send(addresses.url.clone()).expect("it is awaited");
+            lathe_registry::run(config, tell, shutdown).await.expect("it runs");
+        });
+        let url = addresses.await.expect("it listens");
+        self.registries[at].address = url["http://".len()..].parse().expect("an address");
+        self.registries[at].part = Some(Part { stop, end });
+        until("the registry is ready", || async {
+            get(&url, "/readyz", &[]).await.is_some_and(|reply| reply.status == 200)
+        })
+        .await;
+    }
+
+    /// Ends a registry, with every stream that it has.
+    pub async fn stop_registry(&mut self, at: usize) {
+        let part = self.registries[at].part.take().expect("it runs");
+        let _ = part.stop.send(());
+        part.end.await.expect("it ends well");
+    }
+
+    /// Writes entries and removes others, with their tasks' records, in one commit.
+    pub async fn change(&mut self, put: &[Entry], gone: &[&str]) -> u64 {
+        self.touched += 1;
+        let mut ops = Vec::new();
+        let mut tasks = BTreeSet::new();
+        for entry in put {
+            let data = serde_json::to_vec(entry).expect("an entry is JSON");
+            ops.push(Op::put(paths::entry(&entry.incarnation), data));
+            tasks.insert(entry.task.clone());
+        }
+        for incarnation in gone {
+            ops.push(Op::delete(paths::entry(incarnation)));
+            tasks.extend(incarnation.split_once('#').map(|(task, _)| task.to_owned()));
+        }
+        for task in tasks {
+            let record = json!({
+                "topology": "demo", "task": task, "groups": [task], "own": {},
+                "crate_name": "demo", "version": "1.0.0", "touched": self.touched,
+            });
+            ops.push(Op::put(paths::task(&task), record.to_string().into_bytes()));
+        }
+        self.store.multi(ops).await.expect("it is written")
+    }
+
+    /// A file of configuration of an agent that follows all registries, with more text.
+    #[must_use]
+    pub fn configuration(&self, more: &str) -> PathBuf {
+        let urls: Vec<String> = (0..self.registries.len()).map(|at| self.url(at)).collect();
+        let data = self.folder.path().join("agent");
+        let text =
+            format!("registries = {urls:?}\ndata_dir = {data:?}\nretry_max = \"300ms\"\n{more}");
+        let path = self.folder.path().join("agent.toml");
+        std::fs::write(&path, text).expect("it is written");
+        path
+    }
+}
+
+fn address_of(folder: &Path) -> String {
+    format!("local:{}", folder.join("store.sock").display())
+}
+
+/// An instance of a task that is ready.
+#[must_use]
+pub fn instance(task: &str, slot: u32, life: u32, port: u16) -> Entry {
+    serde_json::from_value(json!({
+        "topology": "demo", "task": task, "slot": slot, "incarnation": format!("{task}#{slot}.{life}"),
+        "host": "host-1", "address": "127.0.0.1", "ports": { "http": port }, "tags": [task],
+        "crate_name": "demo", "version": "1.0.0", "state": State::Ready, "since_ms": 1,
+    }))
+    .expect("an entry")
+}
