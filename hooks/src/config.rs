@@ -11,6 +11,7 @@ use lathe_catalog::State;
 use lathe_topology::Code;
 use lathe_topology::document::Reader;
 
+use crate::haproxy::{self, Backend};
 use crate::recipe::{Brake, FileRecipe, OnStale, OnStart, Pace, Recipe, Retries};
 use crate::render::Template;
 
@@ -64,6 +65,7 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
     recipe.states = read_states(table);
     recipe.topology = table.optional_string("topology");
     recipe.files = read_files(table, load);
+    recipe.haproxy = read_haproxy(table);
     recipe.command = read_command(table);
     recipe.env = table.map("env");
     if recipe
@@ -98,9 +100,10 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
     };
     let keep = table.u64_within("keep", recipe.keep as u64, 1..=100);
     recipe.keep = usize::try_from(keep).unwrap_or(recipe.keep);
-    if recipe.files.is_empty() && recipe.command.is_empty() {
+    read_nginx(table, &mut recipe);
+    if recipe.files.is_empty() && !recipe.runs() {
         let message = format!("the hook `{name}` has neither a file nor a command");
-        let help = "add `command = [\"PROGRAM\", …]` or `[[hook.NAME.file]]`";
+        let help = "add `command = [\"PROGRAM\", …]`, `[[hook.NAME.file]]`, or a table `nginx` or `haproxy`";
         table.refuse_with_help(Code::CONFIG_MISSING_KEY, "command", message, help);
     }
     recipe
@@ -162,6 +165,64 @@ fn read_command(table: &mut Reader) -> Vec<String> {
         Some(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text],
         None => command,
     }
+}
+
+/// A backend that follows without a reload.
+fn read_haproxy(table: &mut Reader) -> Option<Backend> {
+    let mut own = table.optional_table("haproxy")?;
+    let socket = PathBuf::from(own.required_string("socket"));
+    if !socket.is_absolute() {
+        let message = "`socket` is not the whole path of HAProxy's run-time socket";
+        own.refuse_with_help(Code::CONFIG_WRONG_VALUE, "socket", message, "begin it with `/`");
+    }
+    let name = own.required_string("backend");
+    if !haproxy::is_name(&name) {
+        own.refuse(Code::CONFIG_WRONG_VALUE, "backend", "`backend` is no name of a backend");
+    }
+    Some(Backend { socket, name, port: own.optional_string("port") })
+}
+
+/// A file with an upstream, and a reload: what one would write as a file and a command, with a rollback, since
+/// nginx says at the reload whether it takes the file.
+fn read_nginx(table: &mut Reader, recipe: &mut Recipe) {
+    let Some(mut own) = table.optional_table("nginx") else { return };
+    let upstream = own.required_string("upstream");
+    if !haproxy::is_name(&upstream) {
+        own.refuse(Code::CONFIG_WRONG_VALUE, "upstream", "`upstream` is no name of an upstream");
+        return;
+    }
+    let path = PathBuf::from(own.required_string("path"));
+    if !path.is_absolute() || path.file_name().is_none() {
+        let message = "`path` is not the whole path of a file";
+        own.refuse_with_help(Code::CONFIG_WRONG_VALUE, "path", message, "begin it with `/`");
+    }
+    let usual = || ["nginx", "-s", "reload"].map(str::to_owned).to_vec();
+    let reload = own.optional_list("reload").unwrap_or_else(usual);
+    if !recipe.command.is_empty() || reload.is_empty() {
+        let message = "`nginx` has a command of its own: `reload`, which is not empty";
+        own.refuse(Code::CONFIG_WRONG_VALUE, "reload", message);
+    }
+    let template =
+        Template::parse("nginx", &nginx_template(&upstream, own.optional_string("port")));
+    match template {
+        Ok(template) => {
+            let (mode, owner, check) = (0o644, None, Vec::new());
+            recipe.files.push(FileRecipe { template, path, mode, owner, check });
+        }
+        Err(error) => own.refuse(Code::CONFIG_TEMPLATE, "port", error.to_string()),
+    }
+    recipe.command = reload;
+    recipe.retries.rollback = !table.has("rollback") || recipe.retries.rollback;
+}
+
+/// nginx wants at least one server in an upstream.
+fn nginx_template(upstream: &str, port: Option<String>) -> String {
+    let port = port.map_or("one.port".to_owned(), |name| format!("one.ports[{name:?}]"));
+    format!(
+        "upstream {upstream} {{\n{{% for one in entries %}}\n    server \
+         {{% if ':' in one.address %}}[{{{{ one.address }}}}]{{% else %}}{{{{ one.address }}}}{{% endif %}}\
+         :{{{{ {port} }}}};\n{{% else %}}\n    server 127.0.0.1:1 down;\n{{% endfor %}}\n}}\n"
+    )
 }
 
 fn read_pace(table: &mut Reader) -> Pace {

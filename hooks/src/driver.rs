@@ -348,13 +348,7 @@ impl Running {
         self.under_way += 1;
         let (events, stop) = (self.events.0.clone(), self.stop.subscribe());
         tokio::spawn(async move {
-            let program = Program::told(&recipe, &folder, &start);
-            let told =
-                tokio::task::spawn_blocking(move || program::tell(&recipe, &folder, &start)).await;
-            let end = match told.unwrap_or_else(|error| Err(error.to_string())) {
-                Ok(()) => program.run(stop).await,
-                Err(how) => End { how, ..End::default() },
-            };
+            let end = ran(recipe, folder, start, stop).await;
             let _ = events.send(Event::Ended { hook, run, end });
         });
     }
@@ -372,6 +366,34 @@ impl Running {
                 tracing::warn!(hook = recipe.name, how = end.how, "its `on_failure` failed too");
             }
         });
+    }
+}
+
+/// Follows in HAProxy, then runs the program, as far as there is either.
+async fn ran(
+    recipe: Arc<Recipe>,
+    folder: Folder,
+    start: Start,
+    stop: watch::Receiver<bool>,
+) -> End {
+    let program = Program::told(&recipe, &folder, &start);
+    let has_program = !recipe.command.is_empty();
+    let before = tokio::task::spawn_blocking(move || {
+        program::tell(&recipe, &folder, &start)
+            .map_err(|how| End { how, ..End::default() })
+            .map(|input| (recipe, input))
+            .and_then(|(recipe, input)| match &recipe.haproxy {
+                None => Ok(End { ok: true, ..End::default() }),
+                Some(backend) => {
+                    let end = backend.follow(&input, Duration::from_millis(recipe.timeout_ms));
+                    if end.ok { Ok(end) } else { Err(end) }
+                }
+            })
+    });
+    match before.await {
+        Ok(Ok(_)) if has_program => program.run(stop).await,
+        Ok(Ok(end) | Err(end)) => end,
+        Err(error) => End { how: error.to_string(), ..End::default() },
     }
 }
 

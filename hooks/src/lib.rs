@@ -9,12 +9,14 @@
 //! - `engine`: the pure machine: what to do next, and why not
 //! - `record`: what is durable of a hook; `journal`: the file that makes it so
 //! - `render`: templates; `files`: staging, replacing and restoring; `program`: running one
+//! - `haproxy`: following in a running HAProxy, by its socket
 //! - `driver`: the loop that feeds the machine and carries out its commands
 
 pub mod config;
 mod driver;
 pub mod engine;
 mod files;
+mod haproxy;
 mod journal;
 mod program;
 mod recipe;
@@ -24,6 +26,7 @@ mod snapshot;
 
 pub use driver::{Hooks, OpenError, Order, Running};
 pub use files::StageError;
+pub use haproxy::Backend;
 pub use journal::{Journal, JournalError, Opened};
 pub use recipe::{Brake, FileRecipe, OnStale, OnStart, Pace, Recipe, Retries};
 pub use record::{Mark, Pending, Phase, Record};

@@ -155,8 +155,9 @@ struct Told<'a> {
     groups: &'a BTreeMap<String, Vec<Entry>>,
 }
 
-/// Writes what the program of a run is told. On the way back the roles are changed.
-pub(crate) fn tell(recipe: &Recipe, folder: &Folder, start: &Start) -> Result<(), String> {
+/// Writes what the program of a run is told, and gives the state that is to be followed. On the way back the
+/// roles are changed.
+pub(crate) fn tell(recipe: &Recipe, folder: &Folder, start: &Start) -> Result<Input, String> {
     let back = start.why == crate::engine::Why::Rollback;
     let empty = || Input {
         history: start.history.clone(),
@@ -188,7 +189,8 @@ pub(crate) fn tell(recipe: &Recipe, folder: &Folder, start: &Start) -> Result<()
     let user = recipe.user.as_deref().map(User::by_name).transpose();
     let user = user.map_err(|error| error.to_string())?;
     let path = folder.told();
-    write_whole(&path, &text, (0o600, user)).map_err(|error| wrong(&path, &error))
+    write_whole(&path, &text, (0o600, user)).map_err(|error| wrong(&path, &error))?;
+    Ok(after)
 }
 
 fn wrong(path: &Path, error: &std::io::Error) -> String {

@@ -9,6 +9,7 @@ use lathe_catalog::{Entry, State};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::haproxy::Backend;
 use crate::render::Template;
 
 /// One hook.
@@ -24,7 +25,10 @@ pub struct Recipe {
     pub topology: Option<String>,
     /// Files that it renders; all are replaced, or none.
     pub files: Vec<FileRecipe>,
-    /// Program and arguments, run when the files are in place; empty where the files are all.
+    /// A backend of a running HAProxy that follows when the files are in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub haproxy: Option<Backend>,
+    /// Program and arguments, run after that; empty where there is none.
     pub command: Vec<String>,
     /// Variables of the program's environment, beside `PATH` and Lathe's own.
     pub env: BTreeMap<String, String>,
@@ -162,6 +166,7 @@ impl Recipe {
             states: BTreeSet::from([State::Ready]),
             topology: None,
             files: Vec::new(),
+            haproxy: None,
             command: Vec::new(),
             env: BTreeMap::new(),
             user: None,
@@ -176,6 +181,12 @@ impl Recipe {
             on_stale: OnStale::default(),
             keep: 3,
         }
+    }
+
+    /// Whether files are not all of it.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.haproxy.is_some() || !self.command.is_empty()
     }
 
     /// Whether the hook sees this entry.

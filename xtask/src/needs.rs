@@ -101,6 +101,18 @@ const NEEDS: &[Need] = &[
         source: Source::Packages(&["bind9-dnsutils"]),
     },
     Need {
+        name: "haproxy",
+        why: "follows what an agent tells it",
+        probe: &["/usr/sbin/haproxy", "-v"],
+        source: Source::Packages(&["haproxy"]),
+    },
+    Need {
+        name: "nginx",
+        why: "follows what an agent writes",
+        probe: &["/usr/sbin/nginx", "-v"],
+        source: Source::Packages(&["nginx"]),
+    },
+    Need {
         name: "libraries",
         why: "Mesos is linked with them",
         probe: &["python3", "-c", MESOS_LIBRARIES],

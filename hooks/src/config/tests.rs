@@ -125,3 +125,56 @@ fn each_mistake_of_a_file_has_a_code_a_place_and_a_hint() {
     let twice = from(&format!("{}{}", hook("a"), hook("b"))).unwrap_err();
     assert!(twice.contains("two hooks write /x"), "{twice}");
 }
+
+#[test]
+fn nginx_is_a_file_with_an_upstream_and_a_reload() {
+    let text =
+        "[hook.h]\ngroups = [\"g\"]\n[hook.h.nginx]\nupstream = \"cache\"\npath = \"/etc/x\"\n";
+    let recipe = from(text).unwrap().remove(0);
+    assert_eq!(recipe.command, ["nginx", "-s", "reload"]);
+    assert!(recipe.retries.rollback && recipe.files[0].mode == 0o644);
+    assert!(
+        !from(&text.replace("[hook.h.nginx]", "rollback = false\n[hook.h.nginx]")).unwrap()[0]
+            .retries
+            .rollback
+    );
+    for (from_text, to, part) in [
+        ("upstream = \"cache\"", "upstream = \"a;b\"", "no name of an upstream"),
+        ("path = \"/etc/x\"", "path = \"x\"", "whole path"),
+        ("[hook.h.nginx]", "command = [\"true\"]\n[hook.h.nginx]", "command of its own"),
+    ] {
+        let problems = from(&text.replace(from_text, to)).unwrap_err();
+        assert!(problems.contains("LT0502") && problems.contains(part), "{problems}");
+    }
+}
+
+#[test]
+fn haproxy_is_a_socket_and_a_backend() {
+    let text = "[hook.h]\ngroups = [\"g\"]\n[hook.h.haproxy]\nsocket = \"/run/h\"\nbackend = \"cache\"\nport = \"http\"\n";
+    let recipe = from(text).unwrap().remove(0);
+    let expected = Backend {
+        socket: "/run/h".into(),
+        name: "cache".to_owned(),
+        port: Some("http".to_owned()),
+    };
+    assert_eq!(recipe.haproxy, Some(expected));
+    let problems = from(&text.replace("\"cache\"", "\"a b\"").replace("/run/h", "h")).unwrap_err();
+    assert!(
+        problems.contains("no name of a backend") && problems.contains("whole path"),
+        "{problems}"
+    );
+}
+
+#[test]
+fn the_examples_of_the_page_are_read() {
+    let page = include_str!("../../../docs/hooks.md");
+    let blocks: Vec<&str> =
+        page.split("```ini\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 7);
+    for block in blocks {
+        let mut reader = Document::parse(block).unwrap().reader();
+        let recipes = read(&mut reader, &mut |_| Ok(String::new()));
+        let problems = reader.finish().err().map(|all| render("page", block, &all));
+        assert_eq!((recipes.len(), problems), (1, None), "{block}");
+    }
+}

@@ -174,7 +174,7 @@ impl Hook {
         }
         match outcome {
             Err(problem) => self.back_or_failed(now_ms, problem, around, commands),
-            Ok(()) if self.recipe.command.is_empty() => self.close(Close::Done, commands),
+            Ok(()) if !self.recipe.runs() => self.close(Close::Done, commands),
             Ok(()) => self.announce(Step::NotingReplaced, Phase::Replaced, commands),
         }
     }
@@ -242,7 +242,7 @@ impl Hook {
         }
         match outcome {
             Err(problem) => self.failed(now_ms, problem, around, commands),
-            Ok(()) if self.recipe.command.is_empty() => {
+            Ok(()) if !self.recipe.runs() => {
                 self.note_restored(commands);
             }
             Ok(()) => self.start(Step::RunningBack, commands),
