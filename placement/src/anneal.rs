@@ -38,6 +38,8 @@ pub(crate) enum Aim {
     Valid,
     /// As many points as can be had; that many are enough.
     Points(i64),
+    /// The same from a placement that is good already, without great heat.
+    MorePoints(i64),
 }
 
 struct Search<'m> {
@@ -83,6 +85,7 @@ pub(crate) fn anneal(state: &mut State<'_>, aim: Aim, seed: u64, budget: &mut Bu
     let warm = match aim {
         Aim::Valid => typical * PARTS,
         Aim::Points(_) => typical * PARTS * 3 / 4,
+        Aim::MorePoints(_) => typical * PARTS / 8,
     };
     let cold = (typical * PARTS / 100).max(1);
     for at in 0..STAGES {
@@ -156,7 +159,7 @@ impl Search<'_> {
         }
         match aim {
             Aim::Valid => true,
-            Aim::Points(enough) => self.best.points >= enough,
+            Aim::Points(enough) | Aim::MorePoints(enough) => self.best.points >= enough,
         }
     }
 

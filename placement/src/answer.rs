@@ -76,7 +76,7 @@ fn placed(
     let (model, options) = (state.model, input.options);
     let bound = solve::bound(model);
     solve::polish(&mut state, bound, options, budget);
-    let proof = solve::prove(&state, bound, certified, options, budget);
+    let proof = solve::prove(&mut state, bound, certified, options, budget);
     let proved = proof.as_ref().map_or(i64::MAX, |proof| prove::claimed(model, proof));
     let plan = slots::plan(input, &state.counts(), state.score, bound.min(proved));
     debug_assert_eq!(check(&plan), Ok(()), "every plan passes the independent check");
@@ -104,7 +104,7 @@ fn solved<'m>(
         return (Outcome::None, refuted);
     }
     let mut share = budget.take(budget.left / 2);
-    let dived = solve::dived(model, input.options.seed, &mut share);
+    let dived = solve::dived(input, model, &mut share);
     budget.give(&share);
     if let Some(state) = dived {
         return (Outcome::Found(Box::new(state)), None);

@@ -23,7 +23,8 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use dive::dive;
+use dive::is_open;
+pub(crate) use dive::{Filled, dive};
 use guess::guess;
 use master::Master;
 use pricing::Pricing;
@@ -60,15 +61,20 @@ struct Program<'m> {
     best: Option<Part>,
 }
 
-/// The best bound of the points that the budget allows, begun with a plan's patterns.
-pub(crate) fn points(state: &State<'_>, budget: &mut Budget) -> Option<Proof> {
+/// The best bound of the points that the budget allows, begun with a plan's patterns; and where the plan is less
+/// than that, another one out of the patterns, as far as it comes out within what is for that.
+pub(crate) fn points(
+    state: &State<'_>,
+    budget: &mut Budget,
+    for_plan: &mut Budget,
+) -> Option<(Proof, Option<Vec<Filled>>)> {
     let model = state.model;
     let hosts = sites(model, &[]);
     let mut parts = Vec::new();
     let soft = sorts(model, |says| matches!(says, Says::Avoid(_) | Says::Prefer(_)));
     for &domain in &soft {
         let sites = regions(model, &hosts, domain);
-        let Some(program) = Program::new(model, SCALE, domain, sites) else { continue };
+        let Some(mut program) = Program::new(model, SCALE, domain, sites) else { continue };
         let share = u64::try_from(soft.len() + 1).unwrap_or(u64::MAX);
         let mut share = budget.take(budget.left / share);
         let part = program.bounded(state, &mut share);
@@ -78,9 +84,14 @@ pub(crate) fn points(state: &State<'_>, budget: &mut Budget) -> Option<Proof> {
     }
     let apart: Vec<usize> = parts.iter().map(|part| part.domain).collect();
     let hosts = if apart.is_empty() { hosts } else { sites(model, &apart) };
-    let part = Program::new(model, SCALE, 0, hosts)?.bounded(state, budget)?;
+    let mut program = Program::new(model, SCALE, 0, hosts)?;
+    let part = program.bounded(state, budget)?;
     parts.insert(0, part);
-    Some(Proof { parts, scale: SCALE })
+    let proof = Proof { parts, scale: SCALE };
+    let most = proof.points().saturating_add(constant(model, &proof.domains()));
+    let dives = is_open(model) && most > state.score && for_plan.left > 0;
+    let filled = dives.then(|| dive::from(program, for_plan));
+    Some((proof, filled))
 }
 
 /// What is counted for a sort of domains without a part of its own: each `prefer` as met.
@@ -176,7 +187,7 @@ impl<'m> Program<'m> {
 
     /// The best bound of the points that the budget allows, begun with a plan's patterns. What the plan itself
     /// has here is the least that a bound can be.
-    fn bounded(mut self, state: &State<'_>, budget: &mut Budget) -> Option<Part> {
+    fn bounded(&mut self, state: &State<'_>, budget: &mut Budget) -> Option<Part> {
         let has = self.begin_with(state);
         if self.domain > 0 {
             let prices = self.even();
@@ -191,7 +202,7 @@ impl<'m> Program<'m> {
             let free = vec![0.0; self.wanted.len() + self.sites.len()];
             self.complete(&free, budget);
         }
-        self.best
+        self.best.clone()
     }
 
     /// The patterns that a plan has, and what they are worth together; none where the plan has one that is not

@@ -8,10 +8,13 @@ use crate::model::{Model, Says};
 use crate::random::{Random, mixed};
 use crate::state::{State, Step};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
+mod gather;
 mod groups;
 mod placing;
 
+pub(crate) use gather::gathered;
 use groups::Groups;
 use placing::place_kind;
 
@@ -71,15 +74,26 @@ pub(crate) fn attempt<'m>(kept: &State<'m>, moves: u32, manner: Manner) -> State
     state
 }
 
-/// A placement begun with whole hosts, the rest put where the least is left.
-pub(crate) fn filled<'m>(model: &'m Model, hosts: &[(usize, Vec<(usize, u32)>)]) -> State<'m> {
-    let there = hosts
-        .iter()
-        .flat_map(|(host, kinds)| kinds.iter().map(|(kind, count)| (*kind, *host, *count)));
+/// A placement begun with so much more on hosts than runs there.
+pub(crate) fn filled<'m>(
+    model: &'m Model,
+    hosts: &[(usize, Vec<(usize, u32)>)],
+    manner: Manner,
+) -> State<'m> {
+    let mut there: BTreeMap<(usize, usize), u32> = BTreeMap::new();
+    for (kind, facts) in model.kinds.iter().enumerate() {
+        there.extend(facts.running().map(|(host, runs)| ((kind, host), runs)));
+    }
+    for (host, kinds) in hosts {
+        for (kind, count) in kinds {
+            *there.entry((*kind, *host)).or_default() += count;
+        }
+    }
+    let there = there.into_iter().map(|((kind, host), count)| (kind, host, count));
     let mut state = State::with(model, there);
     let mut groups = Groups::new(&state);
     for kind in placing_order(model) {
-        place_kind(&mut state, &mut groups, kind, Manner::Pack);
+        place_kind(&mut state, &mut groups, kind, manner);
     }
     state
 }

@@ -120,6 +120,25 @@ impl<'a> Input<'a> {
     }
 }
 
+impl Input<'_> {
+    /// The same as if what runs of the given tasks were somebody else's.
+    pub(crate) fn with_running_fixed(&self) -> Self {
+        let mut fixed = self.fixed.clone();
+        let mut wanted = self.wanted.clone();
+        for row in &mut wanted {
+            fixed.extend(row.runs.drain(..).map(|(_, host, one)| (host, one)));
+        }
+        Self {
+            hosts: self.hosts.clone(),
+            wanted,
+            fixed,
+            unwanted: Vec::new(),
+            before: self.before.clone(),
+            options: self.options,
+        }
+    }
+}
+
 /// Every host in order of names, and where among them each instance is.
 fn host_rows<'a>(
     cluster: &'a Cluster,

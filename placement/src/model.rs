@@ -219,6 +219,17 @@ impl Model {
         build::model(input, holding)
     }
 
+    /// The model of what is missing beside what runs; none where too much of something runs.
+    pub(crate) fn of_missing(input: &Input<'_>) -> Option<Self> {
+        let mut model = Self::new(&input.with_running_fixed(), Holding::All);
+        for (kind, wanted) in model.kinds.iter_mut().zip(&input.wanted) {
+            let runs = u32::try_from(wanted.runs.len()).ok()?;
+            kind.most = kind.most.checked_sub(runs)?;
+            kind.least = kind.least.saturating_sub(runs);
+        }
+        Some(model)
+    }
+
     /// Whether two kinds may never share a domain of that sort.
     pub(crate) fn conflict(&self, a: usize, b: usize, domain: usize) -> bool {
         let said = |holder: usize, other: usize| {

@@ -4,9 +4,10 @@
 
 use crate::Options;
 use crate::anneal::{Aim, anneal};
-use crate::bound::{Proof, dive, points, refutation};
-use crate::construct::{Manner, attempt, construct, crowd, filled};
+use crate::bound::{Filled, Proof, dive, points, refutation};
+use crate::construct::{Manner, attempt, construct, crowd, filled, gathered};
 use crate::improve::improve;
+use crate::input::Input;
 use crate::model::{Budget, Model};
 use crate::random::mixed;
 use crate::search::{Outcome, counted_out, search};
@@ -33,6 +34,7 @@ pub(crate) fn at_once(model: &Model) -> (Outcome<'_>, Option<Vec<usize>>) {
     }
     let manners = [Manner::Spread, Manner::Pack];
     let found = manners.into_iter().find_map(|manner| construct(&kept, 0, manner));
+    let found = found.or_else(|| gathered(&kept));
     (found.map_or(Outcome::Spent, |state| Outcome::Found(Box::new(state))), None)
 }
 
@@ -111,13 +113,23 @@ fn with_moves<'m>(model: &'m Model, seed: u64, moves: u32, budget: &mut Budget) 
     search(model, moves, budget)
 }
 
-/// Fills hosts with the patterns of the linear program, and mends what does not come out.
-pub(crate) fn dived<'m>(model: &'m Model, seed: u64, budget: &mut Budget) -> Option<State<'m>> {
+/// Fills hosts, beside what runs, with the patterns of the linear program, and mends what does not come out.
+pub(crate) fn dived<'m>(
+    input: &Input<'_>,
+    model: &'m Model,
+    budget: &mut Budget,
+) -> Option<State<'m>> {
     let mut share = budget.take(budget.left / 2);
-    let hosts = dive(model, &mut share);
+    let runs = model.kinds.iter().any(|kind| kind.run_total > 0);
+    let hosts = if runs {
+        Model::of_missing(input).and_then(|missing| dive(&missing, &mut share))
+    } else {
+        dive(model, &mut share)
+    };
     budget.give(&share);
-    let mut state = filled(model, &hosts?);
+    let mut state = filled(model, &hosts?, Manner::Pack);
     if !state.is_complete() {
+        let seed = input.options.seed;
         if !crowd(&mut state, seed) {
             return None;
         }
@@ -161,7 +173,13 @@ pub(crate) fn polish(state: &mut State<'_>, enough: i64, options: &Options, budg
     }
     let mut share = budget.take(effort);
     let mut better = state.clone();
-    anneal(&mut better, Aim::Points(enough), options.seed, &mut share);
+    let mut aim = Aim::Points(enough);
+    if let Some(gathered) = gathered(&State::kept(state.model))
+        && gathered.score > state.score
+    {
+        (better, aim) = (gathered, Aim::MorePoints(enough));
+    }
+    anneal(&mut better, aim, options.seed, &mut share);
     budget.give(&share);
     // Among equals the plain way is kept, so that small changes of a file change little.
     if better.score > state.score && better.is_complete() {
@@ -177,9 +195,10 @@ fn level(state: &mut State<'_>, budget: &mut Budget) {
     budget.give(&share);
 }
 
-/// A bound below the plain one, if the budget allows, and where it may show that nothing is better.
+/// A bound below the plain one, if the budget allows, and where it may show that nothing is better. What the
+/// way there shows of better plans is tried.
 pub(crate) fn prove(
-    state: &State<'_>,
+    state: &mut State<'_>,
     plain: i64,
     certified: bool,
     options: &Options,
@@ -193,9 +212,36 @@ pub(crate) fn prove(
         return None;
     }
     let mut share = budget.take(most.min(budget.left));
-    let proof = points(state, &mut share);
+    let mut for_plan = budget.take(effort(state, options) / 2);
+    let found = points(state, &mut share, &mut for_plan);
     budget.give(&share);
-    proof
+    budget.give(&for_plan);
+    let (proof, hosts) = found?;
+    if let Some(hosts) = hosts {
+        let mut share = budget.take(effort(state, options));
+        adopt(state, &hosts, plain, options, &mut share);
+        budget.give(&share);
+    }
+    Some(proof)
+}
+
+/// Takes a plan begun with these hosts, if it comes to more points.
+fn adopt(
+    state: &mut State<'_>,
+    hosts: &[Filled],
+    enough: i64,
+    options: &Options,
+    budget: &mut Budget,
+) {
+    let mut other = filled(state.model, hosts, Manner::Spread);
+    if !other.is_complete() && !crowd(&mut other, options.seed) {
+        return;
+    }
+    anneal(&mut other, Aim::MorePoints(enough), options.seed, budget);
+    level(&mut other, budget);
+    if other.score > state.score && other.is_complete() {
+        *state = other;
+    }
 }
 
 /// Steps in proportion to what may be moved: with the usual budget a thousand for each instance.

@@ -20,17 +20,27 @@ pub(crate) type Filled = (usize, Vec<(usize, u32)>);
 /// Hosts and how many of which kinds they should have, as far as that came out. None where there is no
 /// program, or something runs already.
 pub(crate) fn dive(model: &Model, budget: &mut Budget) -> Option<Vec<Filled>> {
-    if model.kinds.iter().any(|kind| kind.run_total > 0 || kind.least < kind.most) {
+    if !is_open(model) {
         return None;
     }
-    let program = Program::new(model, SCALE, 0, sites(model, &[]))?;
-    let left = program.wanted.iter().map(|&kind| model.kinds[kind].least).collect();
+    Some(from(Program::new(model, SCALE, 0, sites(model, &[]))?, budget))
+}
+
+/// Whether each host is open for any pattern, and how many are wanted is certain.
+pub(super) fn is_open(model: &Model) -> bool {
+    model.kinds.iter().all(|kind| kind.run_total == 0 && kind.least == kind.most)
+}
+
+/// The same, begun with the patterns of a program of hosts.
+pub(super) fn from(program: Program<'_>, budget: &mut Budget) -> Vec<Filled> {
+    let kinds = &program.model.kinds;
+    let left = program.wanted.iter().map(|&kind| kinds[kind].least).collect();
     let mut hosts: Vec<Vec<usize>> =
         program.sites.iter().map(|site| site.places.concat()).collect();
     hosts.iter_mut().for_each(|hosts| hosts.reverse());
     let mut dive = Dive { program, left, hosts, filled: Vec::new() };
     while dive.round(budget) {}
-    Some(dive.filled)
+    dive.filled
 }
 
 struct Dive<'m> {

@@ -133,6 +133,18 @@ impl State<'_> {
         self.fullest(host, self.used[host])
     }
 
+    /// How full the host is in processors and in memory, in thousandths of each, summed.
+    pub(crate) fn filled(&self, host: usize) -> i64 {
+        let (used, capacity) = (self.used[host], self.model.hosts[host].capacity);
+        let part = |at: usize| -> i64 {
+            let parts = (used[at] * 1_000).checked_div(u128::from(capacity[at]));
+            parts
+                .and_then(|parts| i64::try_from(parts).ok())
+                .map_or(1_000, |parts| parts.min(1_000))
+        };
+        part(0) + part(1)
+    }
+
     /// The same with one more of a kind.
     pub(crate) fn load_with(&self, kind: usize, host: usize) -> i64 {
         let (used, more) = (&self.used[host], self.model.kinds[kind].need);
