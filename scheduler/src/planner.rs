@@ -1,11 +1,14 @@
-//! Carries a plan's making out: the whole at once, or slot by slot where a repair cannot have the
-//! whole. A pure function, so that it may run on any thread.
+//! Carries a plan's making out: the whole at once, or in pieces where a repair cannot have the
+//! whole. A pure function, so that it may run on any thread; a session asks it nothing twice.
 
 use lathe_placement::{Verdict, place};
 
 use crate::framework::command::PlanInput;
 
 mod pieces;
+mod session;
+
+pub use session::Session;
 
 /// Makes the plan.
 #[must_use]

@@ -15,7 +15,7 @@ use crate::framework::command::PlanInput;
 use crate::framework::event::Event;
 use crate::framework::ids::JobId;
 use crate::metrics::Metrics;
-use crate::planner;
+use crate::planner::Session;
 
 /// A question and a trial for maintenance are planned side by side.
 const THREADS: usize = 2;
@@ -39,12 +39,13 @@ impl Planners {
     pub(super) fn start(messages: &UnboundedSender<Message>, metrics: &Metrics) -> Self {
         let (tasks, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
+        let session = Arc::new(Session::default());
         for number in 0..THREADS {
-            let (queue, messages, metrics) =
-                (Arc::clone(&queue), messages.clone(), metrics.clone());
+            let (queue, session) = (Arc::clone(&queue), Arc::clone(&session));
+            let (messages, metrics) = (messages.clone(), metrics.clone());
             thread::Builder::new()
                 .name(format!("planner-{number}"))
-                .spawn(move || work(&queue, &messages, &metrics))
+                .spawn(move || work(&queue, &session, &messages, &metrics))
                 .expect("the system has room for two threads");
         }
         Self { tasks }
@@ -59,6 +60,7 @@ impl Planners {
 
 fn work(
     queue: &Mutex<mpsc::Receiver<Task>>,
+    session: &Session,
     messages: &UnboundedSender<Message>,
     metrics: &Metrics,
 ) {
@@ -66,7 +68,7 @@ fn work(
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Task { job, input }) = next else { return };
         let start = Instant::now();
-        let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| planner::plan(&input))) else {
+        let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| session.plan(input))) else {
             // The job ends by its own deadline; the next plan has this thread again.
             tracing::error!(?job, "planning has panicked");
             continue;

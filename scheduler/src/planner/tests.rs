@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lathe_placement::{Capacity, Cluster, Host, Options, Plan, Running, Verdict};
 use lathe_topology::Topology;
 
-use super::plan;
+use super::{Session, plan};
 use crate::framework::command::PlanInput;
 
 fn topology(name: &str, rest: &str) -> Topology {
@@ -143,4 +143,44 @@ fn after_any_loss_of_a_host_all_is_whole_again_when_it_is_back() {
         assert!(matches!(plan(&back), Verdict::Placed(_)), "{back:#?}");
     }
     assert!(lost > 100 && waited > 20, "{lost} losses, {waited} with something that waited");
+}
+
+#[test]
+fn a_session_says_what_planning_anew_says_of_questions_that_change_and_come_back() {
+    let mut state = 11_u64;
+    let mut draw = move |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let (session, mut answers) = (Session::default(), 0);
+    for _ in 0..150 {
+        let mut asked = PlanInput { piecemeal: draw(2) == 0, ..input(drawn(&mut draw)) };
+        for _ in 0..6 {
+            let cold = plan(&asked);
+            for _ in 0..2 {
+                assert_eq!(session.plan(Box::new(asked.clone())), cold, "{asked:#?}");
+            }
+            answers += 1;
+            match (draw(5), &cold) {
+                (0, Verdict::Placed(found)) => asked.running = started(&asked, found),
+                (1, _) => _ = asked.running.instances.pop(),
+                (2, _) => asked.cluster.hosts.rotate_left(1),
+                (3, _) => asked.cluster.hosts[0].capacity.cpus_milli = 500 * draw(9),
+                _ => asked.options.seed = draw(3),
+            }
+        }
+    }
+    assert_eq!(answers, 900);
+}
+
+#[test]
+fn a_session_keeps_few_questions() {
+    let session = Session::default();
+    for seed in 0..20 {
+        let mut asked = input(vec![topology("some", "tasks = 3\n")]);
+        asked.options.seed = seed;
+        session.plan(Box::new(asked));
+    }
+    assert!(session.questions() <= 4);
 }
