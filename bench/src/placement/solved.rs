@@ -109,6 +109,11 @@ fn solved(case: &Case, topology: Topology, within_ms: u32) -> Value {
         if is_better {
             best = Some(answer);
         }
+        if within_ms > 0 && !is_plan && budget_steps < USUAL {
+            // Without a plan there is nothing to improve: what is usual comes next.
+            budget_steps = USUAL;
+            continue;
+        }
         // Without time to improve the first plan is the answer; without a plan what is usual counts.
         let growth =
             if within_ms == 0 { GROWTH } else { (0.9 * within / ms.max(0.01)).min(GROWTH) };
