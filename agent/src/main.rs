@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     }
     log_to_stderr(config.log_format);
     // One thread, so that programs of hooks end with the process.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Few that may wait for disks, so that memory is not spread over many.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(serve(config)),
         Err(error) => Err(error.into()),

@@ -3,7 +3,7 @@
 //! Owns its form. What is not whole is left, and said; it is never half believed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Loaded, String> {
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
     let (head, rest) = bytes.split_at(end);
     let json = &rest[1..];
-    if head != head_of(json).as_bytes() {
+    if head != head_of(Sha256::new_with_prefix(json)).as_bytes() {
         return Err("its digest is another one, or its form".to_owned());
     }
     let found: Found = serde_json::from_slice(json).map_err(|error| error.to_string())?;
@@ -86,9 +86,22 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Loaded, String> {
     Ok(Loaded { kept, saved_unix_ms: found.saved_unix_ms })
 }
 
-fn head_of(json: &[u8]) -> String {
-    let digest = Sha256::digest(json);
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+/// Takes text for its digest alone.
+struct Digesting(Sha256);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn head_of(digest: Sha256) -> String {
+    let digits: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{FORM} {digits}")
 }
 
@@ -105,14 +118,17 @@ pub(crate) fn save(path: &Path, kept: &Kept, unix_ms: u64) -> io::Result<()> {
         groups: kept.copy.groups().values().map(Arc::as_ref).collect(),
         configs: kept.copy.configs().values().map(Arc::as_ref).collect(),
     };
-    let json = serde_json::to_vec(&shown)?;
+    // Twice, so that the whole text is never in memory.
+    let mut digest = Digesting(Sha256::new());
+    serde_json::to_writer(&mut digest, &shown)?;
     let beside = path.with_extension("new");
-    let mut file =
+    let file =
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(head_of(&json).as_bytes())?;
+    let mut file = BufWriter::new(file);
+    file.write_all(head_of(digest.0).as_bytes())?;
     file.write_all(b"\n")?;
-    file.write_all(&json)?;
-    file.sync_all()?;
+    serde_json::to_writer(&mut file, &shown)?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     fs::rename(&beside, path)?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

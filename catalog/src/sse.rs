@@ -9,6 +9,9 @@ use std::fmt;
 /// Bytes of one event, its lines and their ends included.
 const MAX_EVENT: usize = 8 << 20;
 
+/// Bytes that are kept for the next line.
+const LINE_KEPT: usize = 64 << 10;
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -76,9 +79,10 @@ impl Parser {
             bytes = &bytes[end + 1..];
             let line = std::mem::take(&mut self.line);
             self.take_line(std::str::from_utf8(&line).map_err(|_| SseError::NotText)?);
-            // Keep what the line has grown to for the next one.
+            // Keep what the line has grown to for the next one, unless that was a rare length.
             self.line = line;
             self.line.clear();
+            self.line.shrink_to(LINE_KEPT);
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub use rotating::RotatingFile;
 pub use spawn::Spawn;
 pub use tail::Tail;
 pub use tree::{
-    become_subreaper, children, descendants, kill_descendants, reap_adopted,
+    become_subreaper, children, descendants, kill_descendants, kill_leftovers, reap_adopted,
     set_parent_death_signal,
 };
 pub use user::{User, UserError};

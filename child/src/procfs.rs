@@ -13,6 +13,7 @@ pub(crate) struct Process {
     /// `None` where the parent is outside of this pid namespace.
     pub(crate) parent: Option<Pid>,
     pub(crate) group: u32,
+    pub(crate) session: u32,
     /// Ended, waiting to be reaped by its parent.
     pub(crate) ended: bool,
     pub(crate) stopped: bool,
@@ -34,6 +35,12 @@ pub(crate) fn read(pid: Pid) -> Option<Process> {
     parse(pid, &stat)
 }
 
+/// Whether a process was started with this variable. Nobody else's environment can be read.
+pub(crate) fn has_variable(pid: Pid, pair: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|own| own == pair)
+}
+
 /// Fields of proc_pid_stat(5), counted from the state, which follows the name in parentheses; the
 /// name may hold anything, parentheses too.
 fn parse(pid: Pid, stat: &[u8]) -> Option<Process> {
@@ -49,6 +56,7 @@ fn parse(pid: Pid, stat: &[u8]) -> Option<Process> {
         start: fields.get(19)?.parse().ok()?,
         parent: Pid::from_raw(fields.get(1)?.parse().ok()?),
         group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
         ended,
         stopped: matches!(state, "T" | "t"),
     })

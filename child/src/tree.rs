@@ -1,7 +1,9 @@
 //! The tree of processes below one: who is in it, ending all of it, reaping what was adopted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::thread;
 use std::time::Duration;
 
@@ -76,6 +78,29 @@ pub fn kill_descendants(of: Pid, signal: Signal) -> Vec<Pid> {
         thread::sleep(KILL_PAUSE);
     }
     hunt.survey().iter().map(|process| process.pid).collect()
+}
+
+/// Kills what an earlier life of this process has left: everybody who was started with this variable, but for
+/// those who have begun a session of their own since, as daemons do. Blocks for at most about two seconds;
+/// returns those that are left.
+pub fn kill_leftovers(name: &str, value: &OsStr) -> Vec<Pid> {
+    let pair = [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let left = || -> Vec<Process> {
+        let all = procfs::all().into_iter();
+        let living = all.filter(|one| !one.ended && one.pid != Pid::own());
+        // Who has made a session leads a group of the same id, and so do those that it starts.
+        let ours = living.filter(|one| one.group != one.session);
+        ours.filter(|one| procfs::has_variable(one.pid, &pair)).collect()
+    };
+    for _ in 0..KILL_ROUNDS {
+        let found = left();
+        if found.is_empty() {
+            return Vec::new();
+        }
+        found.iter().for_each(|process| signal_exactly(*process, Signal::Kill));
+        thread::sleep(KILL_PAUSE);
+    }
+    left().iter().map(|process| process.pid).collect()
 }
 
 /// Reaps ended processes that this one adopted, and returns their ids. Never takes the end of one in

@@ -28,6 +28,9 @@ const ORDERS_MAX: usize = 64;
 /// So long may what is under way take at the end, beyond the time in which programs are ended.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Names the data folder of whoever has started a program.
+const OWNER: &str = "LATHE_DATA";
+
 /// Why hooks cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -146,11 +149,21 @@ impl Hooks {
         let refused = |source| OpenError::Folder { path: data.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o711).create(data).map_err(refused)?;
         let locked = lock_folder(data)?;
+        let place = std::fs::canonicalize(data).map_err(refused)?;
+        // The program that ran when this process was killed is dead; what it had started may not be.
+        let left = lathe_child::kill_leftovers(OWNER, place.as_os_str());
+        if !left.is_empty() {
+            tracing::warn!(?left, "processes of an earlier life cannot be ended");
+        }
         let opened = Journal::open(&data.join("journal"))?;
         if opened.damaged {
             tracing::error!("the journal of the hooks is damaged; all hooks run once more");
         }
-        let recipes: Vec<Arc<Recipe>> = recipes.into_iter().map(Arc::new).collect();
+        let owned = recipes.into_iter().map(|mut recipe| {
+            recipe.env.insert(OWNER.to_owned(), place.display().to_string());
+            Arc::new(recipe)
+        });
+        let recipes: Vec<Arc<Recipe>> = owned.collect();
         let mut folders = BTreeMap::new();
         let mut remembered = BTreeMap::new();
         for recipe in &recipes {

@@ -3,15 +3,15 @@
 //! Owns the sandbox. A template reads no file, no clock and no environment; a name that is not there is an
 //! error; maps are walked in order, so the same state renders to the same bytes.
 
+mod objects;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use serde::{Serialize, Serializer};
-use serde_json::json;
 
 use crate::snapshot::Input;
 
@@ -93,7 +93,11 @@ impl Template {
         &self.name
     }
 
-    pub(crate) fn render(&self, input: &Input, setting: &Setting) -> Result<Vec<u8>, RenderError> {
+    pub(crate) fn render(
+        &self,
+        input: &Arc<Input>,
+        setting: &Setting,
+    ) -> Result<Vec<u8>, RenderError> {
         let failed = |error: &minijinja::Error| told(&self.name, error);
         let template = self.environment.get_template(&self.name).map_err(|e| failed(&e))?;
         let mut out = Bounded(Vec::new());
@@ -120,27 +124,16 @@ fn told(template: &str, error: &minijinja::Error) -> RenderError {
     RenderError { template: template.to_owned(), line: error.line(), problem }
 }
 
-fn context(input: &Input, setting: &Setting) -> Value {
-    let with_port = |entry: &lathe_catalog::Entry| {
-        let mut value = json!(entry);
-        value["port"] = entry.main_port().into();
-        value
-    };
-    let groups: serde_json::Map<String, serde_json::Value> = input
-        .groups
-        .iter()
-        .map(|(name, entries)| (name.clone(), entries.iter().map(with_port).collect()))
-        .collect();
-    let entries: Vec<serde_json::Value> = input.entries().into_values().map(with_port).collect();
-    Value::from(Serde(json!({
-        "hook": setting.hook,
-        "history": input.history,
-        "version": input.version,
-        "stale": setting.stale,
-        "age_ms": setting.age_ms,
-        "groups": groups,
-        "entries": entries,
-    })))
+fn context(input: &Arc<Input>, setting: &Setting) -> Value {
+    context! {
+        hook => setting.hook.as_str(),
+        history => input.history.as_str(),
+        version => input.version,
+        stale => setting.stale,
+        age_ms => setting.age_ms,
+        groups => objects::groups(input),
+        entries => objects::entries(input),
+    }
 }
 
 struct Bounded(Vec<u8>);

@@ -189,6 +189,39 @@ async fn what_is_stopped_at_the_end_is_resumed_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn h2_what_a_program_has_left_ends_before_the_next_life_and_a_daemon_does_not() {
+    let mut rig = Rig::new();
+    let pids = rig.folder.path().join("pids");
+    let script = format!(
+        "sleep 600 & echo $! >> {0}; setsid sleep 600 & sleep 0.2; echo $! >> {0}",
+        pids.display()
+    );
+    rig.recipe.command = shell(&script);
+    let (hooks, running) = rig.open();
+    hooks.order(snapshot(1, &[0])).await;
+    acknowledged(&hooks, 1).await;
+    end(&hooks, running).await;
+    let lives = |line: usize| {
+        let pid = rig.read("pids").lines().nth(line).unwrap().to_owned();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    assert!(lives(0) && lives(1));
+    let (hooks, running) = rig.open();
+    assert!(!lives(0) && lives(1));
+    let daemon = rig.read("pids").lines().nth(1).unwrap().parse().unwrap();
+    let daemon = lathe_child::Pid::from_raw(daemon).unwrap();
+    lathe_child::Spawn::new("/bin/kill")
+        .arg("-KILL")
+        .arg(daemon.to_string())
+        .start()
+        .unwrap()
+        .wait()
+        .await;
+    end(&hooks, running).await;
+}
+
+#[tokio::test]
 async fn one_process_at_a_time_has_the_data_folder() {
     let rig = Rig::new();
     let (hooks, running) = rig.open();

@@ -77,3 +77,16 @@ fn a_name_cannot_bring_a_command_of_its_own() {
         assert!(!is_name(name), "{name:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_breaks_the_reader(text in "([#a-z_0-9.: -]{0,20}\n){0,6}", wide in ".{0,200}") {
+        let head = "1\n# srv_name srv_addr srv_port srv_admin_state\n";
+        for answer in [text.clone(), wide, format!("{head}{text}")] {
+            if let Some(servers) = read(&answer) {
+                let planned = plan("b", &servers, &wanted(&["10.0.0.1:80"]));
+                proptest::prop_assert!(planned.is_ok() || servers.is_empty());
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! H15: what templates see, and what they must not do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lathe_catalog::Entry;
 use serde_json::json;
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::{Setting, Template};
 use crate::snapshot::Input;
 
-fn input() -> Input {
+fn input() -> Arc<Input> {
     let entry = |slot: u32| -> Entry {
         serde_json::from_value(json!({
             "topology": "demo", "task": "web.cache", "slot": slot,
@@ -22,7 +23,7 @@ fn input() -> Input {
         ("web".to_owned(), vec![entry(0), entry(1)]),
         ("web.cache".to_owned(), vec![entry(0)]),
     ]);
-    Input { history: "one".to_owned(), version: 7, hash: "x".to_owned(), groups }
+    Arc::new(Input { history: "one".to_owned(), version: 7, hash: "x".to_owned(), groups })
 }
 
 fn setting() -> Setting {
@@ -84,4 +85,30 @@ fn h15_work_and_size_are_bounded() {
 fn a_template_that_makes_no_sense_is_told_with_its_line() {
     let problem = Template::parse("t.j2", "\n\n{% for %}").unwrap_err();
     assert_eq!((problem.template.as_str(), problem.line), ("t.j2", Some(3)));
+}
+
+#[test]
+fn a_template_sees_every_field_of_an_entry() {
+    let input = input();
+    let entry = Entry { reason: Some("slow".to_owned()), ..input.groups["web"][0].clone() };
+    let serde_json::Value::Object(json) = json!(entry) else { panic!("an entry is an object") };
+    let named: BTreeSet<&str> = json.keys().map(String::as_str).chain(["port"]).collect();
+    assert_eq!(super::objects::FIELDS.iter().copied().collect::<BTreeSet<_>>(), named);
+    let source = "{% for name, value in entries[1] | items %}{{ name }}={{ value }} {% endfor %}";
+    let shown = rendered(source).unwrap();
+    for part in [
+        "incarnation=web.cache#1.1",
+        "ports={'admin': 1, 'http': 31001}",
+        "tags=['web']",
+        "reason=none",
+        "port=31001",
+        "state=ready",
+    ] {
+        assert!(shown.to_lowercase().contains(part), "{part} is not in {shown}");
+    }
+    assert!(rendered("{{ entries[0].prot }}").is_err() && rendered("{{ entries[2] }}").is_err());
+    assert_eq!(
+        rendered("{{ entries | map(attribute='host') | unique | join(',') }}").unwrap(),
+        "h"
+    );
 }
