@@ -163,12 +163,16 @@ impl Kills {
                 tokio::time::sleep(pause).await;
                 judge.read(&log);
             }
+            // Long enough, at times, for the run of the newest state to be the one that is hit.
+            if dice.random_range(0..3) > 0 {
+                tokio::time::sleep(Duration::from_micros(dice.random_range(0..150_000))).await;
+            }
             agent.kill().await;
             judge.account.kills += 1;
             judge.killed(&data, &log);
             judge.account.hit += u32::from(judge.open);
             whole_files(&site, &mut judge);
-            if kill % 4 == 3 {
+            if kill % 3 == 2 {
                 // What was announced is resumed, and the newest state is followed.
                 let agent = Agent::start(&config).await;
                 settle(&agent, &log, life, &mut judge).await;
