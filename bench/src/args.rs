@@ -64,6 +64,8 @@ pub(crate) enum Area {
     Path,
     /// What takes the engines of a cluster
     Cluster,
+    /// Registries: changes that are heard, look-ups
+    Discovery,
     /// Where instances run: families of cases made from seeds
     Placement,
 }
@@ -128,6 +130,14 @@ pub(crate) enum Figure {
     SchedulerFailover,
     /// Tasks launched on twenty real agents, against a framework that places nothing
     Launches,
+    /// A change to the last of a hundred watchers
+    ChangeHeard,
+    /// The same of ten thousand watchers
+    CrowdHeard,
+    /// What each of them costs the registry
+    CrowdWake,
+    /// Look-ups answered by one core
+    Lookups,
     /// 10,000 instances without rules on 1,000 hosts
     FlatPlain,
     /// The same, each task apart from itself
@@ -174,7 +184,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 44] = [
+    pub(crate) const ALL: [Self; 48] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -198,6 +208,10 @@ impl Figure {
         Self::MesosReplaceP95,
         Self::SchedulerFailover,
         Self::Launches,
+        Self::ChangeHeard,
+        Self::CrowdHeard,
+        Self::CrowdWake,
+        Self::Lookups,
         Self::FlatPlain,
         Self::FlatNever,
         Self::FlatLarge,
@@ -247,6 +261,10 @@ impl Figure {
             Self::MesosReplaceP95 => "mesos-replace-p95",
             Self::SchedulerFailover => "scheduler-failover",
             Self::Launches => "launches",
+            Self::ChangeHeard => "change-heard",
+            Self::CrowdHeard => "crowd-heard",
+            Self::CrowdWake => "crowd-wake",
+            Self::Lookups => "lookups",
             Self::FlatPlain => "flat-plain",
             Self::FlatNever => "flat-never",
             Self::FlatLarge => "flat-large",
@@ -283,6 +301,9 @@ impl Figure {
             | Self::MesosReplaceP95
             | Self::SchedulerFailover
             | Self::Launches => area == Area::Cluster,
+            Self::ChangeHeard | Self::CrowdHeard | Self::CrowdWake | Self::Lookups => {
+                area == Area::Discovery
+            }
             placement if *placement >= Self::FlatPlain => area == Area::Placement,
             _ => area == Area::Path,
         };

@@ -54,7 +54,17 @@ impl Connection {
 
     /// `GET /index`.
     pub(crate) async fn ask(&mut self) -> Result<Answer, Error> {
-        self.stream.write_all(REQUEST).await?;
+        self.asked(REQUEST).await
+    }
+
+    /// `GET` of another path.
+    pub(crate) async fn ask_for(&mut self, path: &str) -> Result<Answer, Error> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n");
+        self.asked(request.as_bytes()).await
+    }
+
+    async fn asked(&mut self, request: &[u8]) -> Result<Answer, Error> {
+        self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
             if let Some(answer) = whole(&self.buffer)? {

@@ -3,9 +3,11 @@
 //! Owns the way from arguments to the runtime and to an exit code: 0 when every row was measured,
 //! whether `ok` or `short`; 1 when one could not be. It must not know how anything is measured.
 
+mod area;
 mod args;
 mod calls;
 mod cluster;
+mod discovery;
 mod ending;
 mod events;
 mod failure;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
                 (Some(model), _) => model::run(model, &args).await,
                 (None, Area::Path) => path::run(&args).await,
                 (None, Area::Cluster) => cluster::run(&args).await,
+                (None, Area::Discovery) => discovery::run(&args).await,
                 (None, Area::Placement) => placement::run(&args).await,
             }
         })),

@@ -17,6 +17,8 @@ pub(crate) enum Unit {
     Seconds,
     #[serde(rename = "ms")]
     Milliseconds,
+    #[serde(rename = "µs")]
+    Microseconds,
     #[serde(rename = "MiB")]
     Mebibytes,
     #[serde(rename = "crates")]
@@ -39,6 +41,7 @@ impl Unit {
         match self {
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
             Self::Mebibytes => "MiB",
             Self::Crates => "crates",
             Self::InstructionsPerRequest => "instructions/request",
@@ -52,7 +55,7 @@ impl Unit {
     fn digits(self, value: f64) -> usize {
         match self {
             Self::Seconds if value < 10.0 => 3,
-            Self::Seconds | Self::Milliseconds => 1,
+            Self::Seconds | Self::Milliseconds | Self::Microseconds => 1,
             Self::Mebibytes | Self::Times | Self::Percent | Self::Exponent => 2,
             Self::Crates | Self::InstructionsPerRequest | Self::PerSecond => 0,
         }
