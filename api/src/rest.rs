@@ -62,6 +62,26 @@ impl LaunchSpec {
     }
 }
 
+/// Answer of a scheduler's `GET /v1/system/registry` to a registry that it has placed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedRegistry {
+    /// The store's address, with a login where it has one.
+    pub store: String,
+    /// The key of the incarnations' secrets, as its file has it.
+    pub key: String,
+    /// Tokens of those who may write, as their file has them.
+    pub tokens: String,
+    /// Whether an address other than loopback may be listened on without TLS.
+    pub insecure: bool,
+}
+
+impl std::fmt::Debug for PlacedRegistry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // All of it may be secret.
+        f.debug_struct("PlacedRegistry").finish_non_exhaustive()
+    }
+}
+
 /// How an executor finds out that its instance does not do its work any more. Times are
 /// milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -47,6 +47,9 @@ pub struct Flags {
     /// File (mode 600) with the tokens of those who may say something to groups; the scheduler's does.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Ask the scheduler that has placed this instance for everything else.
+    #[arg(long, hide = true)]
+    pub placed: bool,
     /// Form of the log on stderr; what is logged is set by LATHE_LOG.
     #[arg(long, value_enum, value_name = "FORM", env = "LATHE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

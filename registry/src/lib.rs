@@ -8,6 +8,7 @@
 //! - `directory`: the pure machine: catalog, heartbeats, watchers
 //! - `link`: the session with the store; `commits`: what belongs together
 //! - `peers`: the way to the other registries
+//! - `placed`: the configuration of one that the scheduler has placed
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `calls`: what is served over gRPC
 //! - `post`: what is said to groups, on its way into the store
@@ -25,6 +26,7 @@ mod link;
 mod metrics;
 mod openapi;
 mod peers;
+pub mod placed;
 mod post;
 mod rest;
 mod run;

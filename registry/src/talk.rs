@@ -1,9 +1,10 @@
-//! What the process says of itself on stderr: its log, and its last words.
+//! What the process says of itself: its log and its last words on stderr, where it listens on stdout.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::Addresses;
 use crate::config::LogFormat;
 
 /// Starts the log on stderr; `LATHE_LOG` says what is logged.
@@ -32,6 +33,20 @@ pub fn fail_logged(format: LogFormat, error: &dyn Error) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The one line on stdout by which whoever started this process knows where it listens.
+pub fn announce(addresses: &Addresses) {
+    let Addresses { url, dns } = addresses;
+    let mut line = serde_json::json!({ "listening": url });
+    if let Some(dns) = dns {
+        line["dns"] = dns.to_string().into();
+    }
+    let mut out = std::io::stdout();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::warn!(%error, "nobody reads where this registry listens");
+    }
+    tracing::info!(%url, dns = ?dns, "listening");
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -13,6 +13,7 @@ mod logs;
 mod openapi;
 mod reads;
 mod standby;
+mod system;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use lathe_api::door::{Access, Guard, Hosts, Key, Tokens};
-use lathe_api::rest::ARTIFACT_BYTES_MAX;
+use lathe_api::rest::{ARTIFACT_BYTES_MAX, PlacedRegistry};
 use lathe_api::v1::scheduler_server::SchedulerServer;
 use lathe_coordination::Store;
 use lathe_mesos::operator;
@@ -43,6 +44,8 @@ pub struct Shared {
     /// Ours at the master.
     pub role: String,
     pub key: Key,
+    /// What registries are told that this scheduler places; none where it places none.
+    pub placed: Option<PlacedRegistry>,
     pub tokens: Tokens,
     pub metrics: Metrics,
 }
@@ -70,6 +73,7 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
         .route("/v1/backup", get(backup::backup))
         .route("/v1/artifacts/{sha256}", get(artifacts::download).put(artifacts::upload))
         .route("/v1/executor/{sha256}/lathe-executor", get(artifacts::executor))
+        .route("/v1/system/registry", get(system::registry))
         .route("/openapi.json", get(openapi::openapi))
         .route("/healthz", get(reads::healthz))
         .route("/readyz", get(reads::readyz))
@@ -79,12 +83,13 @@ pub fn router(shared: Shared, hosts: Hosts) -> Router {
 }
 
 /// What needs no token: what says only whether we are well; the registries' addresses, which
-/// instances ask for when theirs are gone; the executor, a public program; and artifacts, whose
-/// handler checks the incarnation's own secret.
+/// instances ask for when theirs are gone; the executor, a public program; artifacts and what placed
+/// registries are told, whose handlers check the incarnation's own secret.
 fn policy(method: &http::Method, path: &str) -> Access {
     let read = matches!(*method, http::Method::GET | http::Method::HEAD);
     match path {
         "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/v1/registries" => Access::open(),
+        "/v1/system/registry" if read => Access::open(),
         _ if read && (path.starts_with("/v1/artifacts/") || path.starts_with("/v1/executor/")) => {
             Access::open()
         }

@@ -12,6 +12,8 @@ use lathe_topology::document::{Document, Reader};
 
 pub use mesos::Mesos;
 
+/// More than any cluster has use for.
+const REGISTRIES_MAX: u64 = 64;
 /// As long as the registries' by default.
 const SESSION_MS: u64 = 5_000;
 
@@ -107,6 +109,10 @@ pub struct Config {
     pub token_file: PathBuf,
     pub key_file: PathBuf,
     pub executor: PathBuf,
+    /// Registries that the scheduler places itself.
+    pub registries: u32,
+    /// Their program.
+    pub registry: PathBuf,
     pub replace_after_ms: u64,
     pub hold_losses_ms: u64,
     pub leave_before_ms: u64,
@@ -167,6 +173,9 @@ impl Config {
                 file.optional_string("executor"),
                 &beside("lathe-executor"),
             ),
+            registries: u32::try_from(file.u64_within("registries", 0, 0..=REGISTRIES_MAX))
+                .unwrap_or_default(),
+            registry: path(&None, file.optional_string("registry"), &beside("lathe-registry")),
             hold_losses_ms: file.duration_ms("hold_losses", 30 * 60_000),
             leave_before_ms: file.duration_ms("leave_before", 60 * 60_000),
             served_by: file.bool("served_by", false) || flags.served_by,
@@ -237,6 +246,8 @@ impl Config {
         put("token_file", text(&self.token_file));
         put("key_file", text(&self.key_file));
         put("executor", text(&self.executor));
+        put("registries", i64::from(self.registries).into());
+        put("registry", text(&self.registry));
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
         put("hold_losses", format!("{}ms", self.hold_losses_ms).into());
         put("leave_before", format!("{}ms", self.leave_before_ms).into());

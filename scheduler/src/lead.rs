@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use lathe_api::door::{Hosts, Key, Tokens};
+use lathe_api::rest::PlacedRegistry;
 use lathe_coordination::election::{Election, Lead, Lost, Place, Standing};
 use lathe_coordination::{Options, Store, StoreError, without_password};
 use lathe_mesos::operator;
 use lathe_mesos::scheduler::Endpoint;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +25,7 @@ use crate::framework::{self, Framework};
 use crate::mesos_calls::Identity;
 use crate::metrics::Metrics;
 use crate::store::{self, Pipeline, TakeOverError};
+use crate::system::System;
 
 /// How long the store may take to hear that we leave; it notices by itself otherwise.
 const LEAVING: Duration = Duration::from_secs(2);
@@ -51,6 +54,8 @@ pub struct Seat {
     pub hosts: Hosts,
     pub tokens: Tokens,
     pub key: Key,
+    /// What registries are told that this scheduler places.
+    pub placed: Option<PlacedRegistry>,
     pub artifacts: Artifacts,
     pub masters: Endpoint,
     pub identity: Identity,
@@ -199,6 +204,7 @@ impl Seat {
             Pipeline { store: store.clone(), lead: lead.clone(), metrics: self.metrics.clone() };
         tokio::spawn(pipeline.run(waiting, to_driver.clone()));
         let registries = tokio::spawn(store::watch_registries(store.clone(), to_driver));
+        let system = self.registries(&handle).map(|system| tokio::spawn(system.keep()));
         self.answer_by(api::router(self.shared(handle, store), self.hosts.clone()));
         self.answers.send_replace(true);
         let end = tokio::select! {
@@ -214,7 +220,16 @@ impl Seat {
             },
         };
         registries.abort();
+        system.inspect(JoinHandle::abort);
         end
+    }
+
+    /// Who keeps the registries, where the scheduler is to place any.
+    fn registries(&self, handle: &crate::driver::Handle) -> Option<System> {
+        let Config { registries, registry, .. } = &self.config;
+        let new =
+            || System::new(handle.clone(), self.artifacts.clone(), registry.clone(), *registries);
+        (*registries > 0).then(new)
     }
 
     fn shared(&self, handle: crate::driver::Handle, store: &Store) -> Shared {
@@ -225,6 +240,7 @@ impl Seat {
             operator: Arc::clone(&self.operator),
             role: self.identity.role.clone(),
             key: self.key.clone(),
+            placed: self.placed.clone(),
             tokens: self.tokens.clone(),
             metrics: self.metrics.clone(),
         }

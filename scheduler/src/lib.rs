@@ -17,3 +17,4 @@ pub mod metrics;
 pub mod planner;
 pub mod run;
 pub mod store;
+mod system;

@@ -129,6 +129,8 @@ codes! {
     HOST_UNREACHABLE = 410, "the host is out of reach";
     /// The master refuses what an operator asks of it.
     MASTER_REFUSES = 411, "the master refuses it";
+    /// A change of the scheduler's own topology.
+    OWN_TOPOLOGY = 412, "the topology is the scheduler's own";
 
     /// A configuration file has a key that means nothing.
     CONFIG_UNKNOWN_KEY = 501, "an unknown key in a configuration file";

@@ -70,6 +70,24 @@ impl Artifacts {
         Ok(found.map_err(|error| failed(&error))?.into_stream())
     }
 
+    /// Keeps a program of this machine among the artifacts; its digest and its size.
+    ///
+    /// # Errors
+    /// When it cannot be read or kept.
+    pub(crate) async fn keep(&self, path: &FilePath) -> std::io::Result<(String, u64)> {
+        let own = path.to_owned();
+        let digest = tokio::task::spawn_blocking(move || digest_of(&own)).await;
+        let sha256 = digest.map_err(std::io::Error::other)??;
+        let size = std::fs::metadata(path)?.len();
+        let name = Name::from(sha256.as_str());
+        if self.store.head(&name).await.is_err() {
+            let bytes = tokio::fs::read(path).await?;
+            let put = self.store.put(&name, bytes.into()).await;
+            put.map_err(std::io::Error::other)?;
+        }
+        Ok((sha256, size))
+    }
+
     /// The path under which the executor is served.
     #[must_use]
     pub fn executor_path(&self) -> String {

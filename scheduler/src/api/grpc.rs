@@ -12,6 +12,7 @@ use lathe_api::v1::progress;
 use lathe_api::v1::{host_reply, losses_reply};
 use lathe_coordination::Store;
 use lathe_placement::Refusal;
+use lathe_topology::Code;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -22,7 +23,9 @@ use super::lines::Lines;
 use crate::driver::{Handle, Stopping};
 use crate::framework::command::{Answer, ChangeKind, PlanView};
 use crate::framework::event::{Edit, Question, Submission};
+use crate::framework::plain;
 use crate::framework::records::ArtifactRecord;
+use crate::system::TOPOLOGY;
 
 /// Nobody gives a task longer than a year to end.
 const GRACE_MS_MAX: u64 = 366 * 24 * 3_600_000;
@@ -53,6 +56,11 @@ impl Service {
             Question::Submit { edit, .. } => Some(edit),
             _ => None,
         };
+        if let Some(refused) = edit.and_then(is_not_ours) {
+            let event = progress::Event::Refused(refused_to_wire("refused", &refused));
+            let told = Ok(v1::Progress { event: Some(event) });
+            return Ok(Response::new(Box::pin(futures_util::stream::iter([told]))));
+        }
         let lines = Lines::of(self.store.as_ref(), edit);
         let answers = self.handle.ask(question, caller).await.map_err(stopping)?;
         let stream = ReceiverStream::new(answers).then(move |answer| {
@@ -85,6 +93,10 @@ impl v1::scheduler_server::Scheduler for Service {
         let caller = caller_of(&request);
         let request = request.into_inner();
         let edit = edit_of(request.edit)?;
+        if let Some(refused) = is_not_ours(&edit) {
+            let outcome = Some(Outcome::Refused(refused_to_wire("refused", &refused)));
+            return Ok(Response::new(v1::PlanReply { outcome }));
+        }
         let lines = Lines::of(self.store.as_ref(), Some(&edit));
         let question = Question::Plan { edit, max_moves: request.max_moves };
         let mut answers = self.handle.ask(question, caller).await.map_err(stopping)?;
@@ -153,6 +165,15 @@ impl v1::scheduler_server::Scheduler for Service {
         let asked = self.handle.ask(Question::ConfirmLosses, caller).await;
         losses_of(asked.map_err(stopping)?.recv().await).map(Response::new)
     }
+}
+
+/// Nobody submits under the name of the scheduler's own topology: its instances are told the key.
+fn is_not_ours(edit: &Edit) -> Option<Refusal> {
+    let Edit::Source(submission) = edit else { return None };
+    let sentence = format!("the topology {TOPOLOGY} is the scheduler's own");
+    let hint = "give yours another name; `registries` in the scheduler's configuration says how many \
+                registries it places";
+    (submission.name == TOPOLOGY).then(|| plain(Code::OWN_TOPOLOGY, &sentence, hint))
 }
 
 /// What became of a confirmation.

@@ -7,7 +7,7 @@ use lathe_api::openapi::{Operation, document};
 const BINARY: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
 
-const OPERATIONS: [Operation; 18] = [
+const OPERATIONS: [Operation; 19] = [
     Operation::get("/v1/status", "Everything at one moment"),
     Operation::get("/v1/topologies", "Accepted topologies"),
     Operation::get("/v1/topologies/{name}/history", "What a topology said, the newest first"),
@@ -33,6 +33,8 @@ const OPERATIONS: [Operation; 18] = [
     Operation::get("/v1/executor/{sha256}/lathe-executor", "The executor")
         .open()
         .answers(&[BINARY]),
+    Operation::get("/v1/system/registry", "What a registry is told that the scheduler has placed")
+        .query(&["incarnation"]),
     Operation::get("/openapi.json", "This document").open(),
     Operation::get("/healthz", "Whether the process lives").open().answers(&[TEXT]),
     Operation::get("/readyz", "Whether it has a master").open().answers(&[TEXT]),

@@ -60,6 +60,8 @@ pub struct Several {
     zookeeper: ZooKeeper,
     folder: TempDir,
     artifacts_shared: bool,
+    /// As many registries as schedulers are told to place.
+    placing: usize,
     /// The folder of what is started from now on.
     build: PathBuf,
     /// Of the first build, as files of configuration outlive an upgrade.
@@ -116,6 +118,7 @@ impl Several {
             zookeeper,
             folder,
             artifacts_shared: true,
+            placing: 0,
             build: build.to_owned(),
             deployed: builds::deployed(build),
             _turn: turn,
@@ -173,7 +176,7 @@ impl Several {
         scheduler.url = address(&running.wait_for_line("listening", SOON));
         scheduler.running = Some(running);
         // The first one makes the key that both have.
-        if self.registries.is_empty() {
+        if self.registries.is_empty() && self.placing == 0 {
             self.add_registry();
         }
     }
@@ -188,22 +191,22 @@ impl Several {
         if !link.exists() {
             std::os::unix::fs::symlink("../artifacts", link).expect("a link is made");
         }
-        let config = self.configuration(
-            "lathe-scheduler.toml",
-            &data,
-            &[
-                ("masters", serde_json::json!([self.zookeeper.url("/mesos")])),
-                ("store", format!("zk://{}/lathe", scheduler.store.address()).into()),
-                ("listen", "127.0.0.1:0".into()),
-                ("data", data.display().to_string().into()),
-                ("token_file", self.file("token").display().to_string().into()),
-                ("key_file", self.file("key").display().to_string().into()),
-                ("user", "root".into()),
-                ("artifacts_shared", self.artifacts_shared.into()),
-                ("session_timeout", SESSION.into()),
-                ("log_format", "text".into()),
-            ],
-        );
+        let mut values: Vec<(&str, Value)> = vec![
+            ("masters", serde_json::json!([self.zookeeper.url("/mesos")])),
+            ("store", format!("zk://{}/lathe", scheduler.store.address()).into()),
+            ("listen", "127.0.0.1:0".into()),
+            ("data", data.display().to_string().into()),
+            ("token_file", self.file("token").display().to_string().into()),
+            ("key_file", self.file("key").display().to_string().into()),
+            ("user", "root".into()),
+            ("artifacts_shared", self.artifacts_shared.into()),
+            ("session_timeout", SESSION.into()),
+            ("log_format", "text".into()),
+        ];
+        if self.placing > 0 {
+            values.push(("registries", self.placing.into()));
+        }
+        let config = self.configuration("lathe-scheduler.toml", &data, &values);
         let mut command = Command::new(self.build.join("lathe-scheduler"));
         clean(&mut command);
         command.arg("--config").arg(config).args(&scheduler.flags).env("LATHE_LOG", "info");

@@ -202,6 +202,7 @@ fn started(kept: Kept) -> (Router, Driver) {
         store: None,
         role: "lathe".to_owned(),
         operator,
+        placed: None,
         key: Key::from_bytes(b"key"),
         tokens: kept.tokens,
         metrics,

@@ -220,24 +220,30 @@ impl World {
             process.hangs = true;
         }
         self.note(&format!("{id} falls silent"));
-        let are = |world: &Self, state: State| {
-            let entries = world.store.entries().into_iter().filter(|entry| entry.state == state);
-            entries.map(|entry| entry.incarnation).collect::<Vec<_>>()
-        };
+        // A life that nobody can find any more may be suspect for good.
+        let before = self.suspects(&[]);
         let end = self.now + SUSPECT_MS;
-        while are(self, State::Suspect).is_empty() && self.now < end && self.one() {}
-        let suspects = are(self, State::Suspect);
+        while self.suspects(&before).is_empty() && self.now < end && self.one() {}
+        let suspects = self.suspects(&before);
         if suspects != [id.clone()] {
             let what = format!("{id} is silent, and suspect are {suspects:?}");
             return Err(Breach::new("who falls silent is suspect", what));
         }
         self.wake_process(at, &id);
         let end = self.now + SUSPECT_MS;
-        while !are(self, State::Suspect).is_empty() && self.now < end && self.one() {}
-        match are(self, State::Suspect).first() {
+        while !self.suspects(&before).is_empty() && self.now < end && self.one() {}
+        match self.suspects(&before).first() {
             Some(left) => Err(Breach::new("who is heard again is back", left.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Those who are suspect, but these.
+    fn suspects(&self, but: &[String]) -> Vec<String> {
+        let entries = self.store.entries().into_iter();
+        let suspect = entries.filter(|entry| entry.state == State::Suspect);
+        let names = suspect.map(|entry| entry.incarnation);
+        names.filter(|name| !but.contains(name)).collect()
     }
 
     fn say_what_waits(&mut self) {

@@ -19,6 +19,18 @@ pub(super) struct Registry {
 }
 
 impl Several {
+    /// Schedulers that start from now on place so many registries themselves, and none is started here.
+    pub fn place_registries(&mut self, number: usize) {
+        self.placing = number;
+    }
+
+    /// Where the registries are that a scheduler knows.
+    #[must_use]
+    pub fn known_registries(&self, scheduler: usize) -> Vec<String> {
+        let url = format!("{}/v1/registries", self.schedulers[scheduler].url);
+        Request::get(url).try_send().map(|answer| answer.json()).unwrap_or_default()
+    }
+
     /// Starts so many registries in place of those that run; each takes a silence of `suspect_after`
     /// for one.
     ///
@@ -135,7 +147,13 @@ impl Several {
     /// A figure of a registry.
     #[must_use]
     pub fn registry_figure(&self, registry: usize, name: &str) -> Option<u64> {
-        let url = format!("{}/metrics", self.registries[registry].url);
+        Self::figure_of(&self.registries[registry].url, name)
+    }
+
+    /// A figure of what listens at an address.
+    #[must_use]
+    pub fn figure_of(url: &str, name: &str) -> Option<u64> {
+        let url = format!("{url}/metrics");
         let page = Request::get(url).try_send().ok()?.text();
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         line.trim().parse().ok()
