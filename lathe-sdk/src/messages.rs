@@ -13,10 +13,11 @@
 //!
 //! impl Task for Sorter {
 //!     async fn run(&self, run: Run) -> Result<(), TaskError> {
+//!         let inbox = inbox();
 //!         loop {
 //!             let message = tokio::select! {
 //!                 () = run.ending() => return Ok(()),
-//!                 message = inbox().next() => message,
+//!                 message = inbox.next() => message,
 //!             };
 //!             let level: u8 = message.read()?;
 //!             println!("{} says {level}", message.group());

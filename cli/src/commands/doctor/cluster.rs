@@ -20,6 +20,9 @@ const ON_ITS_WAY_MS: u64 = 30_000;
 const SKEW_S: u64 = 5;
 /// A registry hears the store each second, also when nothing changes.
 const LAG_MS: u64 = 3_000;
+/// Longer than a registry that was started just now listens, as it is usually configured.
+const LISTENS: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The store is on this machine: it answers at once or not at all.
 const STORE_TIME: Duration = Duration::from_secs(2);
 const STORE_SESSION: Duration = Duration::from_secs(5);
@@ -179,7 +182,7 @@ async fn registries(found: &Found, all: &mut Findings) {
             Ok(client) => client,
             Err(failure) => return failed("registry", failure, all),
         };
-        match client.look("/readyz").await {
+        match readiness(&client).await {
             Ok(looked) if looked.status.is_success() => {
                 all.ok("registry", format!("{} is ready", client.url()));
                 version("registry", &client, all).await;
@@ -197,6 +200,20 @@ async fn registries(found: &Found, all: &mut Findings) {
             }
             Err(failure) => failed("registry", failure, all),
         }
+    }
+}
+
+/// Whether it is ready. One that was started just now listens for a moment before it judges anybody, and
+/// is looked at again.
+async fn readiness(client: &Client) -> Result<Looked, Failure> {
+    let end = tokio::time::Instant::now() + LISTENS;
+    loop {
+        let looked = client.look("/readyz").await?;
+        let listens = !looked.status.is_success() && looked.text().starts_with("listening");
+        if !listens || tokio::time::Instant::now() > end {
+            return Ok(looked);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
