@@ -30,7 +30,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-async fn in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Problem> {
+async fn in_path<S, T>(parts: &mut Parts, state: &S) -> Result<T, Problem>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send,
+{
     match Path::from_request_parts(parts, state).await {
         Ok(Path(text)) => Ok(text),
         Err(refused) => Err(Problem::bad_request(refused.body_text())),
@@ -45,8 +49,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let text = in_path(parts, state).await?;
+        let text: String = in_path(parts, state).await?;
         name(&text).map(|name| Self(name.to_owned()))
+    }
+}
+
+/// The name of a group in the path, and what stands below it: a number, a key.
+#[derive(Debug)]
+pub struct OfGroup(pub String, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfGroup {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (group, below): (String, String) = in_path(parts, state).await?;
+        Ok(Self(name(&group)?.to_owned(), below))
     }
 }
 

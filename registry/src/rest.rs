@@ -37,7 +37,7 @@ use lathe_catalog::Entry;
 use tokio::sync::mpsc;
 
 use crate::calls;
-use crate::directory::{WatcherId, Wish};
+use crate::directory::{Directory, WatcherId, Wish};
 use crate::driver::{self, Input, Kept};
 use crate::link::Ask;
 use crate::metrics::Metrics;
@@ -200,12 +200,12 @@ async fn group(
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
 ) -> Answer {
-    desk.heard_for(asked.mode).await?;
-    desk.hold(&caller, Wish::Group(group.clone()), &asked, &headers).await?;
-    desk.view(&headers, |directory| {
+    let wish = Wish::Group(group.clone());
+    let show = |directory: &Directory| {
         let rendered = directory.group(&group);
         Ok((rendered.version, Body::from(Bytes::from_owner(SharedText(rendered.json)))))
-    })
+    };
+    desk.look(&caller, wish, &asked, &headers, show).await
 }
 
 /// Lets the text of a view go out without a copy.
@@ -255,12 +255,12 @@ async fn config(
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
 ) -> Answer {
-    desk.heard_for(asked.mode).await?;
-    desk.hold(&caller, Wish::Config(task.clone()), &asked, &headers).await?;
-    desk.view(&headers, |directory| {
+    let wish = Wish::Config(task.clone());
+    let show = |directory: &Directory| {
         let view = directory.catalog().config(&task);
         Ok((view.version, json(&view)))
-    })
+    };
+    desk.look(&caller, wish, &asked, &headers, show).await
 }
 
 /// Whoever seeks another registry is to be answered by any, however old its answer.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::registry::{nobody, registries, said};
 use super::set;
 use crate::args::{Find, Send};
-use crate::client::{Client, segment};
+use crate::client::{Client, Looked, segment};
 use crate::failure::{BAD_INPUT, Failure, NOT_READY, OK, UNREACHABLE};
 use crate::printer::{Cell, Column, Printer, Progress, Row, Table, Tone};
 
@@ -19,6 +19,8 @@ const COLUMNS: [Column; 2] = [Column::name("INSTANCE", 18), Column::whole("RECEI
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How long one look at a registry waits for news, shorter than it may take at all.
 const LOOK: &str = "4s";
+/// Between two tries where none answers.
+const AGAIN: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(find: &Find, asked: &Send, printer: &Printer) -> Result<u8, Failure> {
     let body = set::read(&asked.message)?;
@@ -69,27 +71,33 @@ async fn taken(
 ) -> Result<MessageView, Failure> {
     let mut index = 0;
     while number_of(&last, Receipt::Waiting) > 0 && Instant::now() < deadline {
-        let mut failure = nobody();
-        for client in clients {
-            match client.look(&format!("{path}?index={index}&wait={LOOK}")).await {
-                Ok(answer) if answer.status.is_success() => {
-                    let version = answer.header("lathe-version").and_then(|text| text.parse().ok());
-                    index = version.unwrap_or(0);
-                    last = answer.json()?;
-                    progress.now(counted(name, &last));
-                    failure.text.clear();
-                    break;
-                }
-                Ok(answer) => failure = Failure::new(answer.text()).with_code(UNREACHABLE),
-                Err(error) => failure = error,
+        match newest(clients, &format!("{path}?index={index}&wait={LOOK}")).await {
+            Ok(answer) => {
+                let version = answer.header("lathe-version").and_then(|text| text.parse().ok());
+                index = version.unwrap_or(0);
+                last = answer.json()?;
+                progress.now(counted(name, &last));
             }
-        }
-        if !failure.text.is_empty() {
-            progress.now(format!("{}; trying again", failure.text));
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            Err(failure) => {
+                progress.now(format!("{}; trying again", failure.text));
+                tokio::time::sleep(AGAIN).await;
+            }
         }
     }
     Ok(last)
+}
+
+/// What the first registry says that answers.
+async fn newest(clients: &[Client], path: &str) -> Result<Looked, Failure> {
+    let mut failure = nobody();
+    for client in clients {
+        match client.look(path).await {
+            Ok(answer) if answer.status.is_success() => return Ok(answer),
+            Ok(answer) => failure = Failure::new(answer.text()).with_code(UNREACHABLE),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 fn number_of(view: &MessageView, receipt: Receipt) -> usize {

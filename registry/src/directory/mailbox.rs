@@ -17,8 +17,6 @@ type Metadata = BTreeMap<String, BTreeMap<String, Value>>;
 pub(super) struct Mailbox {
     /// There may be something to tell.
     pub(super) due: bool,
-    /// The catalog did not know the member when it was looked for.
-    pub(super) is_unknown: bool,
     /// The number up to which each group's messages went out.
     sent: BTreeMap<String, u64>,
     metadata: Metadata,
@@ -33,9 +31,7 @@ impl Mailbox {
     /// What is to be told now, if anything; `due` stays if there is more.
     pub(super) fn take(&mut self, catalog: &Catalog, incarnation: &str) -> Option<MailView> {
         self.due = false;
-        let entry = catalog.entry(incarnation);
-        self.is_unknown = entry.is_none();
-        let entry = entry?;
+        let entry = catalog.entry(incarnation)?;
         let boards: Vec<&Board> =
             names(entry).into_iter().filter_map(|name| catalog.board(name)).collect();
         let kept = boards.iter().filter(|board| !board.metadata.is_empty());

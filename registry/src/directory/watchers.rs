@@ -100,6 +100,8 @@ pub(super) struct Watchers {
     by_config: BTreeMap<String, BTreeSet<WatcherId>>,
     /// Those who want somebody's messages.
     members: BTreeSet<WatcherId>,
+    /// Those of them whose member the catalog did not know when it was looked for.
+    unknown: BTreeSet<WatcherId>,
     /// Those who may have something to be told and can take it.
     due: BTreeSet<WatcherId>,
     batches: u64,
@@ -186,6 +188,7 @@ impl Watchers {
     pub(super) fn remove(&mut self, id: WatcherId) {
         let Some(watcher) = self.all.remove(&id) else { return };
         self.members.remove(&id);
+        self.unknown.remove(&id);
         for (names, index) in [
             (&watcher.selection.groups, &mut self.by_group),
             (&watcher.selection.configs, &mut self.by_config),
@@ -231,18 +234,20 @@ impl Watchers {
 
     /// Marks those of whose groups something was said, and those who are known only now.
     fn mark_members(&mut self, applied: &Applied, catalog: &Catalog) {
-        if applied.boards.is_empty() && applied.groups.is_empty() {
-            return;
-        }
-        for id in &self.members {
-            let watcher = self.all.get_mut(id).expect("the index names watchers that are there");
-            let entry = watcher.selection.member.as_deref().and_then(|one| catalog.entry(one));
-            let Some(entry) = entry else { continue };
-            let is_said = applied.boards.iter().any(|group| entry.is_in(group));
-            if is_said || watcher.mailbox.is_unknown {
-                watcher.mailbox.due = true;
-                self.due.insert(*id);
-            }
+        let looked_at = if applied.boards.is_empty() { &self.unknown } else { &self.members };
+        let is_said = |id: &WatcherId| {
+            let member = self.all[id].selection.member.as_deref();
+            let entry = member.and_then(|member| catalog.entry(member));
+            entry.is_some_and(|entry| {
+                self.unknown.contains(id) || applied.boards.iter().any(|group| entry.is_in(group))
+            })
+        };
+        let due: Vec<WatcherId> = looked_at.iter().copied().filter(is_said).collect();
+        for id in due {
+            self.unknown.remove(&id);
+            self.all.get_mut(&id).expect("the index names watchers that are there").mailbox.due =
+                true;
+            self.due.insert(id);
         }
     }
 
@@ -292,6 +297,14 @@ impl Watchers {
                 continue;
             }
             let frames = frames(watcher, sources);
+            if watcher
+                .selection
+                .member
+                .as_deref()
+                .is_some_and(|one| sources.catalog.entry(one).is_none())
+            {
+                self.unknown.insert(id);
+            }
             if frames.is_empty() {
                 continue;
             }

@@ -4,10 +4,10 @@
 //! so what it was made from is what it replaces.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::collections::{BTreeMap, BTreeSet};
 
-use lathe_catalog::board::Audience;
+use lathe_catalog::board::{Audience, Message};
 use lathe_catalog::{Acks, Board, Catalog, State, paths};
 use lathe_coordination::Op;
 use serde_json::Value;
@@ -67,7 +67,8 @@ pub(super) fn draft(directory: &Directory, asked: &[Asked], unix_ms: u64) -> Dra
 struct Desk<'a> {
     directory: &'a Directory,
     unix_ms: u64,
-    boards: BTreeMap<String, Board>,
+    /// Those that become other ones, and their text.
+    boards: BTreeMap<String, (Board, Vec<u8>)>,
     acks: BTreeMap<String, Acks>,
     clears: bool,
 }
@@ -156,7 +157,8 @@ impl<'a> Desk<'a> {
 
     /// The board as this write leaves it so far.
     fn board(&self, group: &str) -> Result<Board, Refusal> {
-        if let Some(board) = self.boards.get(group).or_else(|| self.catalog().board(group)) {
+        let drafted = self.boards.get(group).map(|(board, _)| board);
+        if let Some(board) = drafted.or_else(|| self.catalog().board(group)) {
             return Ok(board.clone());
         }
         self.catalog().group_name(group).map(Board::new).ok_or(Refusal::UnknownGroup)
@@ -166,17 +168,19 @@ impl<'a> Desk<'a> {
         if self.catalog().board(group) == Some(&board) {
             self.boards.remove(group);
         } else {
-            self.boards.insert(group.to_owned(), board);
+            let text = text(&board);
+            self.boards.insert(group.to_owned(), (board, text));
         }
     }
 
     fn bytes(&self) -> usize {
-        let boards = self.boards.values().map(|board| text(board).len());
+        let boards = self.boards.values().map(|(_, text)| text.len());
         boards.sum::<usize>() + self.acks.values().map(|acks| text(acks).len()).sum::<usize>()
     }
 
     fn ops(&self) -> Vec<Op> {
-        let boards = self.boards.iter().map(|(group, board)| (paths::board(group), text(board)));
+        let boards = self.boards.iter();
+        let boards = boards.map(|(group, (_, text))| (paths::board(group), text.clone()));
         let acks = self.acks.iter().map(|(one, acks)| (paths::acks(one), text(acks)));
         let sets = boards.chain(acks).map(|(path, data)| self.set(path, data));
         sets.chain(self.cleared()).collect()
@@ -195,12 +199,16 @@ impl<'a> Desk<'a> {
             return Vec::new();
         }
         let catalog = self.catalog();
-        let kept = catalog.boards().map(|board| self.boards.get(&board.group).unwrap_or(board));
-        let named: BTreeSet<String> =
-            kept.flat_map(|board| &board.messages).flat_map(|message| message.to.iter()).collect();
-        let gone = catalog
-            .acknowledging()
-            .filter(|one| catalog.entry(one).is_none() && !named.contains(*one));
+        let gone = catalog.acknowledging().filter(|one| catalog.entry(one).is_none());
+        let gone: Vec<&str> = gone.collect();
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        let drafted = |group: &str| self.boards.get(group).map(|(board, _)| board);
+        let kept = catalog.boards().map(|board| drafted(&board.group).unwrap_or(board));
+        let messages: Vec<&Message> = kept.flat_map(|board| &board.messages).collect();
+        let is_named = |one: &str| messages.iter().any(|message| message.to.contains(one));
+        let gone = gone.into_iter().filter(|one| !is_named(one));
         let paths = gone.map(paths::acks).filter_map(|path| {
             let version = self.directory.version_of(&path)?;
             Some(Op::Delete { path, expect: Some(version) })

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use http::{HeaderMap, HeaderName};
 use lathe_api::door::{Caller, Problem};
 use tokio::sync::oneshot;
 
 use super::Desk;
-use super::answers::{listed, version_that_it_has};
+use super::answers::{Answer, listed, version_that_it_has};
 use super::input::{Blocking, Mode, prefer_wait};
 use crate::directory::{Directory, Resume, Wish};
 use crate::driver::Input;
@@ -50,6 +51,21 @@ impl Desk {
         }
     }
 
+    /// Answers a look-up that may wait: as new as it has to be, when something else is there or the time
+    /// is over.
+    pub(super) async fn look(
+        &self,
+        caller: &Caller,
+        wish: Wish,
+        asked: &Blocking,
+        headers: &HeaderMap,
+        show: impl FnOnce(&Directory) -> Result<(u64, Body), Problem>,
+    ) -> Answer {
+        self.heard_for(asked.mode).await?;
+        self.hold(caller, wish, asked, headers).await?;
+        self.view(headers, show)
+    }
+
     /// Waits until everything is known that was durable when it was called.
     async fn reach_newest(&self) -> Result<(), Problem> {
         let reached = async {
@@ -69,7 +85,7 @@ impl Desk {
 
     /// Waits for a change of what the reader has seen, if it says what that is and that it waits. Comes
     /// back when the time is over, too: the answer is then what it was.
-    pub(super) async fn hold(
+    async fn hold(
         &self,
         caller: &Caller,
         wish: Wish,

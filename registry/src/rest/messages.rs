@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json as Shown};
 use http::header::LOCATION;
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lathe_api::door::{Caller, Json, Problem};
 use lathe_catalog::board::Message;
@@ -20,27 +19,11 @@ use serde_json::Value;
 use super::Desk;
 use super::answers::{Answer, json, listed};
 use super::beat::of_incarnation;
-use super::input::{Blocking, Incarnation, Name, Nothing, Params, name};
-use crate::directory::Wish;
+use super::input::{Blocking, Incarnation, Name, Nothing, OfGroup, Params, name};
+use crate::directory::{Directory, Wish};
 use crate::post::{Asked, hand_in};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// A group and the number of one of its messages.
-#[derive(Debug)]
-pub(super) struct Numbered(String, u64);
-
-impl<S: Send + Sync> FromRequestParts<S> for Numbered {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((group, number)) =
-            path.map_err(|refused| Problem::bad_request(refused.body_text()))?;
-        // What is no number is simply not there.
-        Ok(Self(name(&group)?.to_owned(), number.parse().unwrap_or(0)))
-    }
-}
 
 pub(super) async fn send(
     State(desk): State<Arc<Desk>>,
@@ -76,34 +59,36 @@ pub(super) async fn all(
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
 ) -> Answer {
-    desk.heard_for(asked.mode).await?;
-    desk.hold(&caller, Wish::Board(group.clone()), &asked, &headers).await?;
-    desk.view(&headers, |directory| {
+    let wish = Wish::Board(group.clone());
+    let show = |directory: &Directory| {
         let catalog = directory.catalog();
         let board = catalog.board(&group);
         let messages = board.into_iter().flat_map(|board| &board.messages);
         let views: Vec<MessageView> =
             messages.map(|message| view(catalog, &group, message)).collect();
         Ok((catalog.said_version(&group), json(&views)))
-    })
+    };
+    desk.look(&caller, wish, &asked, &headers, show).await
 }
 
 pub(super) async fn one(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
-    Numbered(group, number): Numbered,
+    OfGroup(group, number): OfGroup,
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
 ) -> Answer {
-    desk.heard_for(asked.mode).await?;
-    desk.hold(&caller, Wish::Board(group.clone()), &asked, &headers).await?;
-    desk.view(&headers, |directory| {
+    // What is no number is simply not there.
+    let number = number.parse().unwrap_or(0);
+    let wish = Wish::Board(group.clone());
+    let show = |directory: &Directory| {
         let catalog = directory.catalog();
         let message = catalog.board(&group).and_then(|board| board.message(number));
         let message =
             message.ok_or_else(|| Problem::not_found("the group keeps no such message"))?;
         Ok((catalog.said_version(&group), json(&view(catalog, &group, message))))
-    })
+    };
+    desk.look(&caller, wish, &asked, &headers, show).await
 }
 
 /// Numbers by groups.

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::body::Body;
+use axum::extract::State;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use lathe_api::door::{Caller, Json, Problem};
 use lathe_catalog::MetadataView;
@@ -15,24 +15,9 @@ use serde_json::Value;
 
 use super::Desk;
 use super::answers::{Answer, json, listed};
-use super::input::{Blocking, Name, Nothing, Params, name};
+use super::input::{Blocking, Name, Nothing, OfGroup, Params};
 use crate::directory::{Directory, Wish};
 use crate::post::{Asked, Refusal, Seen, hand_in};
-
-/// A group and the key of one of its values.
-#[derive(Debug)]
-pub(super) struct Keyed(String, String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Keyed {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((group, key)) =
-            path.map_err(|refused| Problem::bad_request(refused.body_text()))?;
-        Ok(Self(name(&group)?.to_owned(), key))
-    }
-}
 
 pub(super) async fn all(
     State(desk): State<Arc<Desk>>,
@@ -41,14 +26,13 @@ pub(super) async fn all(
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
 ) -> Answer {
-    desk.heard_for(asked.mode).await?;
-    desk.hold(&caller, Wish::Board(group.clone()), &asked, &headers).await?;
-    shown(&desk, &group, &headers)
+    let wish = Wish::Board(group.clone());
+    desk.look(&caller, wish, &asked, &headers, |directory| Ok(shown(directory, &group))).await
 }
 
 pub(super) async fn keep(
     State(desk): State<Arc<Desk>>,
-    Keyed(group, key): Keyed,
+    OfGroup(group, key): OfGroup,
     _: Params<Nothing>,
     headers: HeaderMap,
     Json(value): Json<Value>,
@@ -58,7 +42,7 @@ pub(super) async fn keep(
 
 pub(super) async fn let_go(
     State(desk): State<Arc<Desk>>,
-    Keyed(group, key): Keyed,
+    OfGroup(group, key): OfGroup,
     _: Params<Nothing>,
     headers: HeaderMap,
 ) -> Answer {
@@ -78,20 +62,18 @@ async fn write(
     };
     hand_in(&desk.letters, Asked::Keep { group: group.clone(), key, value, seen }).await?;
     desk.metrics.values.inc();
-    shown(desk, &group, &HeaderMap::new())
+    desk.view(&HeaderMap::new(), |directory| Ok(shown(directory, &group)))
 }
 
-/// All values of a group.
-fn shown(desk: &Desk, group: &str, headers: &HeaderMap) -> Answer {
-    desk.view(headers, |directory| {
-        let catalog = directory.catalog();
-        let board = catalog.board(group);
-        let values = board.map(|board| board.metadata.clone()).unwrap_or_default();
-        let version = catalog.said_version(group);
-        let history = catalog.history().to_owned();
-        let values = values.into_iter().collect();
-        Ok((version, json(&MetadataView { group: group.to_owned(), history, version, values })))
-    })
+/// All values of a group, with the version of what is said to it.
+fn shown(directory: &Directory, group: &str) -> (u64, Body) {
+    let catalog = directory.catalog();
+    let board = catalog.board(group);
+    let values = board.map(|board| board.metadata.clone()).unwrap_or_default();
+    let version = catalog.said_version(group);
+    let history = catalog.history().to_owned();
+    let values = values.into_iter().collect();
+    (version, json(&MetadataView { group: group.to_owned(), history, version, values }))
 }
 
 /// What `If-Match` and `If-None-Match` ask for (RFC 9110, section 13.1). A tag of another history never
