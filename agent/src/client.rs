@@ -12,7 +12,6 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,7 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of the body of a plain answer.
 const BODY_BYTES_MAX: usize = 64 << 20;
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a registry is: `http://host:port`, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,11 +130,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// A name as it stands in a path or a query.
-pub(crate) fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, PLAIN).to_string()
 }
 
 #[cfg(test)]

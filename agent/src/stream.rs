@@ -7,13 +7,14 @@ use std::time::Duration;
 use http::HeaderName;
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http_body_util::BodyExt as _;
+use lathe_api::rest::segment;
 use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::sse;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::client::{Base, Reply, encoded};
+use crate::client::{Base, Reply};
 use crate::copy::{News, Selection, Wish};
 use crate::follower::{Event, Point, Told};
 
@@ -41,8 +42,8 @@ async fn followed(
     events: &mpsc::Sender<Event>,
 ) -> Result<(), String> {
     let base = Base::parse(registry).map_err(|error| error.to_string())?;
-    let groups = selection.groups.iter().map(|name| format!("group={}", encoded(name)));
-    let configs = selection.configs.iter().map(|name| format!("config={}", encoded(name)));
+    let groups = selection.groups.iter().map(|name| format!("group={}", segment(name)));
+    let configs = selection.configs.iter().map(|name| format!("config={}", segment(name)));
     let query = groups.chain(configs).collect::<Vec<_>>().join("&");
     let mut headers = vec![(ACCEPT, "text/event-stream".to_owned())];
     headers.extend(resume.map(|point| (LAST_EVENT_ID, point.to_string())));
@@ -118,8 +119,8 @@ async fn ask(
 ) -> Result<(Option<News>, u64), String> {
     let base = Base::parse(registry).map_err(|error| error.to_string())?;
     let target = match wish {
-        Wish::Group(name) => format!("/v1/groups/{}", encoded(name)),
-        Wish::Config(name) => format!("/v1/config/{}", encoded(name)),
+        Wish::Group(name) => format!("/v1/groups/{}", segment(name)),
+        Wish::Config(name) => format!("/v1/config/{}", segment(name)),
     };
     let known = version.map(|version| (IF_NONE_MATCH, format!("\"{history}:{version}\"")));
     let headers: Vec<_> = known.into_iter().collect();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 pub use lathe_catalog::{Entry, GroupView, MemberView, MessageView, MetadataView, Receipt};
 use lathe_topology::{BEAT_INTERVAL_MS, BEAT_TIMEOUT_MS};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -392,4 +393,12 @@ pub struct Endpoints {
     pub master: String,
     /// File with the token, 0600.
     pub token_file: String,
+}
+
+/// A name as one segment of a path, or as a value in a query: everything that may mean something else
+/// there is encoded (RFC 3986, section 2.3).
+#[must_use]
+pub fn segment(name: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(name, PLAIN).to_string()
 }

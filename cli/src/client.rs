@@ -18,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lathe_api::door::Token;
 use lathe_api::rest::Problem;
+pub(crate) use lathe_api::rest::segment;
 use lathe_api::v1::scheduler_client::SchedulerClient;
 use serde::de::DeserializeOwned;
 use tokio_stream::StreamExt as _;
@@ -419,17 +420,4 @@ fn token_of(path: &Path) -> Result<Option<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::io(format!("the token in {}", path.display()), &error))?;
     Ok(Token::first_of(&text).map(|token| token.expose().to_owned()))
-}
-
-/// A name as one segment of a path.
-pub(crate) fn segment(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
 }

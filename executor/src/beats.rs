@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
+use lathe_api::rest::segment;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -127,7 +128,7 @@ impl Sender {
     }
 
     async fn beat_to(&mut self, registry: &str, life: &Life) -> Result<(), BeatError> {
-        let incarnation = path_segment(&self.beating.incarnation);
+        let incarnation = segment(&self.beating.incarnation);
         let address = joined(registry, &format!("/v1/instances/{incarnation}/beat"))?;
         let request = Request::post("/")
             .header(header::AUTHORIZATION, bearer(&self.beating.secret))
@@ -203,19 +204,6 @@ fn body(life: &Life) -> String {
         Life::Draining => serde_json::json!({ "state": "draining" }),
     };
     value.to_string()
-}
-
-/// `http.lb#2.7` as one segment of a path: everything that may mean something else is encoded.
-fn path_segment(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use lathe_api::rest::PlacedRegistry;
+use lathe_api::rest::{PlacedRegistry, segment};
 use tokio::runtime::Runtime;
 
 use crate::config::{Config, ConfigError, Flags};
@@ -151,7 +151,7 @@ async fn told(
     secret: &str,
 ) -> Result<PlacedRegistry, PlacedError> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
-    let query = incarnation.replace('#', "%23");
+    let query = segment(incarnation);
     let end = Instant::now() + PATIENCE;
     let mut last = "none is named".to_owned();
     while Instant::now() < end {

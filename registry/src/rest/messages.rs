@@ -11,6 +11,7 @@ use axum::{Extension, Json as Shown};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lathe_api::door::{Caller, Json, Problem};
+use lathe_api::rest::segment;
 use lathe_catalog::board::Message;
 use lathe_catalog::{Catalog, MemberView, MessageView};
 use serde::Deserialize;
@@ -129,16 +130,4 @@ fn view(catalog: &Catalog, group: &str, message: &Message) -> MessageView {
         body: message.body.clone(),
         members: members.collect(),
     }
-}
-
-/// A name as a segment of a path (RFC 3986).
-fn segment(name: &str) -> String {
-    name.bytes().fold(String::with_capacity(name.len()), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-        text
-    })
 }
