@@ -159,6 +159,8 @@ impl Follower {
             self.is_plain = reply.status() == 400 && !self.is_plain;
             return Err(StreamError::Refused { base: base.clone(), status: reply.status() });
         }
+        // The next one may be of another version.
+        self.is_plain = false;
         self.context.metrics.streams.fetch_add(1, Ordering::Relaxed);
         let mut news = News::new(reply);
         loop {

@@ -1,5 +1,6 @@
 //! Mail and receipts against a registry made for the test.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -26,15 +27,15 @@ enum Asked {
 /// Knows nothing of members where it is old; refuses the first receipt in any case.
 struct Registry {
     asked: mpsc::UnboundedSender<Asked>,
-    is_old: bool,
-    refused: std::sync::atomic::AtomicBool,
+    is_old: Arc<AtomicBool>,
+    refused: AtomicBool,
 }
 
 impl HTTPTask for Registry {
     async fn handle(&self, request: HTTPRequest) -> HTTPResult {
         if let ["post", ..] = request.path() {
             assert_eq!(request.path(), ["post", "v1", "instances", "a#0.1", "acks"]);
-            if !self.refused.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            if !self.refused.swap(true, Ordering::Relaxed) {
                 return Ok(HTTPResponse::new(503, "later"));
             }
             let secret = request.header("authorization").unwrap_or_default().to_owned();
@@ -43,7 +44,7 @@ impl HTTPTask for Registry {
             return Ok(HTTPResponse::new(204, ""));
         }
         let query = request.query().unwrap_or_default().to_owned();
-        if self.is_old && query.contains("member") {
+        if self.is_old.load(Ordering::Relaxed) && query.contains("member") {
             return Ok(HTTPResponse::new(400, "known parameters are `group` and `config`"));
         }
         let (sender, body) = Body::channel();
@@ -56,6 +57,7 @@ struct Rig {
     context: Arc<Context>,
     asked: mpsc::UnboundedReceiver<Asked>,
     work: [JoinHandle<()>; 2],
+    is_old: Arc<AtomicBool>,
     _registry: TestTask,
 }
 
@@ -68,7 +70,9 @@ impl Drop for Rig {
 impl Rig {
     async fn start(is_old: bool) -> Self {
         let (sender, asked) = mpsc::unbounded_channel();
-        let registry = Registry { asked: sender, is_old, refused: false.into() };
+        let is_old = Arc::new(AtomicBool::new(is_old));
+        let registry =
+            Registry { asked: sender, is_old: Arc::clone(&is_old), refused: false.into() };
         let registry = TestTask::start(registry).await;
         let (task, incarnation) = ("a".to_owned(), "a#0.1".to_owned());
         let context = Arc::new(Context::new(Instance { task, incarnation, ..Instance::default() }));
@@ -80,7 +84,7 @@ impl Rig {
             secret: "quiet".to_owned(),
         };
         let work = [tokio::spawn(follower.run()), tokio::spawn(receipts.run())];
-        Self { context, asked, work, _registry: registry }
+        Self { context, asked, work, is_old, _registry: registry }
     }
 
     async fn next(&mut self) -> Asked {
@@ -140,6 +144,10 @@ async fn messages_come_by_the_stream_and_receipts_go_back_until_they_are_taken()
 #[tokio::test]
 async fn a_registry_that_knows_no_members_is_followed_all_the_same() {
     let mut rig = Rig::start(true).await;
-    let (query, _stream) = rig.stream().await;
+    let (query, stream) = rig.stream().await;
     assert_eq!(query, "config=a");
+    // Once it is of this version it is asked for everything.
+    rig.is_old.store(false, Ordering::Relaxed);
+    drop(stream);
+    assert_eq!(rig.stream().await.0, "config=a&member=a%230.1");
 }
