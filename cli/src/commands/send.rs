@@ -57,7 +57,8 @@ pub(crate) async fn run(find: &Find, asked: &Send, printer: &Printer) -> Result<
         return Ok(OK);
     }
     let text = format!("{waiting} of {} members do not have {name} yet", last.members.len());
-    let hint = format!("it stays there for them; look again with `{}`", again(asked));
+    let key = last.key.as_deref().unwrap_or_default();
+    let hint = format!("it stays there for them; the same command with `--key {key}` looks again");
     Err(Failure::new(text).with_code(NOT_READY).with_hint(hint))
 }
 
@@ -129,14 +130,6 @@ fn row(member: &MemberView) -> Row {
         Receipt::Gone => ("gone", None),
     };
     Row::new([member.incarnation.as_str().into(), Cell::toned(word, tone)])
-}
-
-/// The same command once more: with the key of before it sends nothing new.
-fn again(asked: &Send) -> String {
-    match &asked.key {
-        Some(key) => format!("lathe send {} … --key {key}", asked.group),
-        None => "lathe send … --key KEY, which sends under one key once".to_owned(),
-    }
 }
 
 /// A key and its value, as in `level=7`.
