@@ -33,9 +33,25 @@ impl Framework {
         Self::subscribe(stage, framework_info()).await
     }
 
+    /// A new one that is offered nothing: what the master says of its own accord comes alone. Offers of a
+    /// busy master may overtake the first heartbeat, which another part of it sends.
+    pub async fn quiet(stage: &Stage) -> Self {
+        let info = framework_info();
+        let roles = info.roles.clone();
+        Self::subscribe_with(stage, info, roles).await
+    }
+
     /// Subscribes with this; SUBSCRIBED must come first.
-    pub async fn subscribe(stage: &Stage, mut info: v1::FrameworkInfo) -> Self {
-        let mut subscription = subscription(stage, info.clone(), Vec::new()).await;
+    pub async fn subscribe(stage: &Stage, info: v1::FrameworkInfo) -> Self {
+        Self::subscribe_with(stage, info, Vec::new()).await
+    }
+
+    async fn subscribe_with(
+        stage: &Stage,
+        mut info: v1::FrameworkInfo,
+        suppressed: Vec<String>,
+    ) -> Self {
+        let mut subscription = subscription(stage, info.clone(), suppressed).await;
         let first = next(&mut subscription).await.expect("the stream goes on");
         assert_eq!(first.r#type(), event::Type::Subscribed, "{first:?}");
         let subscribed = first.subscribed.expect("SUBSCRIBED says something");

@@ -9,7 +9,7 @@ use crate::{Framework, Stage};
 
 /// SUBSCRIBED, HEARTBEAT, and what they say.
 pub async fn subscribed_comes_first_and_then_a_heartbeat(stage: &Stage) {
-    let mut framework = Framework::new(stage).await;
+    let mut framework = Framework::quiet(stage).await;
     assert_eq!(framework.event().await.r#type(), event::Type::Heartbeat);
     assert!(!framework.id().value.is_empty());
     assert_eq!(framework.subscribed.heartbeat_interval_seconds, Some(15.0));
