@@ -251,8 +251,8 @@ async fn measure(args: &Args, figure: Figure, known: &mut Known) -> Outcome {
     let (names, within) = cases(figure);
     // These take long: a bound of two minutes, a thousand events, or as large as it gets.
     let usual = match figure {
-        Figure::MixedMiddle => 3,
-        Figure::ChurnEvent | Figure::ChurnScore | Figure::PlacementMemory => 1,
+        Figure::MixedMiddle | Figure::ChurnEvent | Figure::ChurnScore => 3,
+        Figure::PlacementMemory => 1,
         _ => SEEDS,
     };
     let seeds = 1..=args.rounds.unwrap_or(usual).min(usual);

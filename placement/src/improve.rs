@@ -3,6 +3,8 @@
 //! Owns the order of what is better: points, slots back at their former hosts, evenness. Every step
 //! keeps the placement valid. Must not touch what runs.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Budget, Says};
 use crate::state::{State, Step};
 
@@ -18,7 +20,8 @@ pub(crate) fn improve(state: &mut State<'_>, budget: &mut Budget) {
         return;
     }
     let soft = state.model.rules.iter().any(|r| matches!(r.says, Says::Avoid(_) | Says::Prefer(_)));
-    while moves(state, budget) || (soft && swaps(state, budget)) {}
+    let mut looks = Looks::new(state);
+    while moves(state, &mut looks, budget) || (soft && swaps(state, &mut looks, budget)) {}
 }
 
 fn new_at(state: &State<'_>, kind: usize, host: usize) -> u32 {
@@ -53,27 +56,30 @@ fn stands(state: &State<'_>, places: &[(usize, usize)]) -> bool {
     places.iter().all(|(kind, host)| state.unmet_around(*kind, *host).next().is_none())
 }
 
-fn moves(state: &mut State<'_>, budget: &mut Budget) -> bool {
+fn moves(state: &mut State<'_>, looks: &mut Looks, budget: &mut Budget) -> bool {
     let mut any = false;
     for cells in fresh(state).chunk_by(|one, other| one.0 == other.0) {
         let kind = cells[0].0;
-        let mut gains = Gains::new(state, kind);
         for &(_, from) in cells {
-            let mut lost = state.delta(kind, from, Step::Out).points;
+            let mut leaves = Leaves::new(state, kind, from);
             for to in 0..state.model.hosts.len() {
-                if to == from || gains.fall_short(to, lost) || new_at(state, kind, from) == 0 {
+                if to == from || new_at(state, kind, from) == 0 {
+                    continue;
+                }
+                let look = looks.at(state, kind, to);
+                if look.falls_short(leaves.points) {
                     continue;
                 }
                 if budget.spend(1).is_break() {
                     return false;
                 }
-                if try_move(state, kind, from, to) {
+                if leaves.is_better(state, to, look) && try_move(state, kind, from, to) {
                     any = true;
-                    gains.look_again(state, [from, to]);
-                    lost = match new_at(state, kind, from) {
-                        0 => break,
-                        _ => state.delta(kind, from, Step::Out).points,
-                    };
+                    looks.have_changed([from, to]);
+                    if new_at(state, kind, from) == 0 {
+                        break;
+                    }
+                    leaves = Leaves::new(state, kind, from);
                 }
             }
         }
@@ -81,44 +87,128 @@ fn moves(state: &mut State<'_>, budget: &mut Budget) -> bool {
     any
 }
 
-/// What an instance of a kind would bring at each host now.
-struct Gains {
+/// An instance of a kind that may leave a host.
+struct Leaves {
     kind: usize,
-    /// None where nobody can come. Empty where a rule about other domains makes single hosts tell too little.
-    at: Vec<Option<i64>>,
+    from: usize,
+    /// What that changes of the points.
+    points: i64,
+    /// By how much the square of the host's load falls.
+    lighter: i64,
 }
 
-impl Gains {
-    fn new(state: &State<'_>, kind: usize) -> Self {
-        let mut gains = Self { kind, at: Vec::new() };
-        if state.model.touch[kind].iter().all(|touch| touch.domain == 0) {
-            gains.at = (0..state.model.hosts.len()).map(|host| gains.of(state, host)).collect();
-        }
-        gains
+impl Leaves {
+    fn new(state: &State<'_>, kind: usize, from: usize) -> Self {
+        let points = state.delta(kind, from, Step::Out).points;
+        let lighter = state.load(from).pow(2) - state.load_without(kind, from).pow(2);
+        Self { kind, from, points, lighter }
     }
 
-    fn of(&self, state: &State<'_>, host: usize) -> Option<i64> {
-        let can_come = state.can_add(self.kind, host);
-        can_come.then(|| state.delta(self.kind, host, Step::In).points)
+    /// Whether a move there would be for the better, by what one look at each end tells.
+    fn is_better(&self, state: &State<'_>, to: usize, look: Look) -> bool {
+        let points = match look {
+            Look::Full => return false,
+            Look::Gain { points, .. } => self.points + points,
+            Look::Wide { .. } => state.move_delta(self.kind, self.from, to).points,
+        };
+        let (Look::Gain { heavier, .. } | Look::Wide { heavier }) = look else { return false };
+        points > 0 || (points == 0 && self.evener(state, to, heavier) > (0, 0, 0))
+    }
+
+    /// What a move of one instance changes of returned slots and evenness; of a new one to where one more
+    /// would be new.
+    fn evener(&self, state: &State<'_>, to: usize, heavier: i64) -> (i64, i64, i64) {
+        let (kind, from) = (self.kind, self.from);
+        let previous = &state.model.kinds[kind].previous;
+        let returned = if previous.is_usual() {
+            0
+        } else {
+            let less = new_at(state, kind, from) <= previous.at(from);
+            let more = new_at(state, kind, to) < previous.at(to);
+            i64::from(more) - i64::from(less)
+        };
+        let (here, there) = (state.count(kind, from), state.count(kind, to));
+        let even = 2 * (i64::from(here) - i64::from(there) - 1);
+        (returned, even, self.lighter - heavier)
+    }
+}
+
+/// What one more of a kind would be at a host now.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Nobody can come.
+    Full,
+    /// So many points, and by how much the square of the host's load rises.
+    Gain { points: i64, heavier: i64 },
+    /// The same where rules about other domains make a single host tell too little of points.
+    Wide { heavier: i64 },
+}
+
+impl Look {
+    fn new(state: &State<'_>, kind: usize, host: usize, wide: bool) -> Self {
+        if !wide && !state.can_add(kind, host) {
+            return Self::Full;
+        }
+        let heavier = state.load_with(kind, host).pow(2) - state.load(host).pow(2);
+        if wide {
+            return Self::Wide { heavier };
+        }
+        Self::Gain { points: state.delta(kind, host, Step::In).points, heavier }
     }
 
     /// Whether coming there does not even make up for what is lost.
-    fn fall_short(&self, host: usize, lost: i64) -> bool {
-        self.at.get(host).is_some_and(|gain| gain.is_none_or(|gain| gain + lost < 0))
-    }
-
-    fn look_again(&mut self, state: &State<'_>, hosts: [usize; 2]) {
-        if !self.at.is_empty() {
-            hosts.into_iter().for_each(|host| self.at[host] = self.of(state, host));
+    fn falls_short(self, lost: i64) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Gain { points, .. } => points + lost < 0,
+            Self::Wide { .. } => false,
         }
     }
 }
 
+/// What was looked at. A look holds until something changes on its host.
+struct Looks {
+    /// How often each host has changed.
+    changes: Vec<u32>,
+    of: BTreeMap<usize, Looked>,
+}
+
+/// The looks of one kind at all hosts, each with the changes that it has seen.
+struct Looked {
+    wide: bool,
+    at: Vec<Option<(u32, Look)>>,
+}
+
+impl Looks {
+    fn new(state: &State<'_>) -> Self {
+        Self { changes: vec![0; state.model.hosts.len()], of: BTreeMap::new() }
+    }
+
+    fn at(&mut self, state: &State<'_>, kind: usize, host: usize) -> Look {
+        let hosts = self.changes.len();
+        let looked = self.of.entry(kind).or_insert_with(|| Looked {
+            wide: state.model.touch[kind].iter().any(|touch| touch.domain > 0),
+            at: vec![None; hosts],
+        });
+        let changes = self.changes[host];
+        match looked.at[host] {
+            Some((seen, look)) if seen == changes => look,
+            _ => {
+                let look = Look::new(state, kind, host, looked.wide);
+                looked.at[host] = Some((changes, look));
+                look
+            }
+        }
+    }
+
+    fn have_changed(&mut self, hosts: [usize; 2]) {
+        hosts.into_iter().for_each(|host| self.changes[host] += 1);
+    }
+}
+
+/// Moves one instance to where that is better, unless something is wrong then.
 fn try_move(state: &mut State<'_>, kind: usize, from: usize, to: usize) -> bool {
-    let change = state.move_delta(kind, from, to);
-    let is_better =
-        change.points > 0 || (change.points == 0 && evener(state, kind, from, to) > (0, 0, 0));
-    if change.wrong > 0 || !is_better {
+    if state.move_delta(kind, from, to).wrong > 0 {
         return false;
     }
     state.remove(kind, from);
@@ -133,28 +223,7 @@ fn try_move(state: &mut State<'_>, kind: usize, from: usize, to: usize) -> bool 
     false
 }
 
-/// What a move of one instance changes of returned slots and evenness; of a new one to where one more
-/// would be new.
-fn evener(state: &State<'_>, kind: usize, from: usize, to: usize) -> (i64, i64, i64) {
-    let previous = &state.model.kinds[kind].previous;
-    let returned = if previous.is_usual() {
-        0
-    } else {
-        let less = new_at(state, kind, from) <= previous.at(from);
-        let more = new_at(state, kind, to) < previous.at(to);
-        i64::from(more) - i64::from(less)
-    };
-    let (here, there) = (state.count(kind, from), state.count(kind, to));
-    let even = 2 * (i64::from(here) - i64::from(there) - 1);
-    if (returned, even) != (0, 0) {
-        return (returned, even, 0);
-    }
-    let load = state.load(from).pow(2) + state.load(to).pow(2);
-    let then = state.load_without(kind, from).pow(2) + state.load_with(kind, to).pow(2);
-    (returned, even, load - then)
-}
-
-fn swaps(state: &mut State<'_>, budget: &mut Budget) -> bool {
+fn swaps(state: &mut State<'_>, looks: &mut Looks, budget: &mut Budget) -> bool {
     let mut any = false;
     let cells = fresh(state);
     for (at, &one) in cells.iter().enumerate() {
@@ -166,7 +235,10 @@ fn swaps(state: &mut State<'_>, budget: &mut Budget) -> bool {
                 return false;
             }
             let movable = new_at(state, one.0, one.1) > 0 && new_at(state, other.0, other.1) > 0;
-            any |= movable && try_swap(state, one, other);
+            if movable && try_swap(state, one, other) {
+                any = true;
+                looks.have_changed([one.1, other.1]);
+            }
         }
     }
     any
