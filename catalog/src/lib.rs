@@ -15,7 +15,7 @@ mod index;
 mod liveness;
 pub mod paths;
 mod record;
-mod share;
+pub mod share;
 pub mod sse;
 mod view;
 

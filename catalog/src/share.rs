@@ -254,6 +254,13 @@ impl Share {
     }
 }
 
+/// Of several names the one to which something of this name falls, by rendezvous hashing, in whatever order
+/// they come: when one goes, only what was its own falls to others.
+#[must_use]
+pub fn first<'a>(names: impl Iterator<Item = &'a str>, of: &str) -> Option<&'a str> {
+    names.max_by_key(|name| (score(name, of), *name))
+}
+
 /// How much a registry is for an incarnation: the highest owns it. The same in every version.
 fn score(url: &str, incarnation: &str) -> u64 {
     mixed(digest(digest(DIGEST_START, url.as_bytes()), incarnation.as_bytes()))

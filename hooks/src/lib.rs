@@ -18,6 +18,7 @@ pub mod engine;
 mod files;
 mod haproxy;
 mod journal;
+pub mod monitor;
 mod program;
 mod recipe;
 mod record;
