@@ -1,7 +1,7 @@
 //! The door: what every listener of Lathe checks before a request reaches its handler.
 //!
 //! Owns the bind rule, the `Host` check, tokens and incarnation secrets, limits on what comes in,
-//! problem answers, and the loop that serves HTTP/1 and HTTP/2 on one port. It must not know what
+//! problem answers, and the loop that serves HTTP/1 and HTTP/2 on one port, plain or by TLS. It must not know what
 //! any path means: callers say by a policy what a path needs.
 //!
 //! A listener is made of four calls:
@@ -39,7 +39,7 @@ pub use problem::{PROBLEM_JSON, Problem};
 pub use rates::Rates;
 pub use requests::Requests;
 pub use secret::{Key, SecretError, bearer, same};
-pub use serve::{Limits, serve};
+pub use serve::{Limits, Listener, serve};
 pub use tokens::{Caller, Token, Tokens};
 
 /// Codes of the door's own answers; their pages stand in docs/errors.

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use lathe_tls::ClientTls;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -22,7 +23,6 @@ use crate::Refusal;
 use crate::address::Url;
 use crate::limits::Limits;
 use crate::refusal;
-use crate::tls::Tls;
 use crate::wire;
 
 /// Bytes of an answer's head and of what is read at once.
@@ -69,7 +69,7 @@ pub(crate) struct Target {
     /// Connect to this socket instead of the address.
     pub(crate) socket: Option<PathBuf>,
     pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) stream_id: Option<HeaderValue>,
 }
 
@@ -141,7 +141,7 @@ impl Connection {
             let Some(tls) = &target.tls else {
                 return Err(failed(io::Error::other("no authority to trust is given")));
             };
-            Self::over(tls.connect(&target.url, stream).await.map_err(failed)?, &to).await
+            Self::over(tls.connect(target.url.host(), stream).await.map_err(failed)?, &to).await
         });
         match opened.await {
             Ok(result) => result,
@@ -258,3 +258,6 @@ pub(crate) fn timed_out(to: String, limit: Duration) -> ConnectionError {
 fn connect(to: &str, source: io::Error) -> ConnectionError {
     ConnectionError::Connect { to: to.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;

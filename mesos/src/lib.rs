@@ -5,7 +5,7 @@
 //! no decision about offers or tasks is taken. [`v1`] has the messages, [`recordio`] the framing of
 //! streams, [`wire`] the names that both sides of the protocol need, [`backoff`] the pauses between
 //! attempts, [`detector`] the way to the leader; [`scheduler`], [`executor`] and [`operator`] are the
-//! clients, [`tls`] is whom they trust.
+//! clients.
 
 pub mod address;
 pub mod backoff;
@@ -22,7 +22,6 @@ pub mod scheduler;
 #[cfg(test)]
 mod scripted;
 mod stream;
-pub mod tls;
 #[cfg(any(test, feature = "transcripts"))]
 pub mod transcript;
 pub mod v1;

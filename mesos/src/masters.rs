@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
+use lathe_tls::ClientTls;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -17,7 +18,6 @@ use crate::Refusal;
 use crate::address::{Url, UrlError};
 use crate::connection::{self, Connection, ConnectionError, PostError, Target};
 use crate::limits::Limits;
-use crate::tls::Tls;
 use crate::wire::{self, Credentials};
 
 /// The masters to ask, and who we are.
@@ -32,7 +32,7 @@ pub struct Endpoint {
     pub credentials: Option<Credentials>,
     /// Needed for `https`. With it, who is announced and the agents are spoken to over TLS, since
     /// neither is announced with a scheme that can be relied on.
-    pub tls: Option<Tls>,
+    pub tls: Option<ClientTls>,
 }
 
 /// Why there is no client.
@@ -122,7 +122,7 @@ pub(crate) struct Masters {
     announced: Option<watch::Receiver<Option<Url>>>,
     path: String,
     authorization: Option<HeaderValue>,
-    tls: Option<Tls>,
+    tls: Option<ClientTls>,
     aliases: BTreeMap<String, String>,
     /// Which one is asked first next time: another one each time, so that a master which accepts
     /// connections and answers nothing does not hold us up again and again.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use lathe_coordination::{StoreError, group, without_password};
 use lathe_mesos::address::Url;
 use lathe_mesos::scheduler::Endpoint;
-use lathe_mesos::tls::{Tls, TlsError};
 use lathe_mesos::{Credentials, detector};
+use lathe_tls::{ClientTls, TlsError};
 use tokio::sync::watch;
 
 use crate::config::Mesos;
@@ -39,7 +39,7 @@ pub fn endpoint(config: &Mesos) -> Result<Endpoint, MastersError> {
         }
         None => None,
     };
-    let tls = config.ca_file.as_deref().map(Tls::trusting).transpose()?;
+    let tls = config.ca_file.as_deref().map(ClientTls::trusting).transpose()?;
     let announced = config.group.as_deref().map(follow).transpose()?;
     Ok(Endpoint { masters: config.masters.clone(), credentials, tls, announced })
 }

@@ -1,4 +1,4 @@
-//! The loop that serves a router: HTTP/1 and HTTP/2 without TLS on one port.
+//! The loop that serves a router: HTTP/1 and HTTP/2 on one port, plain or by TLS.
 //!
 //! Owns connections: how many there are, how long a head may take, how they end. It must not know
 //! what is served.
@@ -18,6 +18,8 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use lathe_tls::ServerTls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -58,16 +60,53 @@ impl Default for Limits {
     }
 }
 
+/// What is listened on.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<ServerTls>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
+impl Listener {
+    /// With TLS, where it is given: then nothing else is understood.
+    #[must_use]
+    pub fn new(tcp: TcpListener, tls: Option<ServerTls>) -> Self {
+        Self { tcp, tls }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// The scheme of its URLs.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
 /// Serves until `shutdown` is done; then takes no more connections, lets requests under way end
 /// (at most [`Limits::drain_time_max`]) and returns. Handlers find the peer as
 /// `axum::extract::ConnectInfo<SocketAddr>`.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
+    let Listener { tcp, tls } = listener.into();
     let mut shutdown = pin!(shutdown);
+    let mut renewing = pin!(renewed(tls.clone()));
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let builder = Arc::new(builder(&limits));
     let (end, ending) = watch::channel(());
@@ -75,29 +114,38 @@ pub async fn serve(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
+            () = &mut renewing => {}
+            accepted = tcp.accept() => match accepted {
                 Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
                     Ok(place) => {
                         let connection = Connection {
                             peer, place, builder: Arc::clone(&builder), ending: ending.clone(),
                             first_head_max: limits.header_time_max,
                         };
-                        connections.spawn(connection.run(stream, router.clone()));
+                        connections.spawn(connection.begin(stream, tls.clone(), router.clone()));
                     }
-                    Err(_) => turn_away(&stream, peer),
+                    Err(_) => turn_away(&stream, peer, tls.is_some()),
                 },
                 Err(error) => rest_after(&error).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
+    drop(tcp);
     drop(ending);
     end.send_replace(());
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.drain_time_max, drained).await.is_err() {
         tracing::warn!(connections = connections.len(), "closing connections that did not end");
         connections.shutdown().await;
+    }
+}
+
+/// Never ends.
+async fn renewed(tls: Option<ServerTls>) {
+    match tls {
+        Some(tls) => tls.follow().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -130,13 +178,31 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, router: Router) {
-        let Self { peer, place, builder, mut ending, first_head_max } = self;
-        let _place = place;
+    async fn begin(self, stream: TcpStream, tls: Option<ServerTls>, router: Router) {
+        let peer = self.peer;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "connection lost before its first request");
             return;
         }
+        let Some(tls) = tls else { return self.run(stream, router).await };
+        let mut ending = self.ending.clone();
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(self.first_head_max, tls.accept(stream)) => shaken,
+            _ = ending.changed() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.run(stream, router).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+            Err(_) => tracing::debug!(%peer, "no TLS in time"),
+        }
+    }
+
+    async fn run<S>(self, stream: S, router: Router)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { peer, place, builder, mut ending, first_head_max } = self;
+        let _place = place;
         let asked = Arc::new(AtomicBool::new(false));
         let service = TowerToHyperService::new(router);
         let service = service_fn({
@@ -177,11 +243,11 @@ impl Connection {
     }
 }
 
-/// Says that there is no place, as far as the socket takes it at once.
-fn turn_away(stream: &TcpStream, peer: SocketAddr) {
+/// Says that there is no place, as far as the socket takes it at once and the other side can read it.
+fn turn_away(stream: &TcpStream, peer: SocketAddr, tls: bool) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\
         retry-after: 1\r\nconnection: close\r\n\r\n";
-    let sent = stream.try_write(FULL).is_ok();
+    let sent = !tls && stream.try_write(FULL).is_ok();
     tracing::warn!(%peer, sent, "no place for another connection");
 }
 

@@ -1,8 +1,12 @@
 //! Tests of the serving loop over real sockets.
 
+use std::path::{Path, PathBuf};
+
 use axum::routing::get;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
+use hyper_util::client::legacy::connect::HttpConnector;
+use lathe_tls::{ClientTls, ServerFiles, ServerTls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -168,4 +172,82 @@ async fn the_end_does_not_wait_for_ever() {
     served.stop.take().unwrap().send(()).unwrap();
     within(served.server).await.unwrap();
     assert_eq!(read_all(&mut stuck).await, "");
+}
+
+/// A listener with TLS, and its certificates.
+async fn start_tls(clients: bool, limits: Limits) -> Served {
+    let files = ServerFiles {
+        certificate: file("server.pem"),
+        key: file("server.key"),
+        client_authorities: clients.then(|| file("client-ca.pem")),
+    };
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let listener = Listener::new(tcp, Some(ServerTls::load(files).unwrap()));
+    assert_eq!(listener.scheme(), "https");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(serve(listener, hello(), limits, async {
+        let _ = stopped.await;
+    }));
+    Served { address, stop: Some(stop), server }
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tls/testdata").join(name)
+}
+
+/// What `GET /` says over TLS, by the versions of HTTP that the client offers.
+async fn get_by(tls: &ClientTls, served: &Served, http2: bool) -> Option<(http::Version, String)> {
+    let connector = tls.connector(HttpConnector::new());
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .http2_only(http2)
+        .build::<_, Empty<Bytes>>(connector);
+    let url = format!("https://127.0.0.1:{}/", served.address.port());
+    let answer = within(client.get(url.parse().unwrap())).await.ok()?;
+    let version = answer.version();
+    let body = within(answer.into_body().collect()).await.ok()?.to_bytes();
+    Some((version, String::from_utf8(body.to_vec()).unwrap()))
+}
+
+#[tokio::test]
+async fn by_tls_both_versions_of_http_are_served_and_nothing_plain() {
+    let served = start_tls(false, Limits::default()).await;
+    let tls = ClientTls::trusting(&file("ca.pem")).unwrap();
+    let seen = get_by(&tls, &served, true).await;
+    assert_eq!(seen, Some((http::Version::HTTP_2, "127.0.0.1".to_owned())));
+    let (_, body) = get_by(&tls, &served, false).await.unwrap();
+    assert_eq!(body, "127.0.0.1");
+    let mut plain = connect(&served, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut all = Vec::new();
+    let _ = within(plain.read_to_end(&mut all)).await;
+    assert!(!String::from_utf8_lossy(&all).contains("127.0.0.1"));
+    // Who trusts another authority says nothing there.
+    let other = ClientTls::trusting(&file("other-ca.pem")).unwrap();
+    assert_eq!(get_by(&other, &served, false).await, None);
+}
+
+#[tokio::test]
+async fn where_clients_are_asked_for_a_certificate_one_without_is_not_served() {
+    let served = start_tls(true, Limits::default()).await;
+    let without = ClientTls::trusting(&file("ca.pem")).unwrap();
+    assert_eq!(get_by(&without, &served, false).await, None);
+    let signed_by_another =
+        ClientTls::showing(&file("ca.pem"), &file("server.pem"), &file("server.key")).unwrap();
+    assert_eq!(get_by(&signed_by_another, &served, false).await, None);
+    let with =
+        ClientTls::showing(&file("ca.pem"), &file("client.pem"), &file("client.key")).unwrap();
+    assert!(get_by(&with, &served, false).await.is_some());
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_is_not_waited_for() {
+    let limits = Limits { header_time_max: Duration::from_millis(100), ..Limits::default() };
+    let served = start_tls(false, limits).await;
+    for begun in ["", "\u{16}\u{3}\u{1}"] {
+        let mut stream = connect(&served, begun).await;
+        let mut all = Vec::new();
+        let _ = within(stream.read_to_end(&mut all)).await;
+    }
+    let tls = ClientTls::trusting(&file("ca.pem")).unwrap();
+    assert!(get_by(&tls, &served, false).await.is_some());
 }

@@ -7,21 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use lathe_tls::{ServerFiles, ServerTls};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 
 pub(crate) const AUTHORITY: &str = "ca.pem";
-/// It has signed nothing.
+/// It has not signed what stands before masters.
 pub(crate) const OTHER_AUTHORITY: &str = "other-ca.pem";
 
 /// A certificate for tests.
 pub(crate) fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mesos/testdata/tls").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tls/testdata").join(name)
 }
 
 /// The door; it is shut when this is dropped.
@@ -90,15 +87,7 @@ impl Door {
     }
 }
 
-fn acceptor() -> TlsAcceptor {
-    let certificates = CertificateDer::pem_file_iter(certificate("server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(certificate("server.key")).unwrap();
-    let provider = Arc::new(rustls_graviola::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates.map(Result::unwrap).collect(), key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+fn acceptor() -> ServerTls {
+    let (certificate, key) = (certificate("server.pem"), certificate("server.key"));
+    ServerTls::load(ServerFiles { certificate, key, client_authorities: None }).unwrap()
 }
