@@ -10,8 +10,10 @@ use http::header::HOST;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use lathe_tls::ClientTls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,9 +25,10 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of the body of a plain answer.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-/// Where a registry is: `http://host:port`, without a path.
+/// Where a registry is: `http://host:port` or `https://host:port`, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
+    is_tls: bool,
     authority: String,
     host: String,
     port: u16,
@@ -34,11 +37,17 @@ pub(crate) struct Base {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    #[error("{url:?} is no URL of the form http://HOST:PORT")]
+    #[error("{url:?} is no URL of the form http://HOST:PORT or https://HOST:PORT")]
     Url { url: String },
-    #[error("cannot connect: {0}")]
+    #[error("cannot connect")]
     Connect(#[source] io::Error),
-    #[error("the connection broke: {0}")]
+    #[error("no TLS with {host}")]
+    Tls {
+        host: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the connection broke")]
     Exchange(#[source] hyper::Error),
     #[error("no answer in {} s", PATIENCE.as_secs())]
     Silent,
@@ -51,23 +60,36 @@ impl Base {
         let wrong = || ClientError::Url { url: url.chars().take(200).collect() };
         let uri: Uri = url.trim_end_matches('/').parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?;
-        let is_plain = uri.scheme_str() == Some("http") && uri.path() == "/";
+        let is_tls = uri.scheme_str() == Some("https");
+        let is_known = (is_tls || uri.scheme_str() == Some("http")) && uri.path() == "/";
         let has_user = authority.as_str().contains('@');
-        if !is_plain || has_user || uri.query().is_some() || authority.host().is_empty() {
+        if !is_known || has_user || uri.query().is_some() || authority.host().is_empty() {
             return Err(wrong());
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = match authority.port_u16() {
             Some(port) => port,
-            None if authority.as_str() == authority.host() => 80,
+            None if authority.as_str() == authority.host() => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return Err(wrong()),
         };
-        Ok(Self { authority: authority.as_str().to_owned(), host, port })
+        Ok(Self { is_tls, authority: authority.as_str().to_owned(), host, port })
+    }
+
+    /// Whether it is asked by TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// Asks for a path; the answer's head is there, its body is to come.
     pub(crate) async fn get(
         &self,
+        tls: &ClientTls,
         target: &str,
         headers: &[(HeaderName, String)],
     ) -> Result<Reply, ClientError> {
@@ -75,12 +97,14 @@ impl Base {
         let silent = |_| Err(io::ErrorKind::TimedOut.into());
         let stream = timeout(PATIENCE, connect).await.unwrap_or_else(silent);
         let stream = stream.map_err(ClientError::Connect)?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Exchange)?;
-        let connection = Connection(tokio::spawn(async move {
-            // Its errors reach whoever reads the answer.
-            let _ = connection.await;
-        }));
+        let (mut sender, connection) = if self.is_tls {
+            let shaken = timeout(PATIENCE, tls.connect(&self.host, stream)).await;
+            let failed = |source| ClientError::Tls { host: self.host.clone(), source };
+            let silent = |_| Err(io::ErrorKind::TimedOut.into());
+            over(shaken.unwrap_or_else(silent).map_err(failed)?).await?
+        } else {
+            over(stream).await?
+        };
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.uri_mut() =
             target.parse().map_err(|_| ClientError::Url { url: target.to_owned() })?;
@@ -93,6 +117,19 @@ impl Base {
         let response = response.map_err(|_| ClientError::Silent)?.map_err(ClientError::Exchange)?;
         Ok(Reply { response, _connection: connection })
     }
+}
+
+async fn over<S>(stream: S) -> Result<(SendRequest<Empty<Bytes>>, Connection), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let made = http1::handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = made.map_err(ClientError::Exchange)?;
+    let connection = tokio::spawn(async move {
+        // Its errors reach whoever reads the answer.
+        let _ = connection.await;
+    });
+    Ok((sender, Connection(connection)))
 }
 
 /// An answer, and the connection that its body comes over.
@@ -140,13 +177,14 @@ mod tests {
 
     #[test]
     fn a_registry_is_named_by_scheme_host_and_port_alone() {
-        for url in ["http://h:1", "http://h", "http://[::1]:7/", "http://10.0.0.1:80"] {
+        for url in ["http://h:1", "https://h", "http://h", "http://[::1]:7/", "http://10.0.0.1:80"]
+        {
             assert!(Base::parse(url).is_ok(), "{url}");
         }
         for url in [
             "",
             "h:1",
-            "https://h",
+            "https://h/x",
             "http://h/x",
             "http://h?x",
             "http://u@h",

@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use lathe_api::door;
+use lathe_api::door::{self, TlsFiles};
 use lathe_hooks::{Recipe, config as hooks};
+use lathe_tls::{ClientTls, TlsError};
 use lathe_topology::document::{Document, Reader};
 use lathe_topology::{Code, render};
 
@@ -55,6 +56,31 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whom the agent trusts where it asks by TLS, and as whom it shows itself: files in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// The authorities by one of which a registry has to be signed.
+    pub authorities: Option<PathBuf>,
+    /// A certificate for registries that want one, and its key.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Trust {
+    /// The same in use.
+    ///
+    /// # Errors
+    /// Where a file is of no use.
+    pub fn client(&self) -> Result<ClientTls, TlsError> {
+        match (&self.authorities, &self.own) {
+            (None, _) => ClientTls::nobody(),
+            (Some(authorities), None) => ClientTls::trusting(authorities),
+            (Some(authorities), Some((certificate, key))) => {
+                ClientTls::showing(authorities, certificate, key)
+            }
+        }
+    }
+}
+
 /// Everything that an agent is told before it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -64,6 +90,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// An address other than loopback may be listened on without TLS.
     pub insecure: bool,
+    /// What its own listener shows, if it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whom it trusts where it asks registries by TLS.
+    pub trust: Trust,
     /// Names, beside loopback's, by which clients may call this agent.
     pub hosts: Vec<String>,
     /// File with tokens; without, nothing can be asked of hooks.
@@ -115,7 +145,7 @@ impl Config {
         let mut reader = document.reader();
         let config = read(&mut reader, flags);
         reader.finish().map_err(told)?;
-        match door::allow(config.listen, config.insecure) {
+        match door::allow(config.listen, config.insecure || config.tls.is_some()) {
             Ok(()) => Ok(config),
             Err(refused) => Err(ConfigError { problems: vec![refused.to_string()] }),
         }
@@ -130,6 +160,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         _ => LogFormat::Text,
     };
     let registries = read_registries(reader);
+    let trust = read_trust(reader, &registries);
     let own = host_name();
     let host = reader.string("host", &own);
     let rate = reader.u64_within("requests_per_second", 50_000, 0..=10_000_000);
@@ -155,6 +186,8 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         registries,
         listen: flags.listen.unwrap_or(listen),
         insecure: reader.bool("insecure", false),
+        tls: TlsFiles::read(reader),
+        trust,
         hosts: reader.list("hosts"),
         token_file: reader.optional_string("token_file").map(PathBuf::from),
         requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
@@ -191,6 +224,23 @@ fn read_registries(reader: &mut Reader) -> Vec<String> {
     let urls = registries.iter().map(|url| url.trim_end_matches('/').to_owned());
     let mut seen = BTreeSet::new();
     urls.filter(|url| seen.insert(url.clone())).collect()
+}
+
+fn read_trust(reader: &mut Reader, registries: &[String]) -> Trust {
+    let mut path = |key| reader.optional_string(key).map(PathBuf::from);
+    let (authorities, certificate, key) =
+        (path("ca_file"), path("cert_file"), path("cert_key_file"));
+    if certificate.is_some() != key.is_some() {
+        let named = if certificate.is_some() { "cert_file" } else { "cert_key_file" };
+        let message = "`cert_file` and `cert_key_file` belong together, and one is not named";
+        reader.refuse(Code::CONFIG_WRONG_VALUE, named, message);
+    }
+    if authorities.is_none() && registries.iter().any(|url| url.starts_with("https://")) {
+        let message = "a registry is asked by TLS, and nobody is trusted";
+        let help = "name the certificates of the authorities under `ca_file`";
+        reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, "registries", message, help);
+    }
+    Trust { authorities, own: certificate.zip(key) }
 }
 
 fn names(reader: &mut Reader, key: &'static str) -> BTreeSet<String> {

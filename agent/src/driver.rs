@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lathe_hooks::{Hooks, Order, Snapshot};
+use lathe_tls::ClientTls;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -79,6 +80,8 @@ pub(crate) struct Driver {
     pub(crate) hooks: Hooks,
     pub(crate) selection: Selection,
     pub(crate) file: PathBuf,
+    /// Whom it trusts where registries are asked by TLS.
+    pub(crate) tls: ClientTls,
     pub(crate) metrics: Metrics,
 }
 
@@ -136,9 +139,10 @@ impl Driver {
             Command::Open { registry, resume } => {
                 self.metrics.streams.inc();
                 let (sender, events) = mpsc::channel(EVENTS_MAX);
-                let selection = self.selection.clone();
+                let (selection, tls) = (self.selection.clone(), self.tls.clone());
                 let task = Task(tokio::spawn(async move {
-                    let problem = stream::follow(&registry, &selection, resume, &sender).await;
+                    let problem =
+                        stream::follow((&registry, &tls), &selection, resume, &sender).await;
                     let _ = sender.send(Event::Broken { problem }).await;
                 }));
                 work.stream = Some((task, events));
@@ -146,9 +150,9 @@ impl Driver {
             Command::Close => work.stream = None,
             Command::Poll { registry, history, wishes } => {
                 self.metrics.polls.inc();
-                let events = work.events.0.clone();
+                let (events, tls) = (work.events.0.clone(), self.tls.clone());
                 work.poll = Some(Task(tokio::spawn(async move {
-                    let problem = stream::poll(&registry, &history, wishes, &events).await;
+                    let problem = stream::poll((&registry, &tls), &history, wishes, &events).await;
                     let _ = events.send(Event::PollEnded { problem }).await;
                 })));
             }

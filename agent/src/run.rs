@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lathe_api::door::{self, BindError, Hosts, Rates, SecretError, Tokens};
+use lathe_api::door::{self, BindError, Hosts, Listener, Rates, SecretError, TlsFiles, Tokens};
 use lathe_hooks::engine::Standing;
 use lathe_hooks::{Hooks, OpenError, Order};
+use lathe_tls::TlsError;
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -34,6 +35,9 @@ pub enum RunError {
     /// It cannot listen.
     #[error("the agent cannot listen")]
     Bind(#[source] BindError),
+    /// The files of TLS cannot be used.
+    #[error("the files of TLS cannot be used")]
+    Tls(#[from] TlsError),
     /// The system does not say where it listens.
     #[error("the agent's address cannot be read")]
     Address(#[source] std::io::Error),
@@ -61,8 +65,9 @@ pub async fn run(
         Hooks::open(&config.data_dir, config.hooks.clone(), &config.host, rand::random())?;
     let file = config.data_dir.join("copy");
     let state = Arc::new(State::new(follower(&config, &file)));
-    let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let (listener, trusted) = (bind(&config).await?, config.trust.client()?);
     let address = listener.local_addr().map_err(RunError::Address)?;
+    let url = format!("{}://{address}", listener.scheme());
     let metrics = Metrics::default();
     let desk = Desk { state: Arc::clone(&state), hooks: hooks.clone(), metrics: metrics.clone() };
     let rates = Rates::new(config.requests_per_second);
@@ -76,10 +81,11 @@ pub async fn run(
         hooks: hooks.clone(),
         selection: config.selection.clone(),
         file,
+        tls: trusted,
         metrics,
     };
     let mut driver = tokio::spawn(driver.run());
-    listening(&format!("http://{address}"));
+    listening(&url);
 
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
@@ -99,6 +105,12 @@ pub async fn run(
         let _ = server.await;
     }
     outcome
+}
+
+async fn bind(config: &Config) -> Result<Listener, RunError> {
+    let tls = config.tls.as_ref().map(TlsFiles::server).transpose()?;
+    let open = config.insecure || tls.is_some();
+    Ok(Listener::new(door::bind(config.listen, open).await.map_err(RunError::Bind)?, tls))
 }
 
 /// Begins with the copy on disk. One that cannot be used is put aside, for somebody to look at.

@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use lathe_api::rest::segment;
 use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::sse;
+use lathe_tls::ClientTls;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use crate::client::{Base, Reply};
 use crate::copy::{News, Selection, Wish};
 use crate::follower::{Event, Point, Told};
+use crate::talk::with_causes;
 
 /// A registry says something each 10 s; one that is silent for three times that is taken for gone.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -24,19 +26,19 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Follows one registry until its stream is over, and says why it is.
 pub(crate) async fn follow(
-    registry: &str,
+    (registry, tls): (&str, &ClientTls),
     selection: &Selection,
     resume: Option<Point>,
     events: &mpsc::Sender<Event>,
 ) -> String {
-    match followed(registry, selection, resume, events).await {
+    match followed((registry, tls), selection, resume, events).await {
         Ok(()) => "the stream ended".to_owned(),
         Err(problem) => problem,
     }
 }
 
 async fn followed(
-    registry: &str,
+    (registry, tls): (&str, &ClientTls),
     selection: &Selection,
     resume: Option<Point>,
     events: &mpsc::Sender<Event>,
@@ -47,8 +49,8 @@ async fn followed(
     let query = groups.chain(configs).collect::<Vec<_>>().join("&");
     let mut headers = vec![(ACCEPT, "text/event-stream".to_owned())];
     headers.extend(resume.map(|point| (LAST_EVENT_ID, point.to_string())));
-    let reply = base.get(&format!("/v1/watch?{query}"), &headers).await;
-    let mut reply = reply.map_err(|error| error.to_string())?;
+    let reply = base.get(tls, &format!("/v1/watch?{query}"), &headers).await;
+    let mut reply = reply.map_err(|error| with_causes(&error))?;
     if reply.status() != 200 {
         return Err(refused(reply).await);
     }
@@ -57,16 +59,28 @@ async fn followed(
         let frame = timeout(SILENCE, reply.response.body_mut().frame()).await;
         let frame = frame.map_err(|_| format!("nothing was heard for {} s", SILENCE.as_secs()))?;
         let Some(frame) = frame else { return Ok(()) };
-        let frame = frame.map_err(|error| format!("the stream broke off: {error}"))?;
+        let frame =
+            frame.map_err(|error| format!("the stream broke off: {}", with_causes(&error)))?;
         let Ok(data) = frame.into_data() else { continue };
         parser.push(&data).map_err(|error| error.to_string())?;
         for event in parser.by_ref() {
-            if let Some(told) = read(&event)?
+            if let Some(told) = read(&event)?.and_then(|told| reachable(told, &base))
                 && events.send(Event::Told(told)).await.is_err()
             {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Registries tell of the plain addresses by which those inside reach them: who asks by TLS does not go there.
+fn reachable(told: Told, base: &Base) -> Option<Told> {
+    match told {
+        Told::Registries(mut urls) if base.is_tls() => {
+            urls.retain(|url| url.starts_with("https://"));
+            (!urls.is_empty()).then_some(Told::Registries(urls))
+        }
+        told => Some(told),
     }
 }
 
@@ -92,13 +106,13 @@ fn json<T: DeserializeOwned>(data: &[u8]) -> Result<T, String> {
 
 /// Asks a registry for all wishes, one after the other, until one fails.
 pub(crate) async fn poll(
-    registry: &str,
+    (registry, tls): (&str, &ClientTls),
     history: &str,
     wishes: Vec<(Wish, Option<u64>)>,
     events: &mpsc::Sender<Event>,
 ) -> Option<String> {
     for (wish, version) in wishes {
-        match ask(registry, history, &wish, version).await {
+        match ask((registry, tls), history, &wish, version).await {
             Ok((news, age_ms)) => {
                 if events.send(Event::Polled { news, age_ms }).await.is_err() {
                     return None;
@@ -112,7 +126,7 @@ pub(crate) async fn poll(
 
 /// Asks for one thing; nothing comes where the registry has what is known.
 async fn ask(
-    registry: &str,
+    (registry, tls): (&str, &ClientTls),
     history: &str,
     wish: &Wish,
     version: Option<u64>,
@@ -124,7 +138,7 @@ async fn ask(
     };
     let known = version.map(|version| (IF_NONE_MATCH, format!("\"{history}:{version}\"")));
     let headers: Vec<_> = known.into_iter().collect();
-    let reply = base.get(&target, &headers).await.map_err(|error| error.to_string())?;
+    let reply = base.get(tls, &target, &headers).await.map_err(|error| with_causes(&error))?;
     let age_ms = reply.number(&LATHE_AGE_MS).unwrap_or(0);
     match reply.status() {
         304 => Ok((None, age_ms)),
@@ -173,6 +187,16 @@ mod tests {
         let urls = Told::Registries(vec!["http://h:1".to_owned()]);
         assert_eq!(read(&event("registries", None, "[\"http://h:1\"]")).unwrap(), Some(urls));
         assert_eq!(read(&event("later", None, "?")).unwrap(), None);
+    }
+
+    #[test]
+    fn who_asks_by_tls_is_not_led_to_where_there_is_none() {
+        let tls = Base::parse("https://h:2").unwrap();
+        let told = |urls: &[&str]| Told::Registries(urls.iter().map(|&url| url.into()).collect());
+        assert_eq!(reachable(told(&["http://h:1"]), &tls), None);
+        let both = told(&["http://h:1", "https://i:2"]);
+        assert_eq!(reachable(both.clone(), &tls), Some(told(&["https://i:2"])));
+        assert_eq!(reachable(both.clone(), &Base::parse("http://h:1").unwrap()), Some(both));
     }
 
     #[test]

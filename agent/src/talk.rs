@@ -19,12 +19,17 @@ pub fn log_to_stderr(format: LogFormat) {
 
 /// One line on stderr with the error and its causes, and the exit code to end with.
 pub fn fail(code: u8, error: &dyn Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "lathe-agent: {}", with_causes(error));
+    ExitCode::from(code)
+}
+
+/// An error and what it came of.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    let _ = writeln!(std::io::stderr(), "lathe-agent: {text}");
-    ExitCode::from(code)
+    text
 }

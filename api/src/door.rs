@@ -29,6 +29,7 @@ mod rates;
 mod requests;
 mod secret;
 mod serve;
+mod tls;
 mod tokens;
 
 pub use bind::{BindError, allow, bind};
@@ -40,6 +41,7 @@ pub use rates::Rates;
 pub use requests::Requests;
 pub use secret::{Key, SecretError, bearer, same};
 pub use serve::{Limits, Listener, serve};
+pub use tls::{TlsDoor, TlsDoorError, TlsFiles, serve_both};
 pub use tokens::{Caller, Token, Tokens};
 
 /// Codes of the door's own answers; their pages stand in docs/errors.

@@ -45,6 +45,27 @@ pub(crate) struct Find {
     /// File with the scheduler's token.
     #[arg(long, global = true, value_name = "FILE", env = "LATHE_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that listeners with `https://` are signed by.
+    #[arg(long, global = true, value_name = "FILE", env = "LATHE_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Certificate (PEM) for listeners that want one.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "LATHE_CERT_FILE",
+        requires = "cert_key_file"
+    )]
+    pub cert_file: Option<PathBuf>,
+    /// The key of that certificate (PEM).
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "LATHE_CERT_KEY_FILE",
+        requires = "cert_file"
+    )]
+    pub cert_key_file: Option<PathBuf>,
     /// Where `lathe up` keeps its state [default: ~/.local/state/lathe].
     #[arg(long, global = true, value_name = "DIR", env = "LATHE_HOME")]
     pub home: Option<PathBuf>,

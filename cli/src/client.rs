@@ -20,6 +20,7 @@ use lathe_api::door::Token;
 use lathe_api::rest::Problem;
 pub(crate) use lathe_api::rest::segment;
 use lathe_api::v1::scheduler_client::SchedulerClient;
+use lathe_tls::{ClientTls, HttpsConnector};
 use serde::de::DeserializeOwned;
 use tokio_stream::StreamExt as _;
 use tonic::service::Interceptor;
@@ -29,6 +30,7 @@ use tonic::transport::Channel;
 use crate::args::Find;
 use crate::failure::{FAILED, Failure, REFUSED, UNREACHABLE, chain};
 use crate::find::Found;
+use crate::trust::Trust;
 
 pub(crate) use sse::Followed;
 
@@ -72,7 +74,8 @@ pub(crate) struct Client {
     target: RwLock<Arc<Target>>,
     /// How it was found, where it may be found again.
     find: Option<Find>,
-    http: HttpClient<HttpConnector, Body>,
+    tls: ClientTls,
+    http: HttpClient<HttpsConnector, Body>,
 }
 
 /// An address, and what is shown there.
@@ -101,7 +104,7 @@ impl Client {
     /// The scheduler, wherever it is found.
     pub(crate) fn find(find: &Find) -> Result<Self, Failure> {
         let found = Found::of(find)?;
-        let client = Self::new(found.scheduler, found.token_file.as_deref())?;
+        let client = Self::of_found(&found)?;
         Ok(Self { find: Some(find.clone()), ..client })
     }
 
@@ -121,22 +124,37 @@ impl Client {
     }
 
     /// A scheduler.
-    pub(crate) fn new(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
-        Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?))
+    pub(crate) fn new(
+        url: String,
+        token_file: Option<&Path>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
+        Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?, trust.client()?))
+    }
+
+    /// The scheduler that was found.
+    pub(crate) fn of_found(found: &Found) -> Result<Self, Failure> {
+        Self::new(found.scheduler.clone(), found.token_file.as_deref(), &found.trust)
     }
 
     /// A registry, whose reads are open; the token is for what is said to groups.
-    pub(crate) fn registry(url: String, token_file: Option<&Path>) -> Result<Self, Failure> {
-        Ok(Self::of(REGISTRY, Target::scheduler(url, token_file)?))
+    pub(crate) fn registry(
+        url: String,
+        token_file: Option<&Path>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
+        Ok(Self::of(REGISTRY, Target::scheduler(url, token_file)?, trust.client()?))
+    }
+
+    /// A registry that this one has named; it is shown nothing.
+    pub(crate) fn named(&self, url: String) -> Result<Self, Failure> {
+        Ok(Self::of(REGISTRY, Target::new(url, None)?, self.tls.clone()))
     }
 
     /// A registry of the scheduler that is found like this.
-    pub(crate) fn registry_found(
-        url: String,
-        find: &Find,
-        token_file: Option<&Path>,
-    ) -> Result<Self, Failure> {
-        Ok(Self { find: Some(find.clone()), ..Self::registry(url, token_file)? })
+    pub(crate) fn registry_found(url: String, find: &Find, found: &Found) -> Result<Self, Failure> {
+        let registry = Self::registry(url, found.token_file.as_deref(), &found.trust)?;
+        Ok(Self { find: Some(find.clone()), ..registry })
     }
 
     /// A master; standalone's takes the user `lathe` and the token.
@@ -144,15 +162,16 @@ impl Client {
         let token = token_file.map(token_of).transpose()?.flatten();
         let shown =
             token.map(|token| format!("Basic {}", STANDARD.encode(format!("lathe:{token}"))));
-        Ok(Self::of("the master", Target::new(url, shown.as_deref())?))
+        let target = Target::new(url, shown.as_deref())?;
+        Ok(Self::of("the master", target, Trust::default().client()?))
     }
 
-    fn of(who: &'static str, target: Target) -> Self {
+    fn of(who: &'static str, target: Target, tls: ClientTls) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIME));
         connector.set_nodelay(true);
-        let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        Self { who, target: RwLock::new(Arc::new(target)), find: None, http }
+        let http = HttpClient::builder(TokioExecutor::new()).build(tls.connector(connector));
+        Self { who, target: RwLock::new(Arc::new(target)), find: None, tls, http }
     }
 
     fn target(&self) -> Arc<Target> {
@@ -172,7 +191,11 @@ impl Client {
             .map_err(|error| Failure::new(format!("`{}`: {error}", target.url)))?
             .connect_timeout(CONNECT_TIME)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| self.unreachable(&error))?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let connector = self.tls.connector(connector);
+        let channel = endpoint.connect_with_connector(connector).await;
+        let channel = channel.map_err(|error| self.unreachable(&error))?;
         let shown =
             target.authorization.as_ref().and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(SchedulerClient::with_interceptor(channel, WithToken(shown)))
@@ -336,7 +359,11 @@ impl Client {
     fn unreachable(&self, error: &dyn std::error::Error) -> Failure {
         Failure::new(format!("{} at {} does not answer: {}", self.who, self.url(), chain(error)))
             .with_code(UNREACHABLE)
-            .with_hint("is `lathe up` still running? `lathe doctor` looks at all of it")
+            .with_hint(if self.url().starts_with("https:") {
+                "the authority that has signed its certificate is named by --ca-file"
+            } else {
+                "is `lathe up` still running? `lathe doctor` looks at all of it"
+            })
     }
 
     fn refused(&self, status: StatusCode, bytes: &Bytes) -> Failure {

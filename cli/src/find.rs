@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use lathe_api::rest::Endpoints;
 use lathe_topology::document::Document;
-use lathe_topology::render;
+use lathe_topology::{Code, render};
 
 use crate::args::Find;
 use crate::failure::{BAD_INPUT, Failure, UNREACHABLE};
 use crate::home::{Home, config_home};
+use crate::trust::Trust;
 
 /// Larger configuration files are refused.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -19,6 +20,8 @@ const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 pub(crate) struct Found {
     pub scheduler: String,
     pub token_file: Option<PathBuf>,
+    /// Whom to trust where it speaks TLS.
+    pub trust: Trust,
     /// What named it.
     pub by: String,
     /// Of the `lathe up` that it belongs to, where it belongs to one of this home.
@@ -30,6 +33,21 @@ pub(crate) struct Found {
 struct Config {
     scheduler: Option<String>,
     token_file: Option<PathBuf>,
+    trust: Trust,
+}
+
+/// Whom to trust, for listeners that are named by themselves.
+pub(crate) fn trust(find: &Find) -> Result<Trust, Failure> {
+    Ok(trust_among(find, &Config::read(&config_home()?.join("config.toml"))?))
+}
+
+/// A flag wins over the configuration, file by file.
+fn trust_among(find: &Find, config: &Config) -> Trust {
+    let own = find.cert_file.clone().zip(find.cert_key_file.clone());
+    Trust {
+        authorities: find.ca_file.clone().or_else(|| config.trust.authorities.clone()),
+        own: own.or_else(|| config.trust.own.clone()),
+    }
 }
 
 impl Found {
@@ -66,11 +84,13 @@ impl Found {
             .filter(|_| config.scheduler.as_ref().is_none_or(|url| same(url, &scheduler)));
         let of_home = || endpoints.as_ref().map(|up| PathBuf::from(&up.token_file));
         let token_file = find.token_file.clone().or(of_config).or_else(of_home);
-        Ok(Self { scheduler, token_file, by, endpoints })
+        let trust = trust_among(find, config);
+        Ok(Self { scheduler, token_file, trust, by, endpoints })
     }
 }
 
 fn same(one: &str, other: &str) -> bool {
+    // Without a scheme it is plain; the same address by TLS is another listener.
     let bare = |url: &str| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     bare(one) == bare(other)
 }
@@ -102,8 +122,17 @@ impl Config {
         let mut reader = Document::parse(text).map_err(wrong)?.reader();
         let scheduler = reader.optional_string("scheduler");
         let token_file = reader.optional_string("token_file").map(PathBuf::from);
+        let mut path = |key| reader.optional_string(key).map(PathBuf::from);
+        let (authorities, certificate, key) =
+            (path("ca_file"), path("cert_file"), path("cert_key_file"));
+        if certificate.is_some() != key.is_some() {
+            let named = if certificate.is_some() { "cert_file" } else { "cert_key_file" };
+            let message = "`cert_file` and `cert_key_file` belong together, and one is not named";
+            reader.refuse(Code::CONFIG_WRONG_VALUE, named, message);
+        }
         reader.finish().map_err(wrong)?;
-        Ok(Self { scheduler, token_file })
+        let trust = Trust { authorities, own: certificate.zip(key) };
+        Ok(Self { scheduler, token_file, trust })
     }
 }
 

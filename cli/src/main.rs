@@ -10,6 +10,7 @@ mod home;
 mod printer;
 mod problem;
 mod report;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -3,12 +3,13 @@
 //! Owns the names of keys and flags, their defaults and their ranges. All problems are told at
 //! once. It must not open anything but the configuration file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use lathe_api::door;
+use lathe_api::door::{self, TlsDoor};
 use lathe_catalog::Limits as LivenessLimits;
 use lathe_topology::document::{Document, Reader};
 use lathe_topology::{Code, Diagnostic, render};
@@ -82,6 +83,8 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// An address other than loopback may be listened on without TLS.
     pub insecure: bool,
+    /// Where others are served by TLS, if they are.
+    pub tls: Option<TlsDoor>,
     /// Names, beside loopback's, by which clients may call this registry.
     pub hosts: Vec<String>,
     /// The URL that others are told, if it is not the one that is listened on.
@@ -181,6 +184,7 @@ impl Config {
             key_file: &self.key_file,
             token_file: self.token_file.as_deref(),
             insecure: self.insecure,
+            tls: self.tls.iter().flat_map(TlsDoor::keys).collect(),
             hosts: &self.hosts,
             advertise: self.advertise.as_deref(),
             session_timeout: format!("{}ms", self.session_timeout_ms),
@@ -209,6 +213,8 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_file: Option<&'a Path>,
     insecure: bool,
+    #[serde(flatten)]
+    tls: BTreeMap<&'static str, String>,
     hosts: &'a [String],
     advertise: Option<&'a str>,
     session_timeout: String,
@@ -264,6 +270,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         key_file: flags.key_file.clone().unwrap_or_else(|| key_file.into()),
         token_file: flags.token_file.clone().or(token_file),
         insecure: reader.bool("insecure", false),
+        tls: TlsDoor::read(reader),
         hosts: reader.list("hosts"),
         advertise,
         session_timeout_ms: reader.duration_ms_within(

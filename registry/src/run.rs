@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use lathe_api::door::{self, BindError, Hosts, Key, Rates, SecretError, Tokens};
+use lathe_api::door::{
+    self, BindError, Hosts, Key, Listener, Rates, SecretError, TlsDoorError, Tokens,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Dns};
@@ -37,6 +39,9 @@ pub enum RunError {
     /// It cannot listen.
     #[error("the registry cannot listen")]
     Bind(#[source] BindError),
+    /// It cannot listen for TLS.
+    #[error("the registry cannot listen for TLS")]
+    Tls(#[from] TlsDoorError),
     /// The system does not say where it listens.
     #[error("the registry's address cannot be read")]
     Address(#[source] std::io::Error),
@@ -50,6 +55,8 @@ pub enum RunError {
 pub struct Addresses {
     /// Its REST.
     pub url: String,
+    /// Its REST and gRPC by TLS, if it serves that.
+    pub tls: Option<String>,
     /// Its DNS, if it answers that.
     pub dns: Option<SocketAddr>,
 }
@@ -69,7 +76,7 @@ pub async fn run(
     let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
-    let (names, dns) = bind_dns(&config).await?;
+    let ((tls, tls_url), (names, dns)) = (bind_tls(&config).await?, bind_dns(&config).await?);
     let kept = Arc::new(Kept::new(&url, config.limits.clone()));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
@@ -111,9 +118,9 @@ pub async fn run(
         watchers,
     };
     let router = rest::router(Arc::new(desk), hosts(&config, address), rates, tokens);
-    let served = door::serve(listener, router, limits(&config), ended(ending));
-    let mut server = tokio::spawn(served);
-    listening(&Addresses { url, dns });
+    let until = move || ended(ending.clone());
+    let mut server = tokio::spawn(door::serve_both(listener, tls, router, limits(&config), until));
+    listening(&Addresses { url, tls: tls_url, dns });
 
     let failed = tokio::select! {
         () = shutdown => None,
@@ -184,6 +191,13 @@ fn tokens(config: &Config) -> Result<Option<Tokens>, RunError> {
     tokens.map_err(RunError::Tokens)
 }
 
+async fn bind_tls(config: &Config) -> Result<(Option<Listener>, Option<String>), RunError> {
+    let Some(door) = &config.tls else { return Ok((None, None)) };
+    let listener = door.bind().await?;
+    let address = listener.local_addr().map_err(RunError::Address)?;
+    Ok((Some(listener), Some(format!("https://{address}"))))
+}
+
 async fn bind_dns(config: &Config) -> Result<(Option<dns::Sockets>, Option<SocketAddr>), RunError> {
     let Some(dns) = &config.dns else { return Ok((None, None)) };
     let sockets = dns::Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
@@ -202,6 +216,10 @@ fn hosts(config: &Config, address: SocketAddr) -> Hosts {
         let authority = url.split_once("://")?.1;
         authority.parse::<http::uri::Authority>().ok()
     });
+    let own = match &config.tls {
+        Some(door) => own.and_address(door.listen.ip()),
+        None => own,
+    };
     let named = advertised.iter().map(http::uri::Authority::host);
     let configured = config.hosts.iter().map(String::as_str);
     named.chain(configured).fold(own, Hosts::and)

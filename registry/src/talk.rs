@@ -37,8 +37,11 @@ pub fn fail_logged(format: LogFormat, error: &dyn Error) -> ExitCode {
 
 /// The one line on stdout by which whoever started this process knows where it listens.
 pub fn announce(addresses: &Addresses) {
-    let Addresses { url, dns } = addresses;
+    let Addresses { url, tls, dns } = addresses;
     let mut line = serde_json::json!({ "listening": url });
+    if let Some(tls) = tls {
+        line["tls"] = tls.as_str().into();
+    }
     if let Some(dns) = dns {
         line["dns"] = dns.to_string().into();
     }
@@ -46,7 +49,7 @@ pub fn announce(addresses: &Addresses) {
     if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
         tracing::warn!(%error, "nobody reads where this registry listens");
     }
-    tracing::info!(%url, dns = ?dns, "listening");
+    tracing::info!(%url, ?tls, ?dns, "listening");
 }
 
 fn with_causes(error: &dyn Error) -> String {

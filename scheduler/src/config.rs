@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use lathe_api::door;
+use lathe_api::door::{self, TlsDoor};
 use lathe_topology::document::{Document, Reader};
 
 pub use mesos::Mesos;
@@ -98,6 +98,10 @@ impl LogFormat {
 pub struct Config {
     pub listen: SocketAddr,
     pub insecure: bool,
+    /// Where others are served by TLS, if they are.
+    pub tls: Option<TlsDoor>,
+    /// Names, beside loopback's and those of the addresses, by which clients may call this scheduler.
+    pub hosts: Vec<String>,
     /// How others reach this scheduler, when not by the address it listens on.
     pub advertise: Option<String>,
     pub mesos: Mesos,
@@ -155,6 +159,8 @@ impl Config {
         let in_data = |name: &str| data.join(name).display().to_string();
         let config = Self {
             insecure: file.bool("insecure", false),
+            tls: TlsDoor::read(&mut file),
+            hosts: file.list("hosts"),
             advertise: file.optional_string("advertise"),
             mesos: Mesos::read(&mut file, flags),
             store: flags
@@ -197,14 +203,7 @@ impl Config {
             ("--replace-after", &flags.replace_after, &mut replace_after_ms),
             ("--session-timeout", &flags.session_timeout, &mut session_ms),
         ] {
-            match text.as_deref().map(lathe_topology::parse_duration_ms) {
-                None => {}
-                Some(Ok(given)) => *ms = given,
-                Some(Err(_)) => {
-                    let text = text.as_deref().unwrap_or_default();
-                    problems.push(flag_problem(flag, text, "a duration as `5m`"));
-                }
-            }
+            problems.extend(put_duration(flag, text.as_deref(), ms));
         }
         let session_timeout = Duration::from_millis(session_ms);
         problems.extend(config.unfit(listen));
@@ -235,6 +234,12 @@ impl Config {
         let text = |path: &Path| toml::Value::String(path.display().to_string());
         put("listen", self.listen.to_string().into());
         put("insecure", self.insecure.into());
+        for (key, value) in self.tls.iter().flat_map(TlsDoor::keys) {
+            put(key, value.into());
+        }
+        if !self.hosts.is_empty() {
+            put("hosts", self.hosts.clone().into());
+        }
         if let Some(url) = &self.advertise {
             put("advertise", url.clone().into());
         }
@@ -287,6 +292,20 @@ fn plain(code: lathe_topology::Code, message: String) -> lathe_topology::Diagnos
         help: None,
         parties: Vec::new(),
     }
+}
+
+/// Puts a flag over what the file says.
+fn put_duration(
+    flag: &str,
+    text: Option<&str>,
+    ms: &mut u64,
+) -> Option<lathe_topology::Diagnostic> {
+    let text = text?;
+    match lathe_topology::parse_duration_ms(text) {
+        Ok(given) => *ms = given,
+        Err(_) => return Some(flag_problem(flag, text, "a duration as `5m`")),
+    }
+    None
 }
 
 fn flag_problem(flag: &str, text: &str, wanted: &str) -> lathe_topology::Diagnostic {

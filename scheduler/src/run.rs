@@ -2,13 +2,14 @@
 //! to stop or must.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use lathe_api::door::{self, BindError, Hosts, Key, SecretError, Tokens};
+use lathe_api::door::{self, BindError, Hosts, Key, Listener, SecretError, TlsDoorError, Tokens};
 use lathe_api::rest::PlacedRegistry;
 use lathe_mesos::backoff::Backoff;
 use lathe_mesos::scheduler::EndpointError;
@@ -35,6 +36,8 @@ const LASTED: Duration = Duration::from_secs(30);
 pub enum RunError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error("the scheduler cannot listen for TLS")]
+    Tls(#[from] TlsDoorError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
@@ -70,14 +73,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let operator = Arc::new(operator::Client::new(masters.clone(), Limits::default())?);
 
     let listener = door::bind(config.listen, config.insecure).await?;
+    let (tls, tls_url) = bind_tls(&config).await?;
     let address = listener.local_addr().map_err(RunError::Announce)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
 
-    let hosts = Hosts::loopback().and_address(address.ip());
-    let hosts = match config.advertise.as_deref().and_then(host_of) {
-        Some(name) => hosts.and(name),
-        None => hosts,
-    };
+    let hosts = own_hosts(&config, address);
     let metrics = Metrics::default();
     let stopping = CancellationToken::new();
     let (routes, now) = watch::channel(Router::new());
@@ -99,11 +99,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         config,
     };
     seat.stand_by(None, "the store");
-    let serving = tokio::spawn(door::serve(
+    let until = stopping.clone();
+    let serving = tokio::spawn(door::serve_both(
         listener,
+        tls,
         api::front(now),
         door::Limits::default(),
-        stopping.clone().cancelled_owned(),
+        move || until.clone().cancelled_owned(),
     ));
     let outcome = {
         let mut attempts = pin!(attempts(&seat));
@@ -118,7 +120,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
                 }
                 _ = answers.wait_for(|answers| *answers), if !announced => {
                     announced = true;
-                    announce(&seat.url)?;
+                    announce(&seat.url, tls_url.as_deref())?;
                 }
             }
         }
@@ -195,9 +197,28 @@ fn host_of(url: &str) -> Option<&str> {
     Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }
 
+async fn bind_tls(config: &Config) -> Result<(Option<Listener>, Option<String>), RunError> {
+    let Some(door) = &config.tls else { return Ok((None, None)) };
+    let listener = door.bind().await?;
+    let address = listener.local_addr().map_err(RunError::Announce)?;
+    Ok((Some(listener), Some(format!("https://{address}"))))
+}
+
+/// The names by which this scheduler may be called.
+fn own_hosts(config: &Config, address: SocketAddr) -> Hosts {
+    let tls = config.tls.iter().map(|door| door.listen.ip());
+    let hosts = tls.chain([address.ip()]).fold(Hosts::loopback(), Hosts::and_address);
+    let named = config.hosts.iter().map(String::as_str);
+    config.advertise.as_deref().and_then(host_of).into_iter().chain(named).fold(hosts, Hosts::and)
+}
+
 #[expect(clippy::print_stdout, reason = "the one line that tells where it listens")]
-fn announce(url: &str) -> Result<(), RunError> {
-    println!("{}", serde_json::json!({ "listening": url }));
+fn announce(url: &str, tls: Option<&str>) -> Result<(), RunError> {
+    let mut line = serde_json::json!({ "listening": url });
+    if let Some(tls) = tls {
+        line["tls"] = tls.into();
+    }
+    println!("{line}");
     std::io::stdout().flush().map_err(RunError::Announce)
 }
 

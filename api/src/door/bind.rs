@@ -15,7 +15,7 @@ pub enum BindError {
     /// The address is not loopback and `insecure = true` is not configured.
     #[error(
         "{code}: {address} can be reached from other machines, and this listener has no TLS; \
-         listen on 127.0.0.1, name a certificate (`tls_cert`, `tls_key`), or write `insecure = true` if the \
+         listen on 127.0.0.1, let others in by TLS at `tls_listen`, or write `insecure = true` if the \
          network is trusted",
         code = code::BIND
     )]

@@ -52,7 +52,7 @@ fn standalone(found: &Found) -> Result<Option<Client>, Failure> {
 }
 
 async fn list(found: &Found, json: bool, printer: &Printer) -> Result<u8, Failure> {
-    let client = Client::new(found.scheduler.clone(), found.token_file.as_deref())?;
+    let client = Client::of_found(found)?;
     let listed: Vec<HostView> = client.read("/v1/hosts").await?;
     let mut shown: BTreeMap<String, HostView> =
         listed.into_iter().map(|host| (host.name.clone(), host)).collect();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::args::{Find, Lookup, Watch};
 use crate::client::{Client, Followed, segment};
 use crate::failure::{FAILED, Failure, OK, UNREACHABLE};
-use crate::find::Found;
+use crate::find::{self, Found};
 use crate::printer::{Cell, Column, Printer, Row, Table, now_ms, utc};
 
 const COLUMNS: [Column; 5] = [
@@ -46,17 +46,17 @@ pub(super) fn nobody() -> Failure {
 pub(super) async fn registries(find: &Find, named: Option<&str>) -> Result<Vec<Client>, Failure> {
     if let Some(url) = named {
         // Whoever names the registry names the token; that of a scheduler is not for anybody else.
-        return Ok(vec![Client::registry(url.to_owned(), find.token_file.as_deref())?]);
+        let trust = find::trust(find)?;
+        return Ok(vec![Client::registry(url.to_owned(), find.token_file.as_deref(), &trust)?]);
     }
     let found = Found::of(find)?;
-    let token_file = found.token_file.as_deref();
-    let client = Client::new(found.scheduler.clone(), token_file)?;
+    let client = Client::of_found(&found)?;
     let urls = match (client.read::<Vec<String>>("/v1/registries").await, &found.endpoints) {
         (Ok(urls), _) => urls,
         (Err(_), Some(up)) => up.registries.clone(),
         (Err(error), None) => return Err(error),
     };
-    urls.into_iter().map(|url| Client::registry_found(url, find, token_file)).collect()
+    urls.into_iter().map(|url| Client::registry_found(url, find, &found)).collect()
 }
 
 /// Says something by the first registry that takes it. One that is not reached, or cannot act now, is

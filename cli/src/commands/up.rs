@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::failure::{Failure, NOT_READY, OK};
 use crate::home::Home;
 use crate::printer::Printer;
+use crate::trust::Trust;
 use daemons::{Daemon, Daemons};
 
 /// The daemons, in the order in which they are named to cargo.
@@ -66,7 +67,8 @@ async fn work(
     printer: &Printer,
 ) -> Result<u8, Failure> {
     let endpoints = start(asked, home, binaries, daemons).await?;
-    let client = Client::new(endpoints.scheduler.clone(), Some(&home.token_file()))?;
+    let client =
+        Client::new(endpoints.scheduler.clone(), Some(&home.token_file()), &Trust::default())?;
     let hosts = tokio::select! {
         connected = connect(&client) => connected?,
         failure = daemons.first_end() => return Err(failure),

@@ -12,5 +12,6 @@ mod reads;
 mod rig;
 mod said;
 mod sharing;
+mod tls;
 mod waits;
 mod watches;

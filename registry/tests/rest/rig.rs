@@ -57,6 +57,7 @@ pub(crate) struct Rig {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) dns: Option<SocketAddr>,
+    pub(crate) tls: Option<String>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -77,10 +78,11 @@ impl Rig {
         change(&mut config);
         let store_server = serve_store(dir.path());
         let store = Store::connect(&address_of(dir.path()), Options::default()).await.unwrap();
-        let (part, Addresses { url, dns }) = run(config).await;
+        let (part, Addresses { url, tls, dns }) = run(config).await;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let registry = Some(part);
-        let rig = Self { dir, store_server: Some(store_server), registry, store, url, dns, client };
+        let rig =
+            Self { dir, store_server: Some(store_server), registry, store, url, tls, dns, client };
         until(|| async { rig.get("/readyz").await.0 == StatusCode::OK }).await;
         rig
     }

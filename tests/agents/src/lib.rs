@@ -12,7 +12,7 @@ mod wire;
 
 pub use agent::Agent;
 pub use kills::{Account, Kills};
-pub use site::{Site, instance};
+pub use site::{Site, instance, pem};
 pub use wire::{Reply, get, post};
 
 use std::time::Duration;

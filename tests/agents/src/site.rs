@@ -28,7 +28,15 @@ struct Part {
 #[derive(Debug)]
 struct Registry {
     address: SocketAddr,
+    /// Where it serves by TLS, if it does.
+    tls: Option<String>,
     part: Option<Part>,
+}
+
+/// A certificate or a key for tests.
+#[must_use]
+pub fn pem(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tls/testdata").join(name)
 }
 
 /// A store with its registries.
@@ -38,11 +46,22 @@ pub struct Site {
     store: Store,
     registries: Vec<Registry>,
     touched: u64,
+    /// Registries listen for TLS too, and ask clients for a certificate.
+    tls: bool,
 }
 
 impl Site {
     /// So many registries, all of which have heard the store.
     pub async fn start(registries: usize) -> Self {
+        Self::listening(registries, false).await
+    }
+
+    /// The same with a second listener, for those outside who have a certificate.
+    pub async fn start_tls(registries: usize) -> Self {
+        Self::listening(registries, true).await
+    }
+
+    async fn listening(registries: usize, tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("store.sock");
         let server = Server::open(folder.path().join("store")).expect("a store");
@@ -50,10 +69,10 @@ impl Site {
         Key::read_or_create(&folder.path().join("key")).expect("a key");
         let address = address_of(folder.path());
         let store = Store::connect(&address, Options::default()).await.expect("a session");
-        let mut site = Self { folder, store, registries: Vec::new(), touched: 0 };
+        let mut site = Self { folder, store, registries: Vec::new(), touched: 0, tls };
         for at in 0..registries {
             let address = "127.0.0.1:0".parse().expect("an address");
-            site.registries.push(Registry { address, part: None });
+            site.registries.push(Registry { address, tls: None, part: None });
             site.start_registry(at).await;
         }
         site
@@ -71,11 +90,27 @@ impl Site {
         format!("http://{}", self.registries[registry].address)
     }
 
+    /// Where a registry serves by TLS.
+    #[must_use]
+    pub fn tls_url(&self, registry: usize) -> String {
+        self.registries[registry].tls.clone().expect("it serves by TLS")
+    }
+
     /// Starts a registry at the address that it had.
     pub async fn start_registry(&mut self, at: usize) {
         let store = Some(address_of(self.folder.path()));
         let key_file = Some(self.folder.path().join("key"));
-        let flags = Flags { store, key_file, ..Flags::default() };
+        let config = self.tls.then(|| self.folder.path().join("registry.toml"));
+        if let Some(path) = &config {
+            let text = format!(
+                "tls_listen = \"127.0.0.1:0\"\ntls_cert = {:?}\ntls_key = {:?}\ntls_client_ca = {:?}\n",
+                pem("server.pem"),
+                pem("server.key"),
+                pem("client-ca.pem"),
+            );
+            std::fs::write(path, text).expect("a file");
+        }
+        let flags = Flags { store, key_file, config, ..Flags::default() };
         let mut config = Config::load(&flags).expect("a configuration");
         config.listen = self.registries[at].address;
         let (told, addresses) = oneshot::channel();
@@ -84,11 +119,11 @@ impl Site {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            let tell =
-                |addresses: &Addresses| told.send(addresses.url.clone()).expect("it is awaited");
+            let tell = |addresses: &Addresses| told.send(addresses.clone()).expect("it is awaited");
             lathe_registry::run(config, tell, shutdown).await.expect("it runs");
         });
-        let url = addresses.await.expect("it listens");
+        let Addresses { url, tls, .. } = addresses.await.expect("it listens");
+        self.registries[at].tls = tls;
         self.registries[at].address = url["http://".len()..].parse().expect("an address");
         self.registries[at].part = Some(Part { stop, end });
         until("the registry is ready", || async {
@@ -131,7 +166,8 @@ impl Site {
     /// A file of configuration of an agent that follows all registries, with more text.
     #[must_use]
     pub fn configuration(&self, more: &str) -> PathBuf {
-        let urls: Vec<String> = (0..self.registries.len()).map(|at| self.url(at)).collect();
+        let url = |at| if self.tls { self.tls_url(at) } else { self.url(at) };
+        let urls: Vec<String> = (0..self.registries.len()).map(url).collect();
         let data = self.folder.path().join("agent");
         let text =
             format!("registries = {urls:?}\ndata_dir = {data:?}\nretry_max = \"300ms\"\n{more}");

@@ -47,7 +47,7 @@ fn failed(check: &'static str, failure: Failure, all: &mut Findings) {
 }
 
 async fn scheduler(found: &Found, all: &mut Findings) -> Option<StatusView> {
-    let client = match Client::new(found.scheduler.clone(), found.token_file.as_deref()) {
+    let client = match Client::of_found(found) {
         Ok(client) => client,
         Err(failure) => {
             failed("scheduler", failure, all);
@@ -167,7 +167,7 @@ fn hosts(status: &StatusView, all: &mut Findings) {
 }
 
 async fn registries(found: &Found, all: &mut Findings) {
-    let listed = match Client::new(found.scheduler.clone(), None) {
+    let listed = match Client::new(found.scheduler.clone(), None, &found.trust) {
         Ok(client) => client.read::<Vec<String>>("/v1/registries").await.ok(),
         Err(_) => None,
     };
@@ -178,7 +178,7 @@ async fn registries(found: &Found, all: &mut Findings) {
         all.bad("registry", Level::Fail, "no registry is known", hint);
     }
     for url in urls {
-        let client = match Client::registry(url, None) {
+        let client = match Client::registry(url, None, &found.trust) {
             Ok(client) => client,
             Err(failure) => return failed("registry", failure, all),
         };

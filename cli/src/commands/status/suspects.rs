@@ -27,7 +27,7 @@ pub(crate) async fn heard(client: &Client, instances: &[InstanceView]) -> Suspec
 async fn ask(client: &Client) -> Suspects {
     let urls: Vec<String> = client.read("/v1/registries").await.unwrap_or_default();
     for url in urls {
-        let Ok(registry) = Client::registry(url, None) else { continue };
+        let Ok(registry) = client.named(url) else { continue };
         if let Ok(entries) = registry.read::<Vec<Entry>>("/v1/instances?state=suspect").await {
             let named = entries.into_iter().map(|entry| (entry.incarnation.clone(), entry));
             return named.collect();
