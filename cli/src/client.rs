@@ -360,7 +360,7 @@ impl Client {
         Failure::new(format!("{} at {} does not answer: {}", self.who, self.url(), chain(error)))
             .with_code(UNREACHABLE)
             .with_hint(if self.url().starts_with("https:") {
-                "the authority that has signed its certificate is named by --ca-file"
+                "name the authority of its certificate by --ca-file; where it asks for one of yours, by --cert-file"
             } else {
                 "is `lathe up` still running? `lathe doctor` looks at all of it"
             })
