@@ -98,6 +98,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// File with tokens; without, nothing can be asked of hooks.
     pub token_file: Option<PathBuf>,
+    /// Where DNS is answered, if it is.
+    pub dns: Option<lathe_dns::Settings>,
     /// Requests of one address in a second; 0 is without a limit.
     pub requests_per_second: u32,
     /// Folder for the copy, the journal and what hooks keep.
@@ -145,10 +147,15 @@ impl Config {
         let mut reader = document.reader();
         let config = read(&mut reader, flags);
         reader.finish().map_err(told)?;
-        match door::allow(config.listen, config.insecure || config.tls.is_some()) {
-            Ok(()) => Ok(config),
-            Err(refused) => Err(ConfigError { problems: vec![refused.to_string()] }),
+        let mut problems = Vec::new();
+        if let Err(refused) = door::allow(config.listen, config.insecure || config.tls.is_some()) {
+            problems.push(refused.to_string());
         }
+        let dns = config.dns.as_ref().map(|dns| door::allow(dns.listen, config.insecure));
+        if let Some(Err(refused)) = dns {
+            problems.push(format!("`dns`: {refused}"));
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 }
 
@@ -190,6 +197,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         trust,
         hosts: reader.list("hosts"),
         token_file: reader.optional_string("token_file").map(PathBuf::from),
+        dns: lathe_dns::Settings::read(reader),
         requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
         data_dir,
         selection: named,

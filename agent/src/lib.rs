@@ -8,7 +8,7 @@
 //! - `follower`: the pure machine: which registry is followed, when it is asked, what counts as news
 //! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
 //! - `driver`: the loop that feeds the machine and carries out its commands
-//! - `rest`: what is served; `metrics`
+//! - `rest`: what is served; `names`: what is looked up by DNS; `metrics`
 
 mod client;
 pub mod config;
@@ -16,10 +16,11 @@ pub mod copy;
 mod driver;
 pub mod follower;
 mod metrics;
+mod names;
 mod rest;
 mod run;
 mod saved;
 mod stream;
 pub mod talk;
 
-pub use run::{RunError, run};
+pub use run::{Addresses, RunError, run};

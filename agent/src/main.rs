@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use lathe_agent::Addresses;
 use lathe_agent::config::{Config, Flags};
 use lathe_agent::talk::{fail, log_to_stderr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,11 +48,15 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 }
 
 /// The one line on stdout by which whoever started this process knows where it listens.
-fn announce(url: &str) {
-    let line = serde_json::json!({ "listening": url });
+fn announce(addresses: &Addresses) {
+    let Addresses { url, dns } = addresses;
+    let mut line = serde_json::json!({ "listening": url });
+    if let Some(dns) = dns {
+        line["dns"] = dns.to_string().into();
+    }
     let mut out = std::io::stdout();
     if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
         tracing::warn!(%error, "nobody reads where this agent listens");
     }
-    tracing::info!(%url, "listening");
+    tracing::info!(%url, ?dns, "listening");
 }

@@ -15,6 +15,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCode {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     hook: String,
 }
@@ -31,6 +36,9 @@ pub(crate) struct Metrics {
     pub(crate) alarms: Counter,
     /// Copies that could not be put on disk.
     pub(crate) unsaved: Counter,
+    /// Packets by DNS without an answer.
+    pub(crate) dns_dropped: Counter,
+    dns_answers: Family<OfCode, Counter>,
 }
 
 /// What is looked up when metrics are asked for.
@@ -44,12 +52,23 @@ pub(crate) struct Now {
 }
 
 impl Metrics {
+    /// A question was answered with this code.
+    pub(crate) fn dns_answered(&self, code: &'static str) {
+        self.dns_answers.get_or_create(&OfCode { code }).inc();
+    }
+
     pub(crate) fn render(&self, now: &Now) -> String {
         let mut registry = Registry::with_prefix("lathe_agent");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What runs", version);
         registry.register("requests", "Requests answered", self.requests.metric());
+        // Those that did not happen are shown as such.
+        for code in lathe_dns::CODE_NAMES {
+            let _ = self.dns_answers.get_or_create(&OfCode { code });
+        }
+        registry.register("dns_answers", "Questions by DNS answered", self.dns_answers.clone());
         for (name, help, counter) in [
+            ("dns_dropped", "Packets by DNS that were not answered", &self.dns_dropped),
             ("streams", "Streams that were asked for", &self.streams),
             ("polls", "Rounds of asking a registry", &self.polls),
             ("alarms", "State that was refused", &self.alarms),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lathe_api::door::{self, BindError, Hosts, Listener, Rates, SecretError, TlsFiles, Tokens};
+use lathe_dns::Sockets;
 use lathe_hooks::engine::Standing;
 use lathe_hooks::{Hooks, OpenError, Order};
 use lathe_tls::TlsError;
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::driver::{Driver, State, unix_ms};
 use crate::follower::Follower;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::rest::{self, Desk};
 use crate::saved;
 
@@ -49,14 +51,23 @@ pub enum RunError {
     NotFollowed(String),
 }
 
-/// Runs an agent until `shutdown` is done. `listening` is told its URL once it serves. Programs of hooks end
+/// Where an agent is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Its REST.
+    pub url: String,
+    /// Its DNS, if it answers that.
+    pub dns: Option<SocketAddr>,
+}
+
+/// Runs an agent until `shutdown` is done. `listening` is told its addresses once it serves. Programs of hooks end
 /// with the thread that this runs on.
 ///
 /// # Errors
 /// [`RunError`]
 pub async fn run(
     config: Config,
-    listening: impl FnOnce(&str),
+    listening: impl FnOnce(&Addresses),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let tokens = config.token_file.as_deref().map(Tokens::read_or_create).transpose();
@@ -69,10 +80,13 @@ pub async fn run(
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = format!("{}://{address}", listener.scheme());
     let metrics = Metrics::default();
+    let (sockets, dns) = bind_dns(&config).await?;
     let desk = Desk { state: Arc::clone(&state), hooks: hooks.clone(), metrics: metrics.clone() };
     let rates = Rates::new(config.requests_per_second);
-    let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates, tokens);
+    let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates.clone(), tokens);
+    let names = names_desk(&config, &state, &metrics, &rates);
     let (end, ending) = watch::channel(false);
+    let mut names = tokio::spawn(answer_names(sockets.zip(names), ending.clone()));
     let mut server =
         tokio::spawn(door::serve(listener, router, door::Limits::default(), ended(ending)));
     let mut running = tokio::spawn(running.run());
@@ -85,17 +99,19 @@ pub async fn run(
         metrics,
     };
     let mut driver = tokio::spawn(driver.run());
-    listening(&url);
+    listening(&Addresses { url, dns });
 
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
         followed = all_followed(&state, &hooks), if config.once => followed,
         _ = &mut server => Err(RunError::Part("server")),
         _ = &mut running => Err(RunError::Part("hooks")),
+        _ = &mut names => Err(RunError::Part("DNS")),
         _ = &mut driver => Err(RunError::Part("driver")),
     };
     tracing::info!("ending");
     driver.abort();
+    names.abort();
     if !matches!(outcome, Err(RunError::Part("hooks"))) {
         hooks.order(Order::End).await;
         let _ = running.await;
@@ -111,6 +127,35 @@ async fn bind(config: &Config) -> Result<Listener, RunError> {
     let tls = config.tls.as_ref().map(TlsFiles::server).transpose()?;
     let open = config.insecure || tls.is_some();
     Ok(Listener::new(door::bind(config.listen, open).await.map_err(RunError::Bind)?, tls))
+}
+
+async fn bind_dns(config: &Config) -> Result<(Option<Sockets>, Option<SocketAddr>), RunError> {
+    let Some(dns) = &config.dns else { return Ok((None, None)) };
+    let sockets = Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let address = sockets.address().map_err(RunError::Address)?;
+    Ok((Some(sockets), Some(address)))
+}
+
+fn names_desk(
+    config: &Config,
+    state: &Arc<State>,
+    metrics: &Metrics,
+    rates: &Rates,
+) -> Option<lathe_dns::Desk<Names>> {
+    let zone = config.dns.as_ref()?.zone()?;
+    let source = Names { state: Arc::clone(state), metrics: metrics.clone() };
+    Some(lathe_dns::Desk { zone, source, rates: rates.clone() })
+}
+
+/// Answers DNS until the end; where it is off, for ever nothing.
+async fn answer_names(
+    names: Option<(Sockets, lathe_dns::Desk<Names>)>,
+    ending: watch::Receiver<bool>,
+) {
+    match names {
+        Some((sockets, desk)) => lathe_dns::serve(sockets, desk, ending).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Begins with the copy on disk. One that cannot be used is put aside, for somebody to look at.

@@ -25,9 +25,6 @@ const WATCHERS_PER_ADDRESS_MAX: u64 = 1024;
 const REQUESTS_PER_SECOND: u64 = 50_000;
 const WAIT_MAX_MS: u64 = 600_000;
 const MAX_AGE_MS: u64 = 60_000;
-const DNS_ZONE: &str = "lathe";
-/// Shorter breaks resolvers, longer holds up those who move.
-const DNS_TTL_MS: u64 = 2000;
 
 /// Keeps the catalog of a Lathe cluster, listens for heartbeats and serves look-ups and changes.
 #[derive(Clone, Debug, Default, Parser)]
@@ -104,20 +101,9 @@ pub struct Config {
     /// So old may an answer be unless its reader takes any, in milliseconds.
     pub max_age_ms: u64,
     /// Where DNS is answered, if it is.
-    pub dns: Option<Dns>,
+    pub dns: Option<lathe_dns::Settings>,
     /// Form of the log.
     pub log_format: LogFormat,
-}
-
-/// Look-ups by DNS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dns {
-    /// Address for datagrams and connections.
-    pub listen: SocketAddr,
-    /// What all names end with.
-    pub zone: String,
-    /// How long a resolver may keep an answer, in milliseconds; told in whole seconds.
-    pub ttl_ms: u64,
 }
 
 /// Everything that is wrong with the configuration, as text for people.
@@ -295,26 +281,9 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
         wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
         max_age_ms: reader.duration_ms_within("max_age", MAX_AGE_MS, 1000..=86_400_000),
-        dns: read_dns(reader),
+        dns: lathe_dns::Settings::read(reader),
         log_format: flags.log_format.unwrap_or(log_format),
     }
-}
-
-/// Off unless an address is named; the other keys are checked all the same.
-fn read_dns(reader: &mut Reader) -> Option<Dns> {
-    let listen = reader.optional_string("dns").map(|text| text.parse::<SocketAddr>());
-    if let Some(Err(_)) = listen {
-        let message = "`dns` is not an address such as \"127.0.0.1:5353\"";
-        reader.refuse(Code::CONFIG_WRONG_VALUE, "dns", message);
-    }
-    let zone = reader.string("dns_zone", DNS_ZONE);
-    if crate::dns::origin(&zone).is_none() {
-        let message = "`dns_zone` is no name of a zone, or too long for names below it";
-        reader.refuse(Code::CONFIG_WRONG_VALUE, "dns_zone", message);
-    }
-    let ttl_ms = reader.duration_ms_within("dns_ttl", DNS_TTL_MS, 1000..=3_600_000);
-    let listen = listen?.ok()?;
-    Some(Dns { listen, zone, ttl_ms })
 }
 
 fn is_base_url(url: &str) -> bool {

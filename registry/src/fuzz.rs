@@ -10,9 +10,9 @@ use lathe_api::door::{Hosts, Key, Rates};
 
 use crate::config::{Config, Flags};
 use crate::directory::{Event, Limits, Resume};
-use crate::dns;
 use crate::driver::{self, Kept};
 use crate::metrics::Metrics;
+use crate::names::At;
 use crate::rest::{Bounds, Desk, Places, router};
 use crate::stream;
 
@@ -49,15 +49,7 @@ pub fn routes(heard: Event) -> Router {
 pub fn question(heard: Event, packet: &[u8]) {
     let kept = Kept::new("http://registry", Limits::default());
     kept.step(std::iter::once(heard));
-    let zone = dns::Zone::new(dns::origin("lathe").expect("a zone"), 2);
-    for (way, most) in [(dns::Way::Udp, 1232), (dns::Way::Tcp, 65_535)] {
-        let answer = zone.answer(&kept.read(), 0, (packet, way), &mut rand::rng());
-        let Some(answer) = answer else { continue };
-        assert!((12..=most).contains(&answer.bytes.len()), "{} bytes", answer.bytes.len());
-        assert_eq!(answer.bytes[..2], packet[..2], "an answer to something else");
-        assert_ne!(answer.bytes[2] & 0x80, 0, "no answer");
-        hickory_proto::op::Message::from_vec(&answer.bytes).expect("an answer that can be read");
-    }
+    lathe_dns::fuzz::question(&At(&kept.read(), 0), packet);
 }
 
 /// Where a watcher goes on, as it says by `Last-Event-ID`: what is read is an id of ours.

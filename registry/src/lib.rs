@@ -12,18 +12,18 @@
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `calls`: what is served over gRPC
 //! - `post`: what is said to groups, on its way into the store
-//! - `rest`: what is served; `stream`: one watcher's stream; `dns`: look-ups by name; `metrics`
+//! - `rest`: what is served; `stream`: one watcher's stream; `names`: look-ups by DNS; `metrics`
 
 mod calls;
 mod commits;
 pub mod config;
 pub mod directory;
-mod dns;
 pub mod driver;
 #[doc(hidden)]
 pub mod fuzz;
 mod link;
 mod metrics;
+mod names;
 mod openapi;
 mod peers;
 pub mod placed;

@@ -15,7 +15,6 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::directory::{Directory, Set};
-use crate::dns;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
@@ -88,7 +87,7 @@ impl Metrics {
     fn register_counters(&self, registry: &mut Registry) {
         registry.register("requests", "Requests answered", self.requests.metric());
         // Those that did not happen are shown as such.
-        for code in dns::CODE_NAMES {
+        for code in lathe_dns::CODE_NAMES {
             let _ = self.dns_answers.get_or_create(&OfCode { code });
         }
         registry.register("dns_answers", "Questions by DNS answered", self.dns_answers.clone());

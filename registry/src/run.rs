@@ -10,14 +10,15 @@ use std::time::Duration;
 use lathe_api::door::{
     self, BindError, Hosts, Key, Listener, Rates, SecretError, TlsDoorError, Tokens,
 };
+use lathe_dns::Sockets;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, Dns};
+use crate::config::Config;
 use crate::directory::{Event, Set};
-use crate::dns::{self, Zone};
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::peers::Peers;
 use crate::post::Post;
 use crate::rest::{self, Bounds, Desk, Places};
@@ -104,7 +105,7 @@ pub async fn run(
         tokio::spawn(drive(Arc::clone(&kept), (writes, peers), metrics.clone(), received));
     let (letters, post) = Post::start(&kept, &inputs, edits, &watchers);
     let rates = Rates::new(config.requests_per_second);
-    let names = names.map(|sockets| (sockets, dns_desk(&config, &kept, &metrics, &rates)));
+    let names = names.zip(names_desk(&config, &kept, &metrics, &rates));
     let mut names = tokio::spawn(answer_names(names, ending.clone()));
     let desk = Desk {
         kept,
@@ -164,16 +165,24 @@ fn limits(config: &Config) -> door::Limits {
     }
 }
 
-fn dns_desk(config: &Config, kept: &Arc<Kept>, metrics: &Metrics, rates: &Rates) -> dns::Desk {
-    let dns = config.dns.as_ref().expect("where DNS is answered it is configured");
-    let (kept, rates, metrics) = (Arc::clone(kept), rates.clone(), metrics.clone());
-    dns::Desk { zone: zone(dns), kept, rates, metrics }
+fn names_desk(
+    config: &Config,
+    kept: &Arc<Kept>,
+    metrics: &Metrics,
+    rates: &Rates,
+) -> Option<lathe_dns::Desk<Names>> {
+    let zone = config.dns.as_ref()?.zone()?;
+    let source = Names { kept: Arc::clone(kept), metrics: metrics.clone() };
+    Some(lathe_dns::Desk { zone, source, rates: rates.clone() })
 }
 
 /// Answers DNS until the end; where it is off, for ever nothing.
-async fn answer_names(names: Option<(dns::Sockets, dns::Desk)>, ending: watch::Receiver<bool>) {
+async fn answer_names(
+    names: Option<(Sockets, lathe_dns::Desk<Names>)>,
+    ending: watch::Receiver<bool>,
+) {
     match names {
-        Some((sockets, desk)) => dns::serve(sockets, desk, ending).await,
+        Some((sockets, desk)) => lathe_dns::serve(sockets, desk, ending).await,
         None => std::future::pending().await,
     }
 }
@@ -198,16 +207,11 @@ async fn bind_tls(config: &Config) -> Result<(Option<Listener>, Option<String>),
     Ok((Some(listener), Some(format!("https://{address}"))))
 }
 
-async fn bind_dns(config: &Config) -> Result<(Option<dns::Sockets>, Option<SocketAddr>), RunError> {
+async fn bind_dns(config: &Config) -> Result<(Option<Sockets>, Option<SocketAddr>), RunError> {
     let Some(dns) = &config.dns else { return Ok((None, None)) };
-    let sockets = dns::Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
+    let sockets = Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
     let address = sockets.address().map_err(RunError::Address)?;
     Ok((Some(sockets), Some(address)))
-}
-
-fn zone(dns: &Dns) -> Zone {
-    let origin = dns::origin(&dns.zone).expect("a configuration has a name that is a zone's");
-    Zone::new(origin, u32::try_from(dns.ttl_ms / 1000).unwrap_or(u32::MAX))
 }
 
 fn hosts(config: &Config, address: SocketAddr) -> Hosts {

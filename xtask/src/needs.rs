@@ -96,7 +96,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "dig",
-        why: "asks the registry's DNS",
+        why: "asks registries and agents by DNS",
         probe: &["dig", "-v"],
         source: Source::Packages(&["bind9-dnsutils"]),
     },

@@ -75,7 +75,7 @@ fn dns_is_off_until_an_address_is_named() {
     assert_eq!(from("").unwrap().dns, None);
     let text = "dns = \"127.0.0.1:53\"\ndns_zone = \"lathe.test\"\ndns_ttl = \"5s\"";
     let config = from(text).unwrap();
-    let dns = Dns {
+    let dns = lathe_dns::Settings {
         listen: "127.0.0.1:53".parse().unwrap(),
         zone: "lathe.test".to_owned(),
         ttl_ms: 5000,

@@ -6,7 +6,7 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use hyper::StatusCode;
 use lathe_catalog::{Entry, State};
-use lathe_registry::config::Dns;
+use lathe_dns::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -15,7 +15,7 @@ use crate::rig::{Rig, entry, until, within};
 async fn rig() -> (Rig, SocketAddr) {
     let rig = Rig::with(|config| {
         let listen = "127.0.0.1:0".parse().unwrap();
-        config.dns = Some(Dns { listen, zone: "lathe".to_owned(), ttl_ms: 2000 });
+        config.dns = Some(Settings { listen, zone: "lathe".to_owned(), ttl_ms: 2000 });
     })
     .await;
     let dns = rig.dns.unwrap();

@@ -1,5 +1,6 @@
 //! The agent's process.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use lathe_child::{Child, Exit, Output, Signal, Spawn};
@@ -15,6 +16,8 @@ pub struct Agent {
     child: Child,
     /// Where it listens.
     pub url: String,
+    /// Where it answers DNS, if it does.
+    pub dns: Option<SocketAddr>,
 }
 
 impl Agent {
@@ -29,9 +32,10 @@ impl Agent {
         let line = line.expect("a line").expect("it says where it listens");
         let said: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let url = said["listening"].as_str().expect("a URL").to_owned();
+        let dns = said["dns"].as_str().map(|text| text.parse().expect("an address"));
         // Whatever it says later has somewhere to go.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, url }
+        Self { child, url, dns }
     }
 
     /// Runs it to its end with more arguments.

@@ -11,7 +11,7 @@ use super::rust;
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["cli"]),
     ("axum", &["api", "registry", "scheduler", "agent"]),
-    ("hickory-proto", &["registry", "agent"]),
+    ("hickory-proto", &["dns"]),
     ("hmac", &["api"]),
     ("indicatif", &["cli"]),
     ("libc", &["child"]),

@@ -1,20 +1,51 @@
 //! What is answered to what, packet by packet.
 
 use hickory_proto::rr::DNSClass;
-use lathe_catalog::paths;
+use lathe_catalog::Entry;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::json;
 
 use super::*;
-use crate::directory::{Content, Event, Limits, Node, Now};
+
+/// What a registry or an agent may know.
+#[derive(Default)]
+struct Table {
+    entries: Vec<Entry>,
+    unknown: bool,
+    age_ms: u64,
+}
+
+impl Known for Table {
+    fn is_known(&self) -> bool {
+        !self.unknown
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.age_ms
+    }
+
+    fn version(&self) -> u64 {
+        7
+    }
+
+    fn groups(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(self.entries.iter().flat_map(|entry| entry.tags.iter().map(String::as_str)))
+    }
+
+    fn members(&self, group: &str) -> Option<Vec<&Entry>> {
+        let members = self.entries.iter().filter(|entry| entry.tags.iter().any(|tag| tag == group));
+        let members: Vec<_> = members.collect();
+        (!members.is_empty()).then_some(members)
+    }
+}
 
 /// Incarnation, state, address, ports by name.
 type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, u16)]);
 
-/// A registry that has heard of these.
-fn directory(entries: &[Row<'_>]) -> Directory {
-    let node = |(incarnation, state, address, ports): &(&str, &str, &str, &[(&str, u16)])| {
+/// One who has heard of these.
+fn directory(entries: &[Row<'_>]) -> Table {
+    let entry = |(incarnation, state, address, ports): &Row<'_>| {
         let (task, rest) = incarnation.split_once('#').unwrap();
         let slot: u32 = rest.split_once('.').unwrap().0.parse().unwrap();
         let ports: std::collections::BTreeMap<_, _> = ports.iter().copied().collect();
@@ -23,17 +54,12 @@ fn directory(entries: &[Row<'_>]) -> Directory {
             "address": address, "ports": ports, "tags": [task, "web", "Mixed"], "crate_name": "c",
             "version": "1.0.0", "state": state, "since_ms": 1,
         });
-        let content = Content { data: data.to_string().into_bytes(), version: 0, commit: 7 };
-        Node { path: paths::entry(incarnation), content: Some(content) }
+        serde_json::from_value(data).unwrap()
     };
-    let nodes = entries.iter().map(node).collect();
-    let mut directory = Directory::new("http://registry", Limits::default());
-    let listed = Event::Listed { history: "h".to_owned(), commit: 7, nodes };
-    directory.step(Now::default(), listed, &mut Vec::new());
-    directory
+    Table { entries: entries.iter().map(entry).collect(), ..Table::default() }
 }
 
-fn some() -> Directory {
+fn some() -> Table {
     directory(&[
         ("http.lb#0.1", "ready", "10.0.0.1", &[("http", 80), ("admin", 81)]),
         ("http.lb#1.1", "ready", "10.0.0.2", &[("http", 80)]),
@@ -43,7 +69,7 @@ fn some() -> Directory {
     ])
 }
 
-fn many(number: usize) -> Directory {
+fn many(number: usize) -> Table {
     let ids: Vec<(String, String)> = (0..number)
         .map(|at| (format!("shop.front#{at}.1"), format!("10.0.{}.{}", at / 250, at % 250)))
         .collect();
@@ -68,9 +94,9 @@ fn packet_of(message: &Message) -> Vec<u8> {
     message.to_vec().unwrap()
 }
 
-fn answer(directory: &Directory, packet: &[u8], way: Way) -> Message {
+fn answer(directory: &Table, packet: &[u8], way: Way) -> Message {
     let mut random = StdRng::seed_from_u64(1);
-    let answer = zone().answer(directory, 0, (packet, way), &mut random).unwrap();
+    let answer = zone().answer(directory, (packet, way), &mut random).unwrap();
     let read = Message::from_vec(&answer.bytes).unwrap();
     assert_eq!((read.metadata.id, read.metadata.message_type), (99, MessageType::Response));
     // One number has two names.
@@ -78,12 +104,12 @@ fn answer(directory: &Directory, packet: &[u8], way: Way) -> Message {
     read
 }
 
-fn ask(directory: &Directory, name: &str, kind: RecordType) -> Message {
+fn ask(directory: &Table, name: &str, kind: RecordType) -> Message {
     answer(directory, &packet_of(&question(name, kind)), Way::Udp)
 }
 
 /// Code, and answers as sorted text.
-fn told(directory: &Directory, name: &str, kind: RecordType) -> (ResponseCode, Vec<String>) {
+fn told(directory: &Table, name: &str, kind: RecordType) -> (ResponseCode, Vec<String>) {
     let answer = ask(directory, name, kind);
     let code = answer.metadata.response_code;
     if code == ResponseCode::NXDomain
@@ -229,7 +255,7 @@ fn a_datagram_has_some_of_many_and_others_each_time() {
     let mut random = StdRng::seed_from_u64(1);
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..40 {
-        let answer = zone().answer(&many, 0, (&asked, Way::Udp), &mut random).unwrap();
+        let answer = zone().answer(&many, (&asked, Way::Udp), &mut random).unwrap();
         let answer = Message::from_vec(&answer.bytes).unwrap();
         assert_eq!(answer.answers.len(), ANSWERS_BY_UDP);
         assert!(!answer.metadata.truncation);
@@ -249,14 +275,13 @@ fn no_answer_is_longer_than_a_message() {
 
 #[test]
 fn old_knowledge_is_kept_for_less_long_and_none_is_a_failure() {
-    let mut some = some();
-    some.step(Now::default(), Event::StoreLost, &mut Vec::new());
+    let some = Table { age_ms: 60_000, ..some() };
     let asked = packet_of(&question("http.lb.lathe.", RecordType::A));
     let mut random = StdRng::seed_from_u64(1);
-    let answer = zone().answer(&some, 60_000, (&asked, Way::Udp), &mut random).unwrap();
+    let answer = zone().answer(&some, (&asked, Way::Udp), &mut random).unwrap();
     let answer = Message::from_vec(&answer.bytes).unwrap();
     assert!(answer.answers.len() == 2 && answer.answers.iter().all(|record| record.ttl == 1));
-    let nothing = Directory::new("http://registry", Limits::default());
+    let nothing = Table { unknown: true, ..Table::default() };
     let code = |name| ask(&nothing, name, RecordType::A).metadata.response_code;
     assert_eq!(code("http.lb.lathe."), ResponseCode::ServFail);
     assert_eq!(code("example.org."), ResponseCode::Refused);
@@ -268,7 +293,7 @@ fn what_is_no_question_gets_no_answer_or_the_word_that_it_is_none() {
     let good = packet_of(&question("http.lb.lathe.", RecordType::A));
     let mut random = StdRng::seed_from_u64(1);
     let mut answered = |packet: &[u8]| {
-        zone().answer(&some, 0, (packet, Way::Udp), &mut random).map(|answer| answer.code)
+        zone().answer(&some, (packet, Way::Udp), &mut random).map(|answer| answer.code)
     };
     let mut response = good.clone();
     response[2] |= 0x80;

@@ -12,9 +12,8 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::{Way, Zone};
-use crate::driver::Kept;
-use crate::metrics::Metrics;
+use crate::names::Known;
+use crate::zone::{Way, Zone};
 
 /// Connections at one time; more are closed at once.
 const CONNECTIONS_MAX: usize = 256;
@@ -29,14 +28,17 @@ const REST: Duration = Duration::from_millis(100);
 
 /// A socket for datagrams and one for connections, on the same port.
 #[derive(Debug)]
-pub(crate) struct Sockets {
+pub struct Sockets {
     udp: UdpSocket,
     tcp: TcpListener,
 }
 
 impl Sockets {
     /// Binds both. Port 0 lets the system choose one that is free for both.
-    pub(crate) async fn bind(address: SocketAddr, insecure: bool) -> Result<Self, BindError> {
+    ///
+    /// # Errors
+    /// Where the address may not be listened on, or the system says no.
+    pub async fn bind(address: SocketAddr, insecure: bool) -> Result<Self, BindError> {
         let mut tries = if address.port() == 0 { TRIES } else { 1 };
         loop {
             let tcp = door::bind(address, insecure).await?;
@@ -50,41 +52,59 @@ impl Sockets {
         }
     }
 
-    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+    /// Where they are.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 }
 
-/// What answering needs.
-#[derive(Debug)]
-pub(crate) struct Desk {
-    pub(crate) zone: Zone,
-    pub(crate) kept: Arc<Kept>,
-    pub(crate) rates: Rates,
-    pub(crate) metrics: Metrics,
+/// What is known now, and who counts what was answered.
+pub trait Source: Send + Sync + 'static {
+    /// Lends what is known.
+    fn look(&self, show: &mut dyn FnMut(&dyn Known));
+    /// A question was answered with this code.
+    fn answered(&self, code: &'static str);
+    /// A packet was not answered.
+    fn dropped(&self);
 }
 
-impl Desk {
+/// What answering needs.
+#[derive(Debug)]
+pub struct Desk<S> {
+    /// What is answered for.
+    pub zone: Zone,
+    /// What is known.
+    pub source: S,
+    /// How often an address may ask.
+    pub rates: Rates,
+}
+
+impl<S: Source> Desk<S> {
     /// Nothing for what is no question, and for an address that asks too much: an answer to a datagram
     /// may go to somebody who never asked.
     fn answer(&self, peer: SocketAddr, packet: &[u8], way: Way) -> Option<Vec<u8>> {
         if self.rates.admit(peer.ip()).is_err() {
-            self.metrics.dns_dropped.inc();
+            self.source.dropped();
             return None;
         }
-        let now_ms = self.kept.clock.now().ms;
-        let answer = self.zone.answer(&self.kept.read(), now_ms, (packet, way), &mut rand::rng());
+        let mut answer = None;
+        self.source.look(&mut |known| {
+            answer = self.zone.answer(known, (packet, way), &mut rand::rng());
+        });
         let Some(answer) = answer.filter(|answer| !answer.bytes.is_empty()) else {
-            self.metrics.dns_dropped.inc();
+            self.source.dropped();
             return None;
         };
-        self.metrics.dns_answered(answer.code_name());
+        self.source.answered(answer.code_name());
         Some(answer.bytes)
     }
 }
 
 /// Answers until the end is told; connections under way are closed then.
-pub(crate) async fn serve(sockets: Sockets, desk: Desk, mut ending: watch::Receiver<bool>) {
+pub async fn serve<S: Source>(sockets: Sockets, desk: Desk<S>, mut ending: watch::Receiver<bool>) {
     let desk = Arc::new(desk);
     let Sockets { udp, tcp } = sockets;
     let answering = async { tokio::join!(datagrams(&udp, &desk), connections(&tcp, &desk)) };
@@ -94,7 +114,7 @@ pub(crate) async fn serve(sockets: Sockets, desk: Desk, mut ending: watch::Recei
     }
 }
 
-async fn datagrams(socket: &UdpSocket, desk: &Desk) {
+async fn datagrams<S: Source>(socket: &UdpSocket, desk: &Desk<S>) {
     let mut packet = vec![0; QUESTION_BYTES_MAX + 1];
     loop {
         match socket.recv_from(&mut packet).await {
@@ -105,7 +125,7 @@ async fn datagrams(socket: &UdpSocket, desk: &Desk) {
                 }
             }
             Ok(_) => {
-                desk.metrics.dns_dropped.inc();
+                desk.source.dropped();
             }
             // What is told here is what became of an answer.
             Err(error) => {
@@ -116,7 +136,7 @@ async fn datagrams(socket: &UdpSocket, desk: &Desk) {
     }
 }
 
-async fn connections(listener: &TcpListener, desk: &Arc<Desk>) {
+async fn connections<S: Source>(listener: &TcpListener, desk: &Arc<Desk<S>>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut all = JoinSet::new();
     loop {
@@ -144,7 +164,11 @@ async fn connections(listener: &TcpListener, desk: &Arc<Desk>) {
 }
 
 /// One question after the other, each with its length before it (RFC 1035, section 4.2.2).
-async fn converse(mut stream: TcpStream, peer: SocketAddr, desk: &Desk) -> std::io::Result<()> {
+async fn converse<S: Source>(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    desk: &Desk<S>,
+) -> std::io::Result<()> {
     let mut packet = Vec::new();
     loop {
         let asked = tokio::time::timeout(IDLE_MAX, async {

@@ -1,13 +1,7 @@
-//! Look-ups by DNS: a question in, an answer out.
+//! A question in, an answer out.
 //!
-//! Owns what is answered to what, and how much of it. Pure but for the order of answers, which its
-//! caller's randomness gives. It must not know sockets. What is known is answered however old it is:
-//! whoever asks by DNS has no better source, and keeps old answers for less long.
-//!
-//! - `names`: which instances a name stands for; `serve`: sockets
-
-mod names;
-mod serve;
+//! Pure but for the order of answers, which its caller's randomness gives. What is known is answered however
+//! old it is: whoever asks by DNS has no better source, and keeps old answers for less long.
 
 use std::net::IpAddr;
 
@@ -18,9 +12,7 @@ use lathe_catalog::Entry;
 use rand::Rng;
 use rand::seq::SliceRandom as _;
 
-use crate::directory::Directory;
-use names::Found;
-pub(crate) use serve::{Desk, Sockets, serve};
+use crate::names::{self, Found, Known};
 
 /// The largest datagram that crosses every network in one piece (DNS flag day 2020).
 const DATAGRAM_BYTES_MAX: u16 = 1232;
@@ -37,32 +29,37 @@ const NEGATIVE_TTL_S: u32 = 1;
 
 /// How a question came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
+    /// In a datagram.
     Udp,
+    /// Over a connection.
     Tcp,
 }
 
 /// What is answered for.
 #[derive(Clone, Debug)]
-pub(crate) struct Zone {
+pub struct Zone {
     origin: Name,
     ttl_s: u32,
 }
 
 /// Every name of a code that an answer may have.
-pub(crate) const CODE_NAMES: [&str; 8] =
+pub const CODE_NAMES: [&str; 8] =
     ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS", "OTHER"];
 
 /// An answer on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) code: ResponseCode,
+pub struct Answer {
+    /// The packet.
+    pub bytes: Vec<u8>,
+    /// Its code.
+    pub code: ResponseCode,
 }
 
 impl Answer {
     /// The code's name as `dig` has it.
-    pub(crate) fn code_name(&self) -> &'static str {
+    #[must_use]
+    pub fn code_name(&self) -> &'static str {
         match self.code {
             ResponseCode::NoError => "NOERROR",
             ResponseCode::FormErr => "FORMERR",
@@ -77,7 +74,8 @@ impl Answer {
 }
 
 /// The name of a zone, if it can be one.
-pub(crate) fn origin(text: &str) -> Option<Name> {
+#[must_use]
+pub fn origin(text: &str) -> Option<Name> {
     let mut name = Name::from_ascii(text.to_ascii_lowercase()).ok()?;
     name.set_fqdn(true);
     // Room for the names below.
@@ -85,15 +83,16 @@ pub(crate) fn origin(text: &str) -> Option<Name> {
 }
 
 impl Zone {
-    pub(crate) fn new(origin: Name, ttl_s: u32) -> Self {
+    /// A zone of this name, whose answers may be kept for so many seconds.
+    #[must_use]
+    pub fn new(origin: Name, ttl_s: u32) -> Self {
         Self { origin, ttl_s }
     }
 
     /// Answers one packet; `None` for what is no question at all.
-    pub(crate) fn answer(
+    pub fn answer(
         &self,
-        directory: &Directory,
-        now_ms: u64,
+        known: &dyn Known,
         (packet, way): (&[u8], Way),
         random: &mut impl Rng,
     ) -> Option<Answer> {
@@ -110,23 +109,26 @@ impl Zone {
             own.set_max_payload(DATAGRAM_BYTES_MAX).set_version(0);
             answer.set_edns(own);
         }
-        let code =
-            match (asked.metadata.op_code, asked.queries.first(), edns) {
-                (_, _, Some(edns)) if edns.version() > 0 => ResponseCode::BADVERS,
-                (OpCode::Query, Some(query), _) if !directory.is_listed() => {
-                    if self.refuses(query) { ResponseCode::Refused } else { ResponseCode::ServFail }
+        let code = match (asked.metadata.op_code, asked.queries.first(), edns) {
+            (_, _, Some(edns)) if edns.version() > 0 => ResponseCode::BADVERS,
+            (OpCode::Query, Some(query), _) if !known.is_known() => {
+                if self.refuses(query) {
+                    ResponseCode::Refused
+                } else {
+                    ResponseCode::ServFail
                 }
-                (OpCode::Query, Some(query), _) if self.refuses(query) => ResponseCode::Refused,
-                (OpCode::Query, Some(query), _) => {
-                    answer.metadata.authoritative = true;
-                    let limit = match way {
-                        Way::Udp => ANSWERS_BY_UDP,
-                        Way::Tcp => ANSWERS_BY_TCP,
-                    };
-                    self.fill(&mut answer, query, (directory, now_ms), (random, limit))
-                }
-                _ => ResponseCode::NotImp,
-            };
+            }
+            (OpCode::Query, Some(query), _) if self.refuses(query) => ResponseCode::Refused,
+            (OpCode::Query, Some(query), _) => {
+                answer.metadata.authoritative = true;
+                let limit = match way {
+                    Way::Udp => ANSWERS_BY_UDP,
+                    Way::Tcp => ANSWERS_BY_TCP,
+                };
+                self.fill(&mut answer, query, known, (random, limit))
+            }
+            _ => ResponseCode::NotImp,
+        };
         answer.metadata.response_code = code;
         Some(encoded(answer, way, edns))
     }
@@ -142,17 +144,16 @@ impl Zone {
         &self,
         answer: &mut Message,
         query: &Query,
-        (directory, now_ms): (&Directory, u64),
+        known: &dyn Known,
         (random, limit): (&mut impl Rng, usize),
     ) -> ResponseCode {
         let (asked, kind) = (query.name(), query.query_type());
-        let catalog = directory.catalog();
         let soa =
-            Record::from_rdata(self.origin.clone(), NEGATIVE_TTL_S, self.soa(catalog.commit()));
+            Record::from_rdata(self.origin.clone(), NEGATIVE_TTL_S, self.soa(known.version()));
         let below = asked.num_labels() - self.origin.num_labels();
         let labels = asked.iter().take(usize::from(below)).map(String::from_utf8_lossy);
         let labels: Vec<String> = labels.map(String::from).collect();
-        let found = names::find(catalog, &labels);
+        let found = names::find(known, &labels);
         let (mut entries, port) = match found {
             Found::Unknown => {
                 answer.add_authority(soa);
@@ -167,7 +168,7 @@ impl Zone {
         };
         entries.shuffle(random);
         // One that is old is kept for less long.
-        let ttl_s = if directory.age_ms(now_ms) > 0 { self.ttl_s.min(1) } else { self.ttl_s };
+        let ttl_s = if known.age_ms() > 0 { self.ttl_s.min(1) } else { self.ttl_s };
         match kind {
             RecordType::SRV => self.services(answer, asked, ttl_s, (&entries, port, limit)),
             RecordType::A | RecordType::AAAA | RecordType::ANY if port.is_none() => {
