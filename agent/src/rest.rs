@@ -3,6 +3,8 @@
 //! Owns paths and headers. Reads are answered from the copy for as long as there is one, however old: the age
 //! is in each answer, and `Lathe-Stale` where nobody is heard.
 
+mod watch;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +17,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use lathe_api::door::{Access, Guard, Hosts, Problem, Rates, Tokens};
 use lathe_api::reads::{
-    Blocking, Filter, Incarnation, Mode, Name, Nothing, Params, Plain, prefer_wait,
+    Blocking, Filter, Incarnation, Mode, Name, Nothing, Params, Plain, Wanted, prefer_wait,
 };
+use lathe_api::targets::{Target, target};
 use lathe_api::views::{LATHE_AGE_MS, View, version_that_it_has};
 use lathe_catalog::{ConfigView, Entry, GroupKind, GroupSummary, GroupView, State as Life};
 use lathe_hooks::{Hooks, Order};
+use tokio::sync::{Semaphore, watch as channel};
 
 use crate::copy::{Copy, Wish};
 use crate::driver::State;
@@ -37,6 +41,10 @@ pub(crate) struct Desk {
     pub(crate) state: Arc<State>,
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Metrics,
+    /// One for each stream that may be open.
+    pub(crate) places: Arc<Semaphore>,
+    /// True when the agent ends, and streams with it.
+    pub(crate) ending: channel::Receiver<bool>,
 }
 
 type Answer = Result<Response, Problem>;
@@ -56,6 +64,8 @@ pub(crate) fn router(
         .route("/v1/instances/{incarnation}", get(instance))
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
+        .route("/v1/watch", get(watch::watch))
+        .route("/v1/http_sd", get(targets))
         .route("/v1/hooks", get(hooks))
         .route("/v1/hooks/{hook}", get(hook))
         .route("/v1/hooks/{hook}/run", post(run_hook))
@@ -189,6 +199,21 @@ async fn instances(
         let entries = copy.entries();
         let wanted: Vec<&Entry> = entries.into_values().filter(|one| filter.matches(one)).collect();
         Ok((copy.version(), json(&wanted)))
+    })
+}
+
+/// Instances as Prometheus takes them from a service discovery by HTTP.
+async fn targets(
+    Shared(desk): Shared<Arc<Desk>>,
+    Params(wanted): Params<Wanted>,
+    headers: HeaderMap,
+) -> Answer {
+    desk.view(wanted.mode, &headers, |copy| {
+        let entries = copy.entries();
+        let entries = entries.into_values().filter(|one| wanted.matches(one));
+        let port = wanted.port.as_deref();
+        let targets: Vec<Target> = entries.filter_map(|entry| target(entry, port)).collect();
+        Ok((copy.version(), json(&targets)))
     })
 }
 

@@ -12,7 +12,7 @@ use lathe_dns::Sockets;
 use lathe_hooks::engine::Standing;
 use lathe_hooks::{Hooks, OpenError, Order};
 use lathe_tls::TlsError;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::driver::{Driver, State, unix_ms};
@@ -24,6 +24,9 @@ use crate::saved;
 
 /// How often `--once` looks whether everything is followed.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Streams of changes at one time.
+const STREAMS_MAX: usize = 1024;
 
 /// Why an agent could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +84,17 @@ pub async fn run(
     let url = format!("{}://{address}", listener.scheme());
     let metrics = Metrics::default();
     let (sockets, dns) = bind_dns(&config).await?;
-    let desk = Desk { state: Arc::clone(&state), hooks: hooks.clone(), metrics: metrics.clone() };
+    let (end, ending) = watch::channel(false);
+    let desk = Desk {
+        state: Arc::clone(&state),
+        hooks: hooks.clone(),
+        metrics: metrics.clone(),
+        places: Arc::new(Semaphore::new(STREAMS_MAX)),
+        ending: ending.clone(),
+    };
     let rates = Rates::new(config.requests_per_second);
     let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates.clone(), tokens);
     let names = names_desk(&config, &state, &metrics, &rates);
-    let (end, ending) = watch::channel(false);
     let mut names = tokio::spawn(answer_names(sockets.zip(names), ending.clone()));
     let mut server =
         tokio::spawn(door::serve(listener, router, door::Limits::default(), ended(ending)));

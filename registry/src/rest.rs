@@ -3,19 +3,17 @@
 //! Owns paths and headers. It reads the machine and hands it events; it decides nothing about what
 //! is shown.
 //!
-//! - `accept`: forms that a client takes; paths and parameters are `lathe_api::reads`
+//! - paths and parameters are `lathe_api::reads`
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
-//! - `beat`, `targets`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
+//! - `beat`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
 //!   groups; `places`: what one address may hold
 
-mod accept;
 mod answers;
 mod beat;
 mod held;
 mod messages;
 mod metadata;
 mod places;
-mod targets;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -32,6 +30,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
 use lathe_api::door::{Access, Caller, Guard, Hosts, Key, Problem, Rates, Tokens};
 use lathe_api::reads as input;
+use lathe_api::targets::{Target, target};
 use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::Entry;
 use tokio::sync::mpsc;
@@ -43,7 +42,7 @@ use crate::link::Ask;
 use crate::metrics::Metrics;
 use crate::post::Letter;
 use answers::{Answer, json, listed};
-use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain, name};
+use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain, Wanted, name};
 pub(crate) use places::{Place, Places};
 
 /// Largest body: a beat is small.
@@ -136,7 +135,7 @@ pub(crate) fn router(
         .route("/v1/beats", post(beat::passed))
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
-        .route("/v1/http_sd", get(targets::targets))
+        .route("/v1/http_sd", get(targets))
         .route("/v1/watch", get(watch::watch))
         .route("/openapi.json", get(|| async { axum::Json(crate::openapi::made()) }))
         .route("/healthz", get(healthz))
@@ -227,6 +226,22 @@ async fn instances(
         let catalog = directory.catalog();
         let entries: Vec<&Entry> = catalog.entries().filter(|one| filter.matches(one)).collect();
         Ok((catalog.commit(), json(&entries)))
+    })
+}
+
+/// Instances as Prometheus takes them from a service discovery by HTTP.
+async fn targets(
+    State(desk): State<Arc<Desk>>,
+    Params(wanted): Params<Wanted>,
+    headers: HeaderMap,
+) -> Answer {
+    desk.heard_for(wanted.mode).await?;
+    desk.view(&headers, |directory| {
+        let catalog = directory.catalog();
+        let entries = catalog.entries().filter(|one| wanted.matches(one));
+        let port = wanted.port.as_deref();
+        let targets: Vec<Target> = entries.filter_map(|entry| target(entry, port)).collect();
+        Ok((catalog.commit(), json(&targets)))
     })
 }
 

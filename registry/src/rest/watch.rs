@@ -10,15 +10,17 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, Method};
+use lathe_api::accept;
 use lathe_api::door::{Caller, Problem};
+use lathe_api::events::Form;
 use tokio::sync::mpsc;
 
 use super::answers::Answer;
 use super::input::{Params, name};
-use super::{Desk, LAST_EVENT_ID, accept};
+use super::{Desk, LAST_EVENT_ID};
 use crate::directory::Selection;
 use crate::driver::Input;
-use crate::stream::{self, Form, Stream};
+use crate::stream::{self, Stream};
 
 pub(super) async fn watch(
     State(desk): State<Arc<Desk>>,

@@ -15,10 +15,10 @@ fn an_event_has_a_name_an_id_and_one_line_of_data() {
     };
     let expected = "event: group\nid: 0a-1b.0\ndata: {\"a\":1}\n\n\
         event: synced\nid: 0a-1b.7\ndata: {}\n\n";
-    assert_eq!(Form::Events.text(&batch), expected);
+    assert_eq!(text(Form::Events, &batch), expected);
     let lines = "{\"event\":\"group\",\"id\":\"0a-1b.0\",\"data\":{\"a\":1}}\n\
         {\"event\":\"synced\",\"id\":\"0a-1b.7\",\"data\":{}}\n";
-    assert_eq!(Form::Lines.text(&batch), lines);
+    assert_eq!(text(Form::Lines, &batch), lines);
 }
 
 #[test]

@@ -5,41 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
-use std::sync::Arc;
 
-use axum::extract::State;
-use http::HeaderMap;
 use lathe_catalog::{Entry, State as Life};
 use serde::Serialize;
 
-use super::Desk;
-use super::answers::{Answer, json};
-use super::input::{Params, Wanted};
-
+/// One instance that is scraped.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Target {
-    targets: [String; 1],
-    labels: BTreeMap<&'static str, String>,
+pub struct Target {
+    /// Its address and port.
+    pub targets: [String; 1],
+    /// What is known of it.
+    pub labels: BTreeMap<&'static str, String>,
 }
 
-pub(super) async fn targets(
-    State(desk): State<Arc<Desk>>,
-    Params(wanted): Params<Wanted>,
-    headers: HeaderMap,
-) -> Answer {
-    desk.heard_for(wanted.mode).await?;
-    desk.view(&headers, |directory| {
-        let catalog = directory.catalog();
-        let entries = catalog.entries().filter(|one| wanted.matches(one));
-        let port = wanted.port.as_deref();
-        let targets: Vec<Target> = entries.filter_map(|entry| target(entry, port)).collect();
-        Ok((catalog.commit(), json(&targets)))
-    })
-}
-
-/// Nothing for one that has no such port, or has ended. One that is suspect or drains has figures,
+/// An instance by the port of this name, or else by its main one. Nothing for one that has no such port, or has ended. One that is suspect or drains has figures,
 /// too: they say most then.
-fn target(entry: &Entry, port: Option<&str>) -> Option<Target> {
+#[must_use]
+pub fn target(entry: &Entry, port: Option<&str>) -> Option<Target> {
     if entry.state == Life::Gone {
         return None;
     }

@@ -7,7 +7,8 @@ use http::header::ACCEPT;
 
 /// The place of the form that is liked best, the first of equals; `None` if none is taken. Without the
 /// header all are.
-pub(super) fn best(headers: &HeaderMap, forms: &[&str]) -> Option<usize> {
+#[must_use]
+pub fn best(headers: &HeaderMap, forms: &[&str]) -> Option<usize> {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range<'_>> =
         values.flat_map(|list| list.split(',')).filter_map(Range::read).collect();
