@@ -36,6 +36,10 @@ pub fn made() -> Vec<Seed> {
     add("host-link", "of-the-master", lathe_standalone::fuzz::master_words());
     add("framework-events", "a-life", stream(life().iter()));
     add("master-calls", "a-life", calls());
+    for (name, text) in lathe_gossip::fuzz::words() {
+        add("gossip-packets", name, text.clone());
+        add("gossip-members", name, text);
+    }
     for (name, call) in remote_calls() {
         add("scheduler-rest", name, call);
     }

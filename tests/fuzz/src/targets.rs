@@ -49,9 +49,18 @@ pub fn all() -> Vec<Target> {
         target("registry-dns", http::question),
         target("scheduler-rest", http::scheduler),
         target("last-event-id", http::last_event_id),
+        target("gossip-packets", lathe_gossip::fuzz::packet),
+        target("gossip-members", lathe_gossip::fuzz::insider),
+        target("gossip-keys", gossip_keys),
         target("answers", tasks::answers),
         target("registry-stream", lathe::fuzz::stream),
         target("handshake", tasks::handshake),
         target("environment", lathe::fuzz::environment),
     ]
+}
+
+fn gossip_keys(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        lathe_gossip::fuzz::keys(text);
+    }
 }

@@ -11,12 +11,16 @@ use super::rust;
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["cli"]),
     ("axum", &["api", "registry", "scheduler", "agent"]),
+    ("chacha20poly1305", &["gossip"]),
+    ("ed25519-dalek", &["gossip"]),
+    ("foca", &["gossip"]),
     ("hickory-proto", &["dns"]),
     ("hmac", &["api"]),
     ("indicatif", &["cli"]),
     ("libc", &["child"]),
     ("minijinja", &["hooks"]),
     ("object_store", &["scheduler"]),
+    ("postcard", &["gossip"]),
     // Mesos's messages are made in `mesos`; `standalone` is the other end of that wire.
     ("prost", &["api", "mesos", "standalone"]),
     ("prost-build", &["mesos"]),
