@@ -149,6 +149,11 @@ impl Reply {
         self.response.headers().get(name)?.to_str().ok()?.parse().ok()
     }
 
+    /// The text of a header, if it has it.
+    pub(crate) fn text(&self, name: &HeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
     /// The whole body.
     pub(crate) async fn body(self) -> Result<Bytes, ClientError> {
         let body = Limited::new(self.response.into_body(), BODY_BYTES_MAX);

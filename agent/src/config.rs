@@ -3,6 +3,8 @@
 //! Owns the names of keys and flags, their defaults and their ranges. All problems are told at once. It must
 //! not open anything but the configuration file and the templates that it names.
 
+mod gossip;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use lathe_tls::{ClientTls, TlsError};
 use lathe_topology::document::{Document, Reader};
 use lathe_topology::{Code, render};
 
+pub use gossip::Gossip;
+
 use crate::client::Base;
 use crate::copy::Selection;
 use crate::follower::Limits;
@@ -22,6 +26,8 @@ use crate::follower::Limits;
 const LISTEN: &str = "127.0.0.1:0";
 /// One stream follows as many.
 const GROUPS_MAX: usize = 256;
+/// So long may nobody be heard by an agent that hears of registries by others alone, in milliseconds.
+const LOST_BY_GOSSIP_MS: u64 = 60_000;
 /// Bytes of a template.
 const TEMPLATE_BYTES_MAX: u64 = 1 << 20;
 
@@ -84,7 +90,7 @@ impl Trust {
 /// Everything that an agent is told before it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Registries, by their URLs.
+    /// Registries, by their URLs; none where others are told of them.
     pub registries: Vec<String>,
     /// Address to listen on.
     pub listen: SocketAddr,
@@ -110,6 +116,8 @@ pub struct Config {
     pub limits: Limits,
     /// The name of this host, by which hooks are spread.
     pub host: String,
+    /// How agents tell each other, if they do.
+    pub gossip: Option<Gossip>,
     /// The hooks.
     pub hooks: Vec<Recipe>,
     /// End when everything is followed.
@@ -166,7 +174,8 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         "json" => LogFormat::Json,
         _ => LogFormat::Text,
     };
-    let registries = read_registries(reader);
+    let gossips = reader.has("gossip");
+    let registries = read_registries(reader, gossips);
     let trust = read_trust(reader, &registries);
     let own = host_name();
     let host = reader.string("host", &own);
@@ -174,11 +183,14 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
     let data_dir = PathBuf::from(reader.required_string("data_dir"));
     let mut named =
         Selection { groups: names(reader, "groups"), configs: names(reader, "configs") };
+    // What others have heard is as old as their last asking.
+    let lost_after_ms = if registries.is_empty() { LOST_BY_GOSSIP_MS } else { usual.lost_after_ms };
+    let gossip = gossip::read(reader);
     let limits = Limits {
         poll_ms: reader.duration_ms_within("poll", usual.poll_ms, 100..=86_400_000),
         first_ms: reader.duration_ms_within("retry", usual.first_ms, 1..=60_000),
         longest_ms: reader.duration_ms_within("retry_max", usual.longest_ms, 1..=600_000),
-        lost_after_ms: reader.duration_ms_within("lost_after", usual.lost_after_ms, 0..=600_000),
+        lost_after_ms: reader.duration_ms_within("lost_after", lost_after_ms, 0..=600_000),
     };
     let hooks = hooks::read(reader, &mut load_template);
     named.groups.extend(hooks.iter().flat_map(|recipe| recipe.groups.iter().cloned()));
@@ -203,15 +215,16 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         selection: named,
         limits,
         host,
+        gossip,
         hooks,
         once: flags.once,
         log_format: flags.log_format.unwrap_or(log_format),
     }
 }
 
-fn read_registries(reader: &mut Reader) -> Vec<String> {
+fn read_registries(reader: &mut Reader, gossips: bool) -> Vec<String> {
     let registries = reader.list("registries");
-    if registries.is_empty() {
+    if registries.is_empty() && !gossips {
         reader.missing("registries");
     }
     if registries.len() > 64 {

@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 
 use crate::copy::{Copy, Selection};
 use crate::follower::{Command, Event, Follower, Kept, Report};
+use crate::gossip::Shared;
 use crate::metrics::Metrics;
+use crate::stream::Ears;
 use crate::{saved, stream};
 
 /// Events of a stream that may wait for the machine; then the registry waits.
@@ -83,6 +85,8 @@ pub(crate) struct Driver {
     /// Whom it trusts where registries are asked by TLS.
     pub(crate) tls: ClientTls,
     pub(crate) metrics: Metrics,
+    /// Gossip, where it is configured: what registries sign goes there, and what others pass on comes from there.
+    pub(crate) gossip: Option<Arc<Shared>>,
 }
 
 /// What is under way.
@@ -94,8 +98,8 @@ struct Work {
 }
 
 impl Driver {
-    /// Runs for as long as it is awaited.
-    pub(crate) async fn run(self) {
+    /// Runs for as long as it is awaited; takes what others pass on.
+    pub(crate) async fn run(self, mut passed: mpsc::Receiver<Event>) {
         let mut work =
             Work { stream: None, poll: None, events: mpsc::channel(EVENTS_MAX), wake_at: None };
         self.carry_out_all(None, &mut work).await;
@@ -116,6 +120,7 @@ impl Driver {
             let event = tokio::select! {
                 event = said => event.unwrap_or_else(|| Event::Broken { problem: "its task ended".to_owned() }),
                 Some(event) = work.events.1.recv() => event,
+                Some(event) = passed.recv() => event,
                 () = woken => {
                     work.wake_at = None;
                     Event::Woken
@@ -140,20 +145,21 @@ impl Driver {
                 self.metrics.streams.inc();
                 let (sender, events) = mpsc::channel(EVENTS_MAX);
                 let (selection, tls) = (self.selection.clone(), self.tls.clone());
+                let ears = self.ears(sender);
                 let task = Task(tokio::spawn(async move {
-                    let problem =
-                        stream::follow((&registry, &tls), &selection, resume, &sender).await;
-                    let _ = sender.send(Event::Broken { problem }).await;
+                    let registry = (registry.as_str(), &tls);
+                    let problem = stream::follow(registry, &selection, resume, &ears).await;
+                    let _ = ears.events.send(Event::Broken { problem }).await;
                 }));
                 work.stream = Some((task, events));
             }
             Command::Close => work.stream = None,
             Command::Poll { registry, history, wishes } => {
                 self.metrics.polls.inc();
-                let (events, tls) = (work.events.0.clone(), self.tls.clone());
+                let (ears, tls) = (self.ears(work.events.0.clone()), self.tls.clone());
                 work.poll = Some(Task(tokio::spawn(async move {
-                    let problem = stream::poll((&registry, &tls), &history, wishes, &events).await;
-                    let _ = events.send(Event::PollEnded { problem }).await;
+                    let problem = stream::poll((&registry, &tls), &history, wishes, &ears).await;
+                    let _ = ears.events.send(Event::PollEnded { problem }).await;
                 })));
             }
             Command::Show(copy) => {
@@ -170,10 +176,17 @@ impl Driver {
         }
     }
 
+    fn ears(&self, events: mpsc::Sender<Event>) -> Ears {
+        let signed = self.gossip.as_ref().map(|gossip| gossip.heard.clone());
+        Ears { events, signed }
+    }
+
     fn save(&self, kept: Kept, events: mpsc::Sender<Event>) {
         let (file, metrics) = (self.file.clone(), self.metrics.clone());
+        let signatures = self.gossip.as_ref().map(|gossip| gossip.signatures()).unwrap_or_default();
         tokio::spawn(async move {
-            let saved = tokio::task::spawn_blocking(move || saved::save(&file, &kept, unix_ms()));
+            let save = move || saved::save(&file, (&kept, &signatures), unix_ms());
+            let saved = tokio::task::spawn_blocking(save);
             if let Ok(Err(error)) = saved.await {
                 metrics.unsaved.inc();
                 tracing::error!(%error, "the copy cannot be put on disk");

@@ -1,14 +1,16 @@
 //! The machine of the agent: which registry is followed, when it is asked, what counts as news.
 //!
 //! Owns every decision about what is believed and how old it is. Pure: no I/O, no clock, no hash order. News
-//! come by a stream and by asking; whatever else brings news later has them judged by the same copy.
+//! come by a stream, by asking and by other agents; the same copy judges all of them.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod exchange;
+mod passed;
 
 pub use exchange::{Command, Event, Kept, Point, Report, Told};
 
-use crate::copy::{Copy, News, Selection, Taken, Wish};
+use crate::copy::{Alarm, Copy, News, Selection, Taken, Wish};
+use passed::Others;
 
 /// Registries that are remembered.
 const REGISTRIES_MAX: usize = 64;
@@ -78,6 +80,8 @@ pub struct Follower {
     poll_at_ms: u64,
     polling: Option<usize>,
     asked_ms: Option<u64>,
+    /// What came by other agents.
+    others: Others,
     dice: u64,
 }
 
@@ -116,8 +120,14 @@ impl Follower {
             poll_at_ms: 0,
             polling: None,
             asked_ms: None,
+            others: Others::default(),
             dice: seed,
         };
+        if configured.is_empty() {
+            // There are other agents alone.
+            (follower.link, follower.poll_at_ms) = (Link::Waiting(u64::MAX), u64::MAX);
+            return follower;
+        }
         follower.remember(registries);
         // Not everybody at the first one.
         let most = (follower.registries.len() as u64).saturating_sub(1);
@@ -135,6 +145,12 @@ impl Follower {
     /// How old that may be, in milliseconds; 0 while a registry is followed that hears the store.
     #[must_use]
     pub fn age_ms(&self, now_ms: u64) -> u64 {
+        let own_ms = self.own_age_ms(now_ms);
+        self.others.age_ms(now_ms).map_or(own_ms, |age_ms| age_ms.min(own_ms))
+    }
+
+    /// The same by registries alone.
+    fn own_age_ms(&self, now_ms: u64) -> u64 {
         let ignorant = self
             .ignorant
             .map_or(0, |(since, age)| now_ms.saturating_sub(since).saturating_add(age));
@@ -182,6 +198,9 @@ impl Follower {
             Event::Broken { problem } => self.broken(now_ms, problem, commands),
             Event::Polled { news, age_ms } => self.polled(now_ms, news, age_ms, commands),
             Event::PollEnded { problem } => self.poll_ended(now_ms, problem, commands),
+            Event::Passed { whole, news, age_ms } => {
+                self.passed(now_ms, (whole, news, age_ms), commands);
+            }
             Event::Saved => self.saving = false,
             Event::Woken => {}
         }
@@ -190,6 +209,11 @@ impl Follower {
 
     fn told(&mut self, now_ms: u64, told: Told, commands: &mut Vec<Command>) {
         match told {
+            Told::News(news, _) if self.others.has_left(news.history()) => {
+                commands.push(Command::Close);
+                let problem = "the registry tells of a history that is over".to_owned();
+                self.broken(now_ms, problem, commands);
+            }
             Told::News(news, point) => {
                 // A stream of another history is collected until it is complete.
                 if news.history() != self.copy.history() {
@@ -213,6 +237,7 @@ impl Follower {
                         commands.push(Command::Report(Report::AnotherHistory { history }));
                     }
                     self.copy = fresh;
+                    self.others.forget();
                     self.dirty_ms = Some(now_ms);
                 }
                 self.link = Link::Following;
@@ -245,9 +270,15 @@ impl Follower {
         let fresh = self.fresh.as_mut().filter(|fresh| fresh.history() == news.history());
         let is_shown = fresh.is_none();
         let copy = fresh.unwrap_or(&mut self.copy);
+        let wish = news.wish();
         match copy.take(news, &self.selection) {
-            Taken::New if is_shown => self.dirty_ms = self.dirty_ms.or(Some(now_ms)),
+            Taken::New if is_shown => {
+                self.others.overtaken(&wish);
+                self.dirty_ms = self.dirty_ms.or(Some(now_ms));
+            }
             Taken::New | Taken::Known | Taken::Foreign => {}
+            // Others were faster than this registry: it did not go back.
+            Taken::Older(Alarm { known, .. }) if is_shown && self.others.brought(&wish, known) => {}
             Taken::Older(alarm) => commands.push(Command::Report(Report::Older(alarm))),
             Taken::Contradiction(alarm) => {
                 commands.push(Command::Report(Report::Contradiction(alarm)));
@@ -359,17 +390,20 @@ impl Follower {
     /// Tells that nobody is heard, or that somebody is again; gives the time of the next look.
     fn judge_loss(&mut self, now_ms: u64, commands: &mut Vec<Command>) -> u64 {
         let age_ms = self.age_ms(now_ms);
+        let is_new = self.heard_ms == 0 && self.others.age_ms(now_ms).is_none();
         let lost = match self.link {
             Link::Following => false,
-            _ => self.lost && self.heard_ms == 0 || age_ms >= self.limits.lost_after_ms,
+            _ => self.lost && is_new || age_ms >= self.limits.lost_after_ms,
         };
         // Hooks see what is new before they hear that it is fresh.
         if lost != self.lost && self.dirty_ms.is_none() {
             self.lost = lost;
             commands.push(if lost { Command::Lost { age_ms } } else { Command::Fresh });
         }
-        let at = self.heard_ms.saturating_add(self.limits.lost_after_ms);
-        if self.link == Link::Following || lost || at <= now_ms { u64::MAX } else { at }
+        if self.link == Link::Following || lost {
+            return u64::MAX;
+        }
+        now_ms.saturating_add(self.limits.lost_after_ms.saturating_sub(age_ms).max(1))
     }
 
     /// Asks another registry than the one that is followed, where there is one.

@@ -8,6 +8,7 @@
 //! - `follower`: the pure machine: which registry is followed, when it is asked, what counts as news
 //! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
 //! - `driver`: the loop that feeds the machine and carries out its commands
+//! - `gossip`: what agents tell each other
 //! - `rest`: what is served; `names`: what is looked up by DNS; `metrics`
 
 mod client;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod copy;
 mod driver;
 pub mod follower;
+mod gossip;
 mod metrics;
 mod names;
 mod rest;
@@ -23,4 +25,5 @@ mod saved;
 mod stream;
 pub mod talk;
 
+pub use gossip::GossipError;
 pub use run::{Addresses, RunError, run};

@@ -5,14 +5,17 @@
 use std::sync::atomic::AtomicU64;
 
 use lathe_api::door::Requests;
+use lathe_gossip::{Counts, Refused};
 use lathe_hooks::engine::HookStatus;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::gossip::Shown;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCode {
@@ -49,6 +52,13 @@ pub(crate) struct Now {
     pub(crate) entries: u64,
     pub(crate) version: u64,
     pub(crate) hooks: Vec<HookStatus>,
+    /// None where the agent does not gossip.
+    pub(crate) gossip: Option<Shown>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Because {
+    why: &'static str,
 }
 
 impl Metrics {
@@ -87,6 +97,7 @@ impl Metrics {
         age.set(f64::from(u32::try_from(now.age_ms).unwrap_or(u32::MAX)) / 1e3);
         registry.register_with_unit("age", "How old the copy may be", Unit::Seconds, age);
         register_hooks(&mut registry, &now.hooks);
+        register_gossip(&mut registry, now.gossip.as_ref());
         let mut text = String::new();
         encode(&mut text, &registry).expect("a string takes text");
         text
@@ -108,4 +119,32 @@ fn register_hooks(registry: &mut Registry, hooks: &[HookStatus]) {
     registry.register("hook_pending", "1 while a run is announced and not acknowledged", pending);
     registry.register("hook_failures", "Failures since the last success", failures);
     registry.register("hook_version", "The version that was acknowledged last", version);
+}
+
+fn register_gossip(registry: &mut Registry, shown: Option<&Shown>) {
+    let members = shown.map_or(0, |shown| shown.members.len() as u64);
+    registry.register(
+        "gossip_members",
+        "Other agents that are alive, as far as is known",
+        ConstGauge::<i64>::new(signed(members)),
+    );
+    let counts = shown.map(|shown| shown.counts.clone()).unwrap_or_default();
+    let Counts { sent, sent_bytes, received, received_bytes, forged, taken, rounds, .. } = counts;
+    for (name, help, value) in [
+        ("gossip_rounds", "Rounds of gossip", rounds),
+        ("gossip_packets_sent", "Packets of gossip sent", sent),
+        ("gossip_sent_bytes", "Bytes of gossip sent", sent_bytes),
+        ("gossip_packets_received", "Packets of gossip that came", received),
+        ("gossip_received_bytes", "Bytes of gossip that came", received_bytes),
+        ("gossip_statements", "Newer statements that came by gossip", taken),
+        ("gossip_forged", "Statements that no trusted registry has signed", forged),
+    ] {
+        registry.register(name, help, ConstCounter::new(value));
+    }
+    let refused = Family::<Because, Counter>::default();
+    for why in Refused::ALL {
+        let number = counts.refused.get(&why).copied().unwrap_or_default();
+        refused.get_or_create(&Because { why: why.word() }).inc_by(number);
+    }
+    registry.register("gossip_refused", "Packets of gossip that were not taken", refused);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State as Shared;
+use axum::extract::State as From;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -27,6 +27,7 @@ use tokio::sync::{Semaphore, watch as channel};
 
 use crate::copy::{Copy, Wish};
 use crate::driver::State;
+use crate::gossip::Shared;
 use crate::metrics::{Metrics, Now};
 
 /// What one waits for a change who does not say how long.
@@ -45,6 +46,7 @@ pub(crate) struct Desk {
     pub(crate) places: Arc<Semaphore>,
     /// True when the agent ends, and streams with it.
     pub(crate) ending: channel::Receiver<bool>,
+    pub(crate) gossip: Option<Arc<Shared>>,
 }
 
 type Answer = Result<Response, Problem>;
@@ -66,6 +68,7 @@ pub(crate) fn router(
         .route("/v1/registries", get(registries))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/http_sd", get(targets))
+        .route("/v1/gossip", get(gossip))
         .route("/v1/hooks", get(hooks))
         .route("/v1/hooks/{hook}", get(hook))
         .route("/v1/hooks/{hook}/run", post(run_hook))
@@ -149,7 +152,7 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> Body {
 }
 
 async fn groups(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Params(Plain { mode }): Params<Plain>,
     headers: HeaderMap,
 ) -> Answer {
@@ -171,7 +174,7 @@ fn summary(view: &GroupView) -> GroupSummary {
 }
 
 async fn group(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Name(group): Name,
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
@@ -191,7 +194,7 @@ fn not_followed() -> Problem {
 }
 
 async fn instances(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Params(filter): Params<Filter>,
     headers: HeaderMap,
 ) -> Answer {
@@ -204,7 +207,7 @@ async fn instances(
 
 /// Instances as Prometheus takes them from a service discovery by HTTP.
 async fn targets(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Answer {
@@ -218,7 +221,7 @@ async fn targets(
 }
 
 async fn instance(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Incarnation(incarnation): Incarnation,
     Params(Plain { mode }): Params<Plain>,
     headers: HeaderMap,
@@ -232,7 +235,7 @@ async fn instance(
 }
 
 async fn config(
-    Shared(desk): Shared<Arc<Desk>>,
+    From(desk): From<Arc<Desk>>,
     Name(task): Name,
     Params(asked): Params<Blocking>,
     headers: HeaderMap,
@@ -246,23 +249,29 @@ async fn config(
     })
 }
 
-async fn registries(Shared(desk): Shared<Arc<Desk>>, _: Params<Nothing>) -> Response {
+async fn registries(From(desk): From<Arc<Desk>>, _: Params<Nothing>) -> Response {
     let follower = desk.state.read();
     let mut response = plain(json(follower.registries()));
     response.headers_mut().insert(LATHE_AGE_MS, follower.age_ms(desk.state.now_ms()).into());
     response
 }
 
-async fn hooks(Shared(desk): Shared<Arc<Desk>>, _: Params<Nothing>) -> Response {
+async fn gossip(From(desk): From<Arc<Desk>>, _: Params<Nothing>) -> Answer {
+    let gossip = desk.gossip.as_ref();
+    let gossip = gossip.ok_or_else(|| Problem::not_found("this agent does not gossip"))?;
+    Ok(plain(json(&gossip.shown())))
+}
+
+async fn hooks(From(desk): From<Arc<Desk>>, _: Params<Nothing>) -> Response {
     plain(json(&desk.hooks.status()))
 }
 
-async fn hook(Shared(desk): Shared<Arc<Desk>>, Name(hook): Name, _: Params<Nothing>) -> Answer {
+async fn hook(From(desk): From<Arc<Desk>>, Name(hook): Name, _: Params<Nothing>) -> Answer {
     let found = desk.hooks.status().into_iter().find(|status| status.hook == hook);
     found.map(|status| plain(json(&status))).ok_or_else(no_hook)
 }
 
-async fn run_hook(Shared(desk): Shared<Arc<Desk>>, Name(hook): Name, _: Params<Nothing>) -> Answer {
+async fn run_hook(From(desk): From<Arc<Desk>>, Name(hook): Name, _: Params<Nothing>) -> Answer {
     if !desk.hooks.has(&hook) {
         return Err(no_hook());
     }
@@ -278,7 +287,7 @@ fn plain(body: Body) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], body).into_response()
 }
 
-async fn readyz(Shared(desk): Shared<Arc<Desk>>) -> Result<&'static str, Problem> {
+async fn readyz(From(desk): From<Arc<Desk>>) -> Result<&'static str, Problem> {
     let follower = desk.state.read();
     if !follower.is_lost() {
         return Ok("ready\n");
@@ -289,7 +298,7 @@ async fn readyz(Shared(desk): Shared<Arc<Desk>>) -> Result<&'static str, Problem
     )))
 }
 
-async fn metrics(Shared(desk): Shared<Arc<Desk>>) -> Response {
+async fn metrics(From(desk): From<Arc<Desk>>) -> Response {
     let now = {
         let follower = desk.state.read();
         let copy = follower.copy();
@@ -299,6 +308,7 @@ async fn metrics(Shared(desk): Shared<Arc<Desk>>) -> Response {
             entries: copy.entries().len() as u64,
             version: copy.version(),
             hooks: desk.hooks.status(),
+            gossip: desk.gossip.as_ref().map(|gossip| gossip.shown()),
         }
     };
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

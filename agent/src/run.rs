@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use lathe_api::door::{self, BindError, Hosts, Listener, Rates, SecretError, TlsFiles, Tokens};
 use lathe_dns::Sockets;
+use lathe_gossip::Statement;
 use lathe_hooks::engine::Standing;
 use lathe_hooks::{Hooks, OpenError, Order};
 use lathe_tls::TlsError;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::driver::{Driver, State, unix_ms};
-use crate::follower::Follower;
+use crate::follower::{Event, Follower};
+use crate::gossip::{self, GossipError, Shared};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::rest::{self, Desk};
@@ -37,6 +40,9 @@ pub enum RunError {
     /// Its tokens cannot be used.
     #[error("the tokens cannot be used")]
     Tokens(#[source] SecretError),
+    /// It cannot gossip.
+    #[error("the agent cannot gossip")]
+    Gossip(#[from] GossipError),
     /// It cannot listen.
     #[error("the agent cannot listen")]
     Bind(#[source] BindError),
@@ -78,19 +84,23 @@ pub async fn run(
     let (hooks, running) =
         Hooks::open(&config.data_dir, config.hooks.clone(), &config.host, rand::random())?;
     let file = config.data_dir.join("copy");
-    let state = Arc::new(State::new(follower(&config, &file)));
+    let mut found = load(&file);
+    let statements = std::mem::take(&mut found.statements);
+    let state = Arc::new(State::new(follower(&config, found)));
+    let (end, ending) = watch::channel(false);
+    let (gossip, mut gossiping, passed) = gossip(&config, statements, ending.clone()).await?;
     let (listener, trusted) = (bind(&config).await?, config.trust.client()?);
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = format!("{}://{address}", listener.scheme());
     let metrics = Metrics::default();
     let (sockets, dns) = bind_dns(&config).await?;
-    let (end, ending) = watch::channel(false);
     let desk = Desk {
         state: Arc::clone(&state),
         hooks: hooks.clone(),
         metrics: metrics.clone(),
         places: Arc::new(Semaphore::new(STREAMS_MAX)),
         ending: ending.clone(),
+        gossip: gossip.clone(),
     };
     let rates = Rates::new(config.requests_per_second);
     let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates.clone(), tokens);
@@ -106,8 +116,9 @@ pub async fn run(
         file,
         tls: trusted,
         metrics,
+        gossip,
     };
-    let mut driver = tokio::spawn(driver.run());
+    let mut driver = tokio::spawn(driver.run(passed));
     listening(&Addresses { url, dns });
 
     let outcome = tokio::select! {
@@ -117,6 +128,7 @@ pub async fn run(
         _ = &mut running => Err(RunError::Part("hooks")),
         _ = &mut names => Err(RunError::Part("DNS")),
         _ = &mut driver => Err(RunError::Part("driver")),
+        _ = &mut gossiping => Err(RunError::Part("gossip")),
     };
     tracing::info!("ending");
     driver.abort();
@@ -128,6 +140,9 @@ pub async fn run(
     end.send_replace(true);
     if !matches!(outcome, Err(RunError::Part("server"))) {
         let _ = server.await;
+    }
+    if !matches!(outcome, Err(RunError::Part("gossip"))) {
+        let _ = gossiping.await;
     }
     outcome
 }
@@ -167,16 +182,34 @@ async fn answer_names(
     }
 }
 
+/// Gossip, if it is configured: what others may look at, its task, and what it tells the follower.
+async fn gossip(
+    config: &Config,
+    kept: Vec<Statement>,
+    ending: watch::Receiver<bool>,
+) -> Result<(Option<Arc<Shared>>, JoinHandle<()>, mpsc::Receiver<Event>), RunError> {
+    let Some(gossip) = &config.gossip else {
+        let (_, nothing) = mpsc::channel(1);
+        return Ok((None, tokio::spawn(ended(ending)), nothing));
+    };
+    let (shared, running, passed) =
+        gossip::start(gossip, &config.host, &config.selection, kept).await?;
+    Ok((Some(shared), tokio::spawn(running.run(ended(ending))), passed))
+}
+
 /// Begins with the copy on disk. One that cannot be used is put aside, for somebody to look at.
-fn follower(config: &Config, file: &PathBuf) -> Follower {
-    let found = match saved::load(file) {
+fn load(file: &PathBuf) -> saved::Loaded {
+    match saved::load(file) {
         Ok(found) => found.unwrap_or_default(),
         Err(problem) => {
             tracing::error!(%problem, file = %file.display(), "the copy on disk cannot be used; it is put aside");
             let _ = std::fs::rename(file, file.with_extension("bad"));
             saved::Loaded::default()
         }
-    };
+    }
+}
+
+fn follower(config: &Config, found: saved::Loaded) -> Follower {
     let age_ms = unix_ms().saturating_sub(found.saved_unix_ms.min(unix_ms()));
     let age_ms = if found.saved_unix_ms == 0 { 0 } else { age_ms };
     let words = (config.limits, config.selection.clone());

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lathe_catalog::{ConfigView, GroupView};
+use lathe_gossip::{Kind, Signature, Statement, Subject};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -28,6 +29,45 @@ struct Found {
     saved_unix_ms: u64,
     groups: Vec<GroupView>,
     configs: Vec<ConfigView>,
+    #[serde(default)]
+    signatures: Vec<Signed>,
+}
+
+/// What one thing of the copy is signed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Signed {
+    is_group: bool,
+    name: String,
+    version: u64,
+    heard_ms: u64,
+    signature: String,
+}
+
+impl Signed {
+    pub(crate) fn of(statement: &Statement) -> Self {
+        Self {
+            is_group: statement.subject.kind == Kind::Group,
+            name: statement.subject.name.clone(),
+            version: statement.version,
+            heard_ms: statement.heard_ms,
+            signature: statement.signature.to_string(),
+        }
+    }
+
+    /// The statement, with the content as registries of this version write it. Of another version's it is not the
+    /// same text, its signature does not fit, and it is left.
+    fn statement(&self, copy: &Copy) -> Option<Statement> {
+        let (subject, content) = if self.is_group {
+            let view = copy.groups().get(&self.name)?;
+            (Subject::group(&self.name), serde_json::to_string(&**view))
+        } else {
+            let view = copy.configs().get(&self.name)?;
+            (Subject::config(&self.name), serde_json::to_string(&**view))
+        };
+        let signature = Signature::parse(&self.signature)?;
+        let stamps = (self.version, self.heard_ms);
+        Some(Statement::new((subject, copy.history()), stamps, content.ok()?.into(), signature))
+    }
 }
 
 #[derive(Serialize)]
@@ -38,6 +78,7 @@ struct Shown<'a> {
     saved_unix_ms: u64,
     groups: Vec<&'a GroupView>,
     configs: Vec<&'a ConfigView>,
+    signatures: &'a [Signed],
 }
 
 /// What was on disk, and when it was put there, in milliseconds since the Unix epoch.
@@ -45,6 +86,8 @@ struct Shown<'a> {
 pub(crate) struct Loaded {
     pub(crate) kept: Kept,
     pub(crate) saved_unix_ms: u64,
+    /// What registries have signed of it, as far as was known.
+    pub(crate) statements: Vec<Statement>,
 }
 
 /// Reads the file; nothing where there is none.
@@ -82,8 +125,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Loaded, String> {
         copy.take(news, &selection);
     }
     let resume = found.resume.as_deref().and_then(Point::read);
+    let statements = found.signatures.iter().filter_map(|signed| signed.statement(&copy)).collect();
     let kept = Kept { copy, resume, registries: found.registries };
-    Ok(Loaded { kept, saved_unix_ms: found.saved_unix_ms })
+    Ok(Loaded { kept, saved_unix_ms: found.saved_unix_ms, statements })
 }
 
 /// Takes text for its digest alone.
@@ -109,7 +153,11 @@ fn head_of(digest: Sha256) -> String {
 ///
 /// # Errors
 /// The system refuses it.
-pub(crate) fn save(path: &Path, kept: &Kept, unix_ms: u64) -> io::Result<()> {
+pub(crate) fn save(
+    path: &Path,
+    (kept, signatures): (&Kept, &[Signed]),
+    unix_ms: u64,
+) -> io::Result<()> {
     let shown = Shown {
         history: kept.copy.history(),
         resume: kept.resume.as_ref().map(ToString::to_string),
@@ -117,6 +165,7 @@ pub(crate) fn save(path: &Path, kept: &Kept, unix_ms: u64) -> io::Result<()> {
         saved_unix_ms: unix_ms,
         groups: kept.copy.groups().values().map(Arc::as_ref).collect(),
         configs: kept.copy.configs().values().map(Arc::as_ref).collect(),
+        signatures,
     };
     // Twice, so that the whole text is never in memory.
     let mut digest = Digesting(Sha256::new());
@@ -137,6 +186,8 @@ pub(crate) fn save(path: &Path, kept: &Kept, unix_ms: u64) -> io::Result<()> {
 mod tests {
     //! What is written is read, and nothing else.
 
+    use lathe_gossip::{Signer, Trust};
+
     use super::*;
 
     fn kept() -> Kept {
@@ -153,21 +204,37 @@ mod tests {
         Kept { copy, resume, registries: vec!["http://h:1".to_owned()] }
     }
 
+    fn signer() -> Signer {
+        Signer::from_seed(&[1; 32])
+    }
+
+    fn signed() -> Signed {
+        let kept = kept();
+        let content = serde_json::to_string(&*kept.copy.groups()["g"]).unwrap();
+        let subject = Subject::group("g");
+        let signature = signer().sign((&subject, "one"), (4, 9), &content);
+        Signed::of(&Statement::new((subject, "one"), (4, 9), content.into(), signature))
+    }
+
     #[test]
     fn what_is_saved_is_loaded_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("copy");
         assert_eq!(load(&path), Ok(None));
-        save(&path, &kept(), 77).unwrap();
-        save(&path, &kept(), 78).unwrap();
-        assert_eq!(load(&path), Ok(Some(Loaded { kept: kept(), saved_unix_ms: 78 })));
+        save(&path, (&kept(), &[]), 77).unwrap();
+        save(&path, (&kept(), &[signed()]), 78).unwrap();
+        let loaded = load(&path).unwrap().unwrap();
+        assert_eq!((loaded.kept, loaded.saved_unix_ms), (kept(), 78));
+        // What was signed is signed still.
+        let trust = Trust::parse(&[signer().public_key()]).unwrap();
+        assert!(loaded.statements.len() == 1 && trust.believes(&loaded.statements[0]));
     }
 
     #[test]
     fn a_file_that_was_cut_or_spoilt_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("copy");
-        save(&path, &kept(), 77).unwrap();
+        save(&path, (&kept(), &[]), 77).unwrap();
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() {
             assert!(read(&whole[..at]).is_err(), "cut at {at}");

@@ -8,9 +8,11 @@ use http::HeaderName;
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http_body_util::BodyExt as _;
 use lathe_api::rest::segment;
-use lathe_api::views::LATHE_AGE_MS;
+use lathe_api::views::{LATHE_AGE_MS, LATHE_SIGN, LATHE_SIGNATURE};
 use lathe_catalog::sse;
+use lathe_gossip::{Event as Heard, Signature, Statement, Subject};
 use lathe_tls::ClientTls;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -24,14 +26,23 @@ use crate::talk::with_causes;
 const SILENCE: Duration = Duration::from_secs(30);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// Where what is said goes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Ears {
+    /// The machine.
+    pub(crate) events: mpsc::Sender<Event>,
+    /// Gossip, with what is signed; without, nothing is.
+    pub(crate) signed: Option<mpsc::Sender<Heard>>,
+}
+
 /// Follows one registry until its stream is over, and says why it is.
 pub(crate) async fn follow(
     (registry, tls): (&str, &ClientTls),
     selection: &Selection,
     resume: Option<Point>,
-    events: &mpsc::Sender<Event>,
+    ears: &Ears,
 ) -> String {
-    match followed((registry, tls), selection, resume, events).await {
+    match followed((registry, tls), selection, resume, ears).await {
         Ok(()) => "the stream ended".to_owned(),
         Err(problem) => problem,
     }
@@ -41,7 +52,7 @@ async fn followed(
     (registry, tls): (&str, &ClientTls),
     selection: &Selection,
     resume: Option<Point>,
-    events: &mpsc::Sender<Event>,
+    ears: &Ears,
 ) -> Result<(), String> {
     let base = Base::parse(registry).map_err(|error| error.to_string())?;
     let groups = selection.groups.iter().map(|name| format!("group={}", segment(name)));
@@ -49,12 +60,15 @@ async fn followed(
     let query = groups.chain(configs).collect::<Vec<_>>().join("&");
     let mut headers = vec![(ACCEPT, "text/event-stream".to_owned())];
     headers.extend(resume.map(|point| (LAST_EVENT_ID, point.to_string())));
+    headers.extend(ears.signed.iter().map(|_| (LATHE_SIGN, "true".to_owned())));
     let reply = base.get(tls, &format!("/v1/watch?{query}"), &headers).await;
     let mut reply = reply.map_err(|error| with_causes(&error))?;
     if reply.status() != 200 {
         return Err(refused(reply).await);
     }
     let mut parser = sse::Parser::default();
+    // What was said last, until it is known what it is signed with.
+    let mut said = None;
     loop {
         let frame = timeout(SILENCE, reply.response.body_mut().frame()).await;
         let frame = frame.map_err(|_| format!("nothing was heard for {} s", SILENCE.as_secs()))?;
@@ -64,9 +78,18 @@ async fn followed(
         let Ok(data) = frame.into_data() else { continue };
         parser.push(&data).map_err(|error| error.to_string())?;
         for event in parser.by_ref() {
-            if let Some(told) = read(&event)?.and_then(|told| reachable(told, &base))
-                && events.send(Event::Told(told)).await.is_err()
+            if let (Some(signed), Some(said)) = (&ears.signed, said.take())
+                && let Some(statement) = statement(&event, said)
             {
+                let _ = signed.send(Heard::Said(statement)).await;
+                continue;
+            }
+            let Some(told) = read(&event)? else { continue };
+            if let (Told::News(news, _), Some(_)) = (&told, &ears.signed) {
+                said = Some(Said { stamp: stamp(news), content: event.data });
+            }
+            let Some(told) = reachable(told, &base) else { continue };
+            if ears.events.send(Event::Told(told)).await.is_err() {
                 return Ok(());
             }
         }
@@ -82,6 +105,44 @@ fn reachable(told: Told, base: &Base) -> Option<Told> {
         }
         told => Some(told),
     }
+}
+
+/// What was said, of what, in which history, at which version.
+struct Said {
+    stamp: (Subject, String, u64),
+    content: String,
+}
+
+fn stamp(news: &News) -> (Subject, String, u64) {
+    (subject(&news.wish()), news.history().to_owned(), news.version())
+}
+
+/// What an event says that the one before it is signed with.
+#[derive(Deserialize)]
+struct Signed {
+    kind: String,
+    name: String,
+    version: u64,
+    heard_ms: u64,
+    signature: String,
+}
+
+/// The statement that two events make; nothing where the second one is not of the first.
+fn statement(event: &sse::Event, said: Said) -> Option<Statement> {
+    if event.kind != "signature" {
+        return None;
+    }
+    let signed: Signed = serde_json::from_str(&event.data).ok()?;
+    let subject = match signed.kind.as_str() {
+        "group" => Subject::group(&signed.name),
+        "config" => Subject::config(&signed.name),
+        _ => return None,
+    };
+    let (own, history, version) = said.stamp;
+    let signature = Signature::parse(&signed.signature)?;
+    let is_of_it = own == subject && version == signed.version;
+    let stamps = (version, signed.heard_ms);
+    is_of_it.then(|| Statement::new((subject, &history), stamps, said.content.into(), signature))
 }
 
 /// One event of a stream; nothing for one that is not known, as a later registry may say more.
@@ -109,12 +170,13 @@ pub(crate) async fn poll(
     (registry, tls): (&str, &ClientTls),
     history: &str,
     wishes: Vec<(Wish, Option<u64>)>,
-    events: &mpsc::Sender<Event>,
+    ears: &Ears,
 ) -> Option<String> {
     for (wish, version) in wishes {
-        match ask((registry, tls), history, &wish, version).await {
+        let known = (history, version);
+        match ask((registry, tls), known, &wish, ears.signed.as_ref()).await {
             Ok((news, age_ms)) => {
-                if events.send(Event::Polled { news, age_ms }).await.is_err() {
+                if ears.events.send(Event::Polled { news, age_ms }).await.is_err() {
                     return None;
                 }
             }
@@ -127,9 +189,9 @@ pub(crate) async fn poll(
 /// Asks for one thing; nothing comes where the registry has what is known.
 async fn ask(
     (registry, tls): (&str, &ClientTls),
-    history: &str,
+    (history, version): (&str, Option<u64>),
     wish: &Wish,
-    version: Option<u64>,
+    signed: Option<&mpsc::Sender<Heard>>,
 ) -> Result<(Option<News>, u64), String> {
     let base = Base::parse(registry).map_err(|error| error.to_string())?;
     let target = match wish {
@@ -137,21 +199,52 @@ async fn ask(
         Wish::Config(name) => format!("/v1/config/{}", segment(name)),
     };
     let known = version.map(|version| (IF_NONE_MATCH, format!("\"{history}:{version}\"")));
-    let headers: Vec<_> = known.into_iter().collect();
+    let sign = signed.map(|_| (LATHE_SIGN, "true".to_owned()));
+    let headers: Vec<_> = known.into_iter().chain(sign).collect();
     let reply = base.get(tls, &target, &headers).await.map_err(|error| with_causes(&error))?;
     let age_ms = reply.number(&LATHE_AGE_MS).unwrap_or(0);
+    let signature = reply.text(&LATHE_SIGNATURE).and_then(signature);
     match reply.status() {
-        304 => Ok((None, age_ms)),
+        304 => {
+            if let (Some(to), Some((heard_ms, signature)), Some(version)) =
+                (signed, signature, version)
+            {
+                let subject = subject(wish);
+                let again = Heard::SignedAgain { subject, version, heard_ms, signature };
+                let _ = to.send(again).await;
+            }
+            Ok((None, age_ms))
+        }
         200 => {
             let body = reply.body().await.map_err(|error| error.to_string())?;
             let news = match wish {
                 Wish::Group(_) => News::Group(json(&body)?),
                 Wish::Config(_) => News::Config(json(&body)?),
             };
+            if let (Some(to), Some((heard_ms, signature))) = (signed, signature)
+                && let Ok(content) = std::str::from_utf8(&body)
+            {
+                let (of, stamps) = ((subject(wish), news.history()), (news.version(), heard_ms));
+                let statement = Statement::new(of, stamps, content.into(), signature);
+                let _ = to.send(Heard::Said(statement)).await;
+            }
             Ok((Some(news), age_ms))
         }
         _ => Err(refused(reply).await),
     }
+}
+
+fn subject(wish: &Wish) -> Subject {
+    match wish {
+        Wish::Group(name) => Subject::group(name),
+        Wish::Config(name) => Subject::config(name),
+    }
+}
+
+/// When the registry heard the store, and its signature.
+fn signature(header: &str) -> Option<(u64, Signature)> {
+    let (heard_ms, signature) = header.split_once('.')?;
+    Some((heard_ms.parse().ok()?, Signature::parse(signature)?))
 }
 
 /// The sentence of a problem, or its status.

@@ -39,7 +39,7 @@ pub use json::Json;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use rates::Rates;
 pub use requests::Requests;
-pub use secret::{Key, SecretError, bearer, same};
+pub use secret::{Key, SecretError, bearer, private_text, same};
 pub use serve::{Limits, Listener, serve};
 pub use tls::{TlsDoor, TlsDoorError, TlsFiles, serve_both};
 pub use tokens::{Caller, Token, Tokens};

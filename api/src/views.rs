@@ -15,6 +15,11 @@ pub const LATHE_VERSION: HeaderName = HeaderName::from_static("lathe-version");
 /// For how long nobody was heard who knows better, in milliseconds.
 pub const LATHE_AGE_MS: HeaderName = HeaderName::from_static("lathe-age-ms");
 
+/// Whoever says `true` is told what a view is signed with.
+pub const LATHE_SIGN: HeaderName = HeaderName::from_static("lathe-sign");
+/// What a view is signed with: milliseconds since the Unix epoch, a dot, 128 hexadecimal digits.
+pub const LATHE_SIGNATURE: HeaderName = HeaderName::from_static("lathe-signature");
+
 /// A view at a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View<'a> {
@@ -48,6 +53,12 @@ impl View<'_> {
         out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
+}
+
+/// Whether the client wants to know what views are signed with.
+#[must_use]
+pub fn wants_signature(headers: &HeaderMap) -> bool {
+    headers.get(LATHE_SIGN).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
 }
 
 /// The tags that the client names in `If-None-Match` (weak comparison, as for every GET).

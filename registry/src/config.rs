@@ -54,6 +54,9 @@ pub struct Flags {
     /// Print the configuration that would be used, and end.
     #[arg(long)]
     pub print_config: bool,
+    /// Print the public key of what registries with this configuration sign, and end. Agents that gossip trust it.
+    #[arg(long)]
+    pub public_key: bool,
 }
 
 /// Form of the log.

@@ -13,6 +13,7 @@ mod mailbox;
 mod passing;
 mod renderings;
 mod sharing;
+mod signatures;
 mod waits;
 mod watchers;
 
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lathe_catalog::{Catalog, Limits as LivenessLimits, Passed, Share};
+use lathe_gossip::{Signer, Subject};
 
 use beats::Beats;
 pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
@@ -29,6 +31,8 @@ pub(crate) use passing::BATCH_BEATS_MAX;
 use passing::Passing;
 pub use renderings::Rendered;
 use renderings::Renderings;
+use signatures::Signatures;
+pub use signatures::Signed;
 use waits::Waits;
 pub use waits::Wish;
 use watchers::Watchers;
@@ -99,6 +103,7 @@ pub struct Directory {
     followers: Followers,
     waits: Waits,
     renderings: Renderings,
+    signatures: Signatures,
 }
 
 impl Directory {
@@ -124,7 +129,14 @@ impl Directory {
             blind_since_ms: None,
             wake_at_ms: None,
             renderings: Renderings::default(),
+            signatures: Signatures::default(),
         }
+    }
+
+    /// The same, with the key by which all registries of the cluster sign.
+    #[must_use]
+    pub fn signing(self, signer: Signer) -> Self {
+        Self { signatures: Signatures::of(signer), ..self }
     }
 
     /// Takes an event, appends what is to be done.
@@ -228,6 +240,8 @@ impl Directory {
                 catalog: &self.catalog,
                 registries: &self.registries,
                 renderings: &self.renderings,
+                signatures: &self.signatures,
+                heard_ms: self.heard_ms(now),
             };
             self.watchers.send(now.ms, &sources, commands);
             let sources = followers::Sources {
@@ -281,6 +295,25 @@ impl Directory {
     #[must_use]
     pub fn group(&self, name: &str) -> Rendered {
         self.renderings.group(&self.catalog, name)
+    }
+
+    /// What a group, or a task's own keys, is signed with as it is shown; nothing where nothing is signed.
+    #[must_use]
+    pub fn signed(&self, now: Now, subject: &Subject, content: &str) -> Option<Signed> {
+        let version = watchers::version(&self.catalog, subject);
+        let history = self.catalog.history();
+        self.signatures.sign((subject, history), (version, self.heard_ms(now)), content)
+    }
+
+    /// The public key of what is signed.
+    #[must_use]
+    pub fn public_key(&self) -> Option<String> {
+        self.signatures.public_key()
+    }
+
+    /// When the store was heard last, in milliseconds since the Unix epoch.
+    fn heard_ms(&self, now: Now) -> u64 {
+        now.unix_ms.saturating_sub(self.age_ms(now.ms))
     }
 
     /// Whether there ever was a listing: before it nothing can be said.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::directory::{
-    Batch, Command, Delta, Directory, Event, Limits, Now, Report, Resume, Selection, Set,
-    WatcherId, Why, Wish,
+    Batch, Command, Delta, Directory, Event, Now, Report, Resume, Selection, Set, WatcherId, Why,
+    Wish,
 };
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -85,9 +85,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Of the registry whose URL is told to others so.
-    pub(crate) fn new(url: &str, limits: Limits) -> Self {
-        Self { clock: Clock::start(), directory: RwLock::new(Directory::new(url, limits)) }
+    /// Of a machine that knows nothing yet.
+    pub(crate) fn new(directory: Directory) -> Self {
+        Self { clock: Clock::start(), directory: RwLock::new(directory) }
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Directory> {
@@ -293,7 +293,8 @@ mod tests {
         let stuck = pulse(&sender, Duration::from_millis(20)).await.unwrap_err();
         assert!(stuck.contains("has not turned"), "{stuck}");
         let turning = tokio::spawn(async move {
-            let kept = Kept::new("http://a", Limits::default());
+            let limits = crate::directory::Limits::default();
+            let kept = Kept::new(Directory::new("http://a", limits));
             let (writes, _written) = mpsc::channel(1);
             let (key, metrics) = (Key::from_bytes(b"a key"), Metrics::default());
             let (nobody, _) = inputs();

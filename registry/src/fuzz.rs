@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use axum::Router;
 use lathe_api::door::{Hosts, Key, Rates};
+use lathe_gossip::Signer;
 
 use crate::config::{Config, Flags};
-use crate::directory::{Event, Limits, Resume};
+use crate::directory::{Directory, Event, Limits, Resume};
 use crate::driver::{self, Kept};
 use crate::metrics::Metrics;
 use crate::names::At;
@@ -19,10 +20,14 @@ use crate::stream;
 /// The key of the served registry.
 pub const KEY: &[u8] = b"the fuzzer's key";
 
+fn machine() -> Directory {
+    Directory::new("http://registry", Limits::default()).signing(Signer::from_seed(&[1; 32]))
+}
+
 /// The routes of a registry that has heard this, and that nobody drives: what is asked of its loop
 /// waits. To be called within a runtime.
 pub fn routes(heard: Event) -> Router {
-    let kept = Arc::new(Kept::new("http://registry", Limits::default()));
+    let kept = Arc::new(Kept::new(machine()));
     kept.step(std::iter::once(heard));
     let (inputs, mut received) = driver::inputs();
     tokio::spawn(async move { while received.recv().await.is_some() {} });
@@ -47,7 +52,7 @@ pub fn routes(heard: Event) -> Router {
 /// Answers any bytes as a question by DNS, by both ways: what comes out is an answer to it, and not
 /// longer than it may be.
 pub fn question(heard: Event, packet: &[u8]) {
-    let kept = Kept::new("http://registry", Limits::default());
+    let kept = Kept::new(machine());
     kept.step(std::iter::once(heard));
     lathe_dns::fuzz::question(&At(&kept.read(), 0), packet);
 }

@@ -33,4 +33,4 @@ mod run;
 mod stream;
 pub mod talk;
 
-pub use run::{Addresses, RunError, run};
+pub use run::{Addresses, RunError, public_key, run};

@@ -25,8 +25,11 @@ fn main() -> ExitCode {
         Err(unread) => return fail(unread.code(), &unread),
     };
     if flags.print_config {
-        return match write!(std::io::stdout(), "{}", config.print()) {
-            Ok(()) => ExitCode::SUCCESS,
+        return print(&config.print());
+    }
+    if flags.public_key {
+        return match lathe_registry::public_key(&config) {
+            Ok(key) => print(&format!("{key}\n")),
             Err(error) => fail(1, &error),
         };
     }
@@ -35,6 +38,13 @@ fn main() -> ExitCode {
     match runtime.block_on(serve(config, secrets)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail_logged(format, &*error),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match write!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
     }
 }
 

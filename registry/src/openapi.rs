@@ -23,6 +23,12 @@ const HAS: Parameter = Parameter {
     summary: "tags of what the client has",
     schema: "Text",
 };
+const SIGN: Parameter = Parameter {
+    name: "Lathe-Sign",
+    place: "header",
+    summary: "`true`: the answer has its signature, for those who hand it on",
+    schema: "Text",
+};
 const MODE: Parameter = query("mode", "Mode", "how new the answer has to be");
 const INDEX: Parameter = query("index", "Index", "the version that the client has seen: waits");
 const WAIT: Parameter = query("wait", "Wait", "for how long; `Prefer: wait=30` says the same");
@@ -54,7 +60,7 @@ const EXPECTS: Parameter = Parameter {
     schema: "Text",
 };
 
-const OPERATIONS: [Operation; 21] = [
+const OPERATIONS: [Operation; 22] = [
     read("/v1/groups", "All groups, with their versions and numbers")
         .parameters(&[MODE, HAS])
         .shows("Groups")
@@ -63,7 +69,7 @@ const OPERATIONS: [Operation; 21] = [
         "/v1/groups/{group}",
         "One group; one that nobody ever belonged to is empty, at version 0",
     )
-    .parameters(&[GROUP, MODE, INDEX, WAIT, HAS])
+    .parameters(&[GROUP, MODE, INDEX, WAIT, HAS, SIGN])
     .shows("Group")
     .versioned(),
     read("/v1/groups/{group}/messages", "The messages that the group keeps, and who has them")
@@ -124,10 +130,12 @@ const OPERATIONS: [Operation; 21] = [
     .status("200")
     .shows("PassedAnswer"),
     read("/v1/config/{task}", "A task's own keys; one that never was has none, at version 0")
-        .parameters(&[TASK_PATH, MODE, INDEX, WAIT, HAS])
+        .parameters(&[TASK_PATH, MODE, INDEX, WAIT, HAS, SIGN])
         .shows("Config")
         .versioned(),
     read("/v1/registries", "Addresses of all registries").shows("Addresses"),
+    read("/v1/public-key", "The public key of what all registries of the cluster sign")
+        .shows("PublicKey"),
     read("/v1/http_sd", "Instances as targets for Prometheus")
         .parameters(&[MODE, TASK, TAG, TOPOLOGY, PORT, HAS])
         .shows("Targets")

@@ -6,7 +6,7 @@
 //! - paths and parameters are `lathe_api::reads`
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
 //! - `beat`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
-//!   groups; `places`: what one address may hold
+//!   groups; `places`: what one address may hold; `signature`: what a view is signed with
 
 mod answers;
 mod beat;
@@ -14,6 +14,7 @@ mod held;
 mod messages;
 mod metadata;
 mod places;
+mod signature;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ use lathe_api::reads as input;
 use lathe_api::targets::{Target, target};
 use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::Entry;
+use lathe_gossip::Subject;
 use tokio::sync::mpsc;
 
 use crate::calls;
@@ -135,6 +137,7 @@ pub(crate) fn router(
         .route("/v1/beats", post(beat::passed))
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
+        .route("/v1/public-key", get(signature::public_key))
         .route("/v1/http_sd", get(targets))
         .route("/v1/watch", get(watch::watch))
         .route("/openapi.json", get(|| async { axum::Json(crate::openapi::made()) }))
@@ -200,11 +203,14 @@ async fn group(
     headers: HeaderMap,
 ) -> Answer {
     let wish = Wish::Group(group.clone());
+    let mut signature = desk.signature(Subject::group(&group), &headers);
     let show = |directory: &Directory| {
         let rendered = directory.group(&group);
+        signature.make(directory, &rendered.json);
         Ok((rendered.version, Body::from(Bytes::from_owner(SharedText(rendered.json)))))
     };
-    desk.look(&caller, wish, &asked, &headers, show).await
+    let answer = desk.look(&caller, wish, &asked, &headers, show).await;
+    signature.put(answer)
 }
 
 /// Lets the text of a view go out without a copy.
@@ -271,11 +277,15 @@ async fn config(
     headers: HeaderMap,
 ) -> Answer {
     let wish = Wish::Config(task.clone());
+    let mut signature = desk.signature(Subject::config(&task), &headers);
     let show = |directory: &Directory| {
         let view = directory.catalog().config(&task);
-        Ok((view.version, json(&view)))
+        let text = serde_json::to_string(&view).expect("views have text keys only");
+        signature.make(directory, &text);
+        Ok((view.version, Body::from(text)))
     };
-    desk.look(&caller, wish, &asked, &headers, show).await
+    let answer = desk.look(&caller, wish, &asked, &headers, show).await;
+    signature.put(answer)
 }
 
 /// Whoever seeks another registry is to be answered by any, however old its answer.

@@ -11,10 +11,11 @@ use lathe_api::door::{
     self, BindError, Hosts, Key, Listener, Rates, SecretError, TlsDoorError, Tokens,
 };
 use lathe_dns::Sockets;
+use lathe_gossip::Signer;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
-use crate::directory::{Event, Set};
+use crate::directory::{Directory, Event, Set};
 use crate::driver::{self, Driver, Input, Kept};
 use crate::link::Link;
 use crate::metrics::Metrics;
@@ -78,7 +79,7 @@ pub async fn run(
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
     let ((tls, tls_url), (names, dns)) = (bind_tls(&config).await?, bind_dns(&config).await?);
-    let kept = Arc::new(Kept::new(&url, config.limits.clone()));
+    let kept = Arc::new(kept(&url, &config, &key));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
     let (writes, written) = mpsc::channel(1);
@@ -143,6 +144,23 @@ pub async fn run(
         let _ = server.await;
     }
     failed.map_or(Ok(()), |part| Err(RunError::Part(part)))
+}
+
+fn kept(url: &str, config: &Config, key: &Key) -> Kept {
+    Kept::new(Directory::new(url, config.limits.clone()).signing(signer(key)))
+}
+
+/// What all registries of a cluster sign with: it follows from the key that they share.
+fn signer(key: &Key) -> Signer {
+    Signer::from_seed(&key.derived("lathe registry statements 1"))
+}
+
+/// The public key of what registries with this configuration sign, as agents are told it.
+///
+/// # Errors
+/// The key cannot be used.
+pub fn public_key(config: &Config) -> Result<String, SecretError> {
+    Key::read(&config.key_file).map(|key| signer(&key).public_key())
 }
 
 async fn drive(

@@ -66,3 +66,39 @@ fn an_address_that_others_reach_needs_a_word() {
     assert!(from(&open).unwrap_err().to_string().contains("LT0504"));
     assert!(from(&format!("{open}insecure = true\n")).is_ok());
 }
+
+fn gossip(more: &str) -> String {
+    let key = lathe_gossip::Signer::from_seed(&[1; 32]).public_key();
+    format!(
+        "data_dir = \"/d\"\ngroups = [\"web\"]\n[gossip]\nlisten = \"10.0.0.1:4801\"\nkey_file = \"/k\"\n\
+         trust = [\"{key}\"]\n{more}"
+    )
+}
+
+#[test]
+fn who_gossips_needs_no_registry() {
+    let config = from(&gossip("")).unwrap();
+    assert!(config.registries.is_empty());
+    assert_eq!(config.limits.lost_after_ms, LOST_BY_GOSSIP_MS);
+    let gossip = config.gossip.unwrap();
+    assert_eq!((gossip.interval_ms, gossip.fanout, gossip.seeds.len()), (1000, 3, 0));
+}
+
+#[test]
+fn what_is_wrong_with_gossip_is_told() {
+    let anywhere = gossip("").replace("10.0.0.1:4801", "0.0.0.0:4801");
+    assert!(from(&anywhere).unwrap_err().to_string().contains("advertise"));
+    assert!(from(&format!("{anywhere}advertise = \"10.0.0.1:4801\"\n")).is_ok());
+    for (text, part) in [
+        (gossip("advertise = \"0.0.0.0:1\"\n"), "no address that others reach"),
+        (gossip("seeds = [\"10.0.0.1\"]\n"), "HOST:PORT"),
+        (gossip("interval = \"1ms\"\n"), "LT0502"),
+        (gossip("fanout = 0\n"), "LT0502"),
+        (gossip("").replace("ed25519", "rsa"), "lathe-registry --public-key"),
+        (gossip("").replace("trust", "trusts"), "did you mean `trust`"),
+        (gossip("").replace("key_file", "key"), "LT0503"),
+    ] {
+        let problems = from(&text).unwrap_err().to_string();
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+}

@@ -26,6 +26,15 @@ pub enum Event {
         /// Why not, in words.
         problem: Option<String>,
     },
+    /// Other agents have passed this on: registries have signed it.
+    Passed {
+        /// It is everything that is followed, of a history that a registry has heard later than what is known.
+        whole: bool,
+        /// What they have said.
+        news: Vec<News>,
+        /// How old all that is followed may be, in milliseconds, where that can be said.
+        age_ms: Option<u64>,
+    },
     /// The copy is on disk, or cannot be.
     Saved,
     /// The time that was asked for has come.

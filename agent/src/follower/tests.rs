@@ -195,7 +195,7 @@ fn older_state_of_the_same_history_is_an_alarm_and_no_data() {
     rig.news("one", 3, 13);
     rig.pass(1000);
     assert_eq!(rig.follower.copy().version(), 5);
-    let alarm = crate::copy::Alarm { name: "g".to_owned(), known: 5, told: 3 };
+    let alarm = Alarm { name: "g".to_owned(), known: 5, told: 3 };
     assert!(rig.said.contains(&Command::Report(Report::Older(alarm))));
     assert_eq!(rig.shown(), Vec::<u64>::new());
 }
@@ -377,4 +377,78 @@ proptest! {
         prop_assert_eq!(rig.follower.copy().history(), "three");
         prop_assert!(!rig.follower.is_lost());
     }
+}
+
+impl Rig {
+    fn passed(&mut self, whole: bool, news: Vec<News>, age_ms: Option<u64>) {
+        self.step(Event::Passed { whole, news, age_ms });
+    }
+
+    fn alarms(&self) -> usize {
+        let is_alarm = |said: &&Command| {
+            matches!(said, Command::Report(Report::Older(_) | Report::Contradiction(_)))
+        };
+        self.said.iter().filter(is_alarm).count()
+    }
+
+    fn version(&self) -> (String, u64) {
+        (self.follower.copy().history().to_owned(), self.follower.copy().version())
+    }
+}
+
+#[test]
+fn without_registries_what_others_pass_on_is_all_and_has_its_age() {
+    let mut rig = Rig::new(&[]);
+    rig.pass(100_000);
+    assert!(rig.follower.is_lost() && rig.follower.followed().is_none());
+    assert!(!rig.said.iter().any(|it| matches!(it, Command::Open { .. } | Command::Poll { .. })));
+    rig.passed(false, vec![group("one", 5)], Some(400));
+    rig.pass(100);
+    assert_eq!(rig.version(), ("one".to_owned(), 5));
+    assert!(!rig.follower.is_lost());
+    assert_eq!(rig.follower.age_ms(rig.now), 500);
+    // An older hearing changes nothing, and none at all makes it lost in time.
+    rig.passed(false, Vec::new(), Some(9000));
+    assert_eq!(rig.follower.age_ms(rig.now), 500);
+    rig.pass(Limits::default().lost_after_ms);
+    assert!(rig.follower.is_lost());
+    rig.passed(false, Vec::new(), Some(0));
+    assert!(!rig.follower.is_lost());
+}
+
+#[test]
+fn others_may_be_faster_than_the_registry_and_that_is_no_alarm() {
+    let mut rig = Rig::new(&["http://a"]);
+    rig.news("one", 5, 5);
+    rig.synced("one", 5);
+    rig.passed(false, vec![group("one", 8)], None);
+    rig.news("one", 7, 7);
+    assert_eq!((rig.version().1, rig.alarms()), (8, 0));
+    rig.passed(false, vec![group("one", 6)], None);
+    rig.news("one", 8, 8);
+    rig.news("one", 9, 9);
+    assert_eq!((rig.version().1, rig.alarms()), (9, 0));
+    // From there on the registry has to know it.
+    rig.news("one", 8, 8);
+    assert_eq!(rig.alarms(), 1);
+}
+
+#[test]
+fn another_history_of_others_is_taken_whole_and_the_one_of_before_never_comes_back() {
+    let mut rig = Rig::new(&["http://a"]);
+    rig.news("one", 5, 5);
+    rig.synced("one", 5);
+    rig.passed(false, vec![group("two", 1)], None);
+    assert_eq!(rig.version().0, "one", "a part says nothing");
+    rig.passed(true, vec![group("two", 1)], Some(0));
+    assert_eq!(rig.version(), ("two".to_owned(), 1));
+    assert!(rig.said.contains(&Command::Close), "it is told of something older");
+    rig.pass(60_000);
+    rig.news("one", 6, 6);
+    rig.synced("one", 6);
+    assert_eq!(rig.version().0, "two");
+    rig.pass(60_000);
+    rig.news("two", 2, 2);
+    rig.synced("two", 2);
+    assert_eq!(rig.version(), ("two".to_owned(), 2));
 }

@@ -105,6 +105,16 @@ impl Key {
         hex(&mac.finalize().into_bytes())
     }
 
+    /// Another key, for one purpose: the first block of HKDF-Expand (RFC 5869) with SHA-256, this key as what
+    /// was extracted, and the purpose as its information. Whoever has it learns nothing of this one.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(purpose.as_bytes());
+        mac.update(&[1]);
+        mac.finalize().into_bytes().into()
+    }
+
     /// Whether this is the secret of that incarnation; in constant time.
     #[must_use]
     pub fn verify(&self, incarnation: &str, presented: &str) -> bool {
@@ -145,6 +155,14 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("a string takes text");
         text
     })
+}
+
+/// The text of a file of secrets, as whatever reads it needs it.
+///
+/// # Errors
+/// It cannot be read, others may open it, or it is too long.
+pub fn private_text(path: &Path) -> Result<String, SecretError> {
+    text(path)
 }
 
 /// The text of a file that only its owner may open.

@@ -49,6 +49,7 @@ impl Directory {
                 self.versions = versions;
                 self.commits = commits;
                 self.renderings.clear();
+                self.signatures.clear();
                 self.beats.relisted(&self.catalog);
                 self.beats.assign_all(now.ms, &self.share);
                 if another {
@@ -102,6 +103,7 @@ impl Directory {
         }
         let applied: Applied = self.catalog.apply(commit, changes);
         self.renderings.drop_changed(&applied);
+        self.signatures.drop_changed(&applied);
         for incarnation in incarnations {
             self.beats.shown(&incarnation, self.catalog.entry(&incarnation));
             self.beats.assign(now.ms, &incarnation, &self.share);

@@ -98,7 +98,12 @@ impl Rig {
     pub(super) fn watch(&mut self, id: u64, groups: &[&str], resume: Option<(&str, u64)>) {
         self.take(Event::Subscribed {
             watcher: WatcherId(id),
-            selection: Selection { groups: names(groups), configs: BTreeSet::new(), member: None },
+            selection: Selection {
+                groups: names(groups),
+                configs: BTreeSet::new(),
+                member: None,
+                signed: false,
+            },
             resume: resume.map(|(history, commit)| Resume { history: history.to_owned(), commit }),
         });
     }
@@ -341,7 +346,12 @@ fn own_keys_are_sent_to_those_who_named_the_task() {
     rig.put("a#0.1", State::Ready);
     rig.take(Event::Subscribed {
         watcher: WatcherId(1),
-        selection: Selection { groups: BTreeSet::new(), configs: names(&["a"]), member: None },
+        selection: Selection {
+            groups: BTreeSet::new(),
+            configs: names(&["a"]),
+            member: None,
+            signed: false,
+        },
         resume: None,
     });
     assert_eq!(kinds(&rig.sent()[0].1), ["registries", "config", "synced"]);
@@ -353,7 +363,12 @@ fn own_keys_are_sent_to_those_who_named_the_task() {
     // Who resumes from this very commit may have missed the keys of one of its tasks.
     rig.take(Event::Subscribed {
         watcher: WatcherId(2),
-        selection: Selection { groups: names(&["a"]), configs: names(&["a"]), member: None },
+        selection: Selection {
+            groups: names(&["a"]),
+            configs: names(&["a"]),
+            member: None,
+            signed: false,
+        },
         resume: Some(Resume { history: "h".to_owned(), commit: 100 }),
     });
     assert_eq!(kinds(&rig.sent()[0].1), ["registries", "config", "synced"]);

@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lathe_catalog::{Applied, Catalog};
+use lathe_gossip::{Kind as SubjectKind, Subject};
 
 use super::mailbox::Mailbox;
 use super::renderings::{Renderings, json};
+use super::signatures::Signatures;
 use super::{Command, Shared, Why};
 
 /// Names a watcher; used once.
@@ -25,6 +27,8 @@ pub struct Selection {
     pub configs: BTreeSet<String>,
     /// The incarnation whose messages and kept values are wanted.
     pub member: Option<String>,
+    /// Groups and own keys are told with their signatures.
+    pub signed: bool,
 }
 
 /// The point up to which a watcher was told everything.
@@ -68,6 +72,8 @@ pub enum Kind {
     Mail,
     /// The URLs of the registries.
     Registries,
+    /// What the event before it is signed with.
+    Signature,
     /// The first state is complete.
     Synced,
 }
@@ -81,6 +87,7 @@ impl Kind {
             Self::Config => "config",
             Self::Mail => "mail",
             Self::Registries => "registries",
+            Self::Signature => "signature",
             Self::Synced => "synced",
         }
     }
@@ -91,6 +98,9 @@ pub(super) struct Sources<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) registries: &'a [String],
     pub(super) renderings: &'a Renderings,
+    pub(super) signatures: &'a Signatures,
+    /// When the store was heard, in milliseconds since the Unix epoch.
+    pub(super) heard_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -326,14 +336,28 @@ fn frames(watcher: &mut Watcher, sources: &Sources<'_>) -> Vec<Frame> {
         add(Kind::Registries, json(sources.registries));
     }
     // A watcher can know more than this registry does yet; it is not to be told older things.
-    for group in std::mem::take(&mut watcher.groups) {
-        if catalog.version(&group) >= before || before == 0 {
-            add(Kind::Group, sources.renderings.group(catalog, &group).json);
+    let groups = std::mem::take(&mut watcher.groups).into_iter().map(|name| Subject::group(&name));
+    let configs =
+        std::mem::take(&mut watcher.configs).into_iter().map(|name| Subject::config(&name));
+    for subject in groups.chain(configs) {
+        let version = version(catalog, &subject);
+        if version < before && before > 0 {
+            continue;
         }
-    }
-    for task in std::mem::take(&mut watcher.configs) {
-        if catalog.config_version(&task) >= before || before == 0 {
-            add(Kind::Config, json(&catalog.config(&task)));
+        let (kind, data) = match subject.kind {
+            SubjectKind::Group => {
+                (Kind::Group, sources.renderings.group(catalog, &subject.name).json)
+            }
+            SubjectKind::Config => (Kind::Config, json(&catalog.config(&subject.name))),
+        };
+        let stamps = (version, sources.heard_ms);
+        let signed = watcher
+            .selection
+            .signed
+            .then(|| sources.signatures.sign((&subject, catalog.history()), stamps, &data));
+        add(kind, data);
+        if let Some(signed) = signed.flatten() {
+            add(Kind::Signature, signed.event(&subject).into());
         }
     }
     if let Some(member) = watcher.selection.member.as_deref().filter(|_| watcher.mailbox.due)
@@ -350,4 +374,12 @@ fn frames(watcher: &mut Watcher, sources: &Sources<'_>) -> Vec<Frame> {
         last.commit = after;
     }
     frames
+}
+
+/// The version of a group, or of a task's own keys.
+pub(super) fn version(catalog: &Catalog, subject: &Subject) -> u64 {
+    match subject.kind {
+        SubjectKind::Group => catalog.version(&subject.name),
+        SubjectKind::Config => catalog.config_version(&subject.name),
+    }
 }

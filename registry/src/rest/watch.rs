@@ -13,6 +13,7 @@ use http::{HeaderMap, Method};
 use lathe_api::accept;
 use lathe_api::door::{Caller, Problem};
 use lathe_api::events::Form;
+use lathe_api::views::wants_signature;
 use tokio::sync::mpsc;
 
 use super::answers::Answer;
@@ -45,7 +46,8 @@ async fn open(
     headers: &HeaderMap,
 ) -> Answer {
     let Params(pairs) = pairs?;
-    let selection = selection(&pairs, desk.bounds.groups_per_watch_max)?;
+    let mut selection = selection(&pairs, desk.bounds.groups_per_watch_max)?;
+    selection.signed = wants_signature(headers);
     let forms = [Form::Events, Form::Lines];
     let form = accept::best(headers, &forms.map(Form::media_type)).map(|at| forms[at]);
     let form = form.ok_or_else(|| {

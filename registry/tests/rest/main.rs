@@ -12,6 +12,7 @@ mod reads;
 mod rig;
 mod said;
 mod sharing;
+mod signed;
 mod tls;
 mod waits;
 mod watches;

@@ -301,6 +301,8 @@ pub(crate) struct Told {
     pub(crate) kind: String,
     pub(crate) id: String,
     pub(crate) data: Value,
+    /// As it was sent.
+    pub(crate) text: String,
 }
 
 /// A stream of events, read as a browser reads one.
@@ -311,9 +313,14 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(rig: &Rig, query: &str, last: Option<&str>) -> Self {
+        let last = last.map(|last| ("last-event-id", last));
+        Self::open_with(rig, query, last.as_slice()).await
+    }
+
+    pub(crate) async fn open_with(rig: &Rig, query: &str, headers: &[(&str, &str)]) -> Self {
         let mut request = Request::get(format!("{}/v1/watch?{query}", rig.url));
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let answer = rig.send(request.body(Full::default()).unwrap()).await;
         assert_eq!(answer.status(), StatusCode::OK);
@@ -370,5 +377,6 @@ fn told(block: &str) -> Option<Told> {
         kind: field("event")?,
         id: field("id")?,
         data: serde_json::from_str(&field("data")?).unwrap(),
+        text: field("data")?,
     })
 }

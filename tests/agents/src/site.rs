@@ -163,6 +163,25 @@ impl Site {
         self.store.multi(ops).await.expect("it is written")
     }
 
+    /// The public key of what registries sign.
+    pub async fn public_key(&self) -> String {
+        let reply = get(&self.url(0), "/v1/public-key", &[]).await.expect("it answers").json();
+        reply["public_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// A file of configuration of an agent of a name, which has its own folder and follows these registries.
+    #[must_use]
+    pub fn configuration_of(&self, name: &str, registries: &[usize], more: &str) -> PathBuf {
+        let urls: Vec<String> = registries.iter().map(|at| self.url(*at)).collect();
+        let data = self.folder.path().join(name);
+        let text = format!(
+            "registries = {urls:?}\nhost = {name:?}\ndata_dir = {data:?}\nretry_max = \"300ms\"\n{more}"
+        );
+        let path = self.folder.path().join(format!("{name}.toml"));
+        std::fs::write(&path, text).expect("it is written");
+        path
+    }
+
     /// A file of configuration of an agent that follows all registries, with more text.
     #[must_use]
     pub fn configuration(&self, more: &str) -> PathBuf {

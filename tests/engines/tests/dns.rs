@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use lathe_catalog::State;
+use lathe_dns::Settings;
 use lathe_engines::block_on;
-use lathe_registry::config::Dns;
 use tokio::task::spawn_blocking;
 
 use rig::{Registry, instance};
@@ -46,7 +46,7 @@ fn dig_is_answered_as_it_expects() {
     block_on(async {
         let registry = Registry::start(folder.path(), instances(), |config| {
             let listen = "127.0.0.1:0".parse().expect("an address");
-            config.dns = Some(Dns { listen, zone: "lathe".to_owned(), ttl_ms: 2000 });
+            config.dns = Some(Settings { listen, zone: "lathe".to_owned(), ttl_ms: 2000 });
         });
         let dns = registry.await.addresses.dns.expect("it answers DNS");
 
