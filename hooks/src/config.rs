@@ -28,21 +28,9 @@ pub type Load<'a> = &'a mut dyn FnMut(&Path) -> io::Result<String>;
 
 /// Reads all hooks below the key `hook`. What is wrong is told by the reader.
 pub fn read(reader: &mut Reader, load: Load<'_>) -> Vec<Recipe> {
-    let tables = reader.named_tables("hook");
-    if tables.len() > HOOKS_MAX {
-        let message = format!("there are {} hooks; {HOOKS_MAX} are allowed", tables.len());
-        reader.refuse(Code::CONFIG_WRONG_VALUE, "hook", message);
-        return Vec::new();
-    }
-    let mut recipes = Vec::with_capacity(tables.len());
-    for (name, mut table) in tables {
-        if !is_name(&name) {
-            let message = format!("{name:?} is no name of a hook");
-            let help = "letters, digits, `-` and `_`, at most 64";
-            reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, "hook", message, help);
-        }
-        recipes.push(read_hook(&name, &mut table, load));
-    }
+    let tables = named_hooks(reader, HOOKS_MAX).into_iter();
+    let recipes: Vec<Recipe> =
+        tables.map(|(name, mut table)| read_hook(&name, &mut table, load)).collect();
     let mut places = BTreeSet::new();
     for file in recipes.iter().flat_map(|recipe| &recipe.files) {
         if !places.insert(&file.path) {
@@ -51,6 +39,22 @@ pub fn read(reader: &mut Reader, load: Load<'_>) -> Vec<Recipe> {
         }
     }
     recipes
+}
+
+/// The tables below the key `hook`, at most so many.
+pub(crate) fn named_hooks(reader: &mut Reader, max: usize) -> Vec<(String, Reader)> {
+    let tables = reader.named_tables("hook");
+    if tables.len() > max {
+        let message = format!("there are {} hooks; {max} are allowed", tables.len());
+        reader.refuse(Code::CONFIG_WRONG_VALUE, "hook", message);
+        return Vec::new();
+    }
+    for (name, _) in tables.iter().filter(|(name, _)| !is_name(name)) {
+        let message = format!("{name:?} is no name of a hook");
+        let help = "letters, digits, `-` and `_`, at most 64";
+        reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, "hook", message, help);
+    }
+    tables
 }
 
 /// A name is one of a folder, too.
@@ -66,17 +70,8 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
     recipe.topology = table.optional_string("topology");
     recipe.files = read_files(table, load);
     recipe.haproxy = read_haproxy(table);
-    recipe.command = read_command(table);
-    recipe.env = table.map("env");
-    if recipe
-        .env
-        .keys()
-        .any(|name| name.is_empty() || name.starts_with("LATHE_") || name.contains('='))
-    {
-        let message = "`env` has a name that is empty, has a `=` or begins with `LATHE_`";
-        table.refuse(Code::CONFIG_WRONG_VALUE, "env", message);
-    }
-    recipe.user = table.optional_string("user");
+    read_program(table, &mut recipe);
+    recipe.retries.rollback = table.bool("rollback", recipe.retries.rollback);
     recipe.pace = read_pace(table);
     recipe.on_start =
         match table.one_of("on_start", "if_changed", &["always", "if_changed", "never"]) {
@@ -84,11 +79,6 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
             "never" => OnStart::Never,
             _ => OnStart::IfChanged,
         };
-    recipe.timeout_ms = table.duration_ms_within("timeout", recipe.timeout_ms, 1..=24 * HOUR_MS);
-    recipe.kill_after_ms =
-        table.duration_ms_within("kill_after", recipe.kill_after_ms, 0..=HOUR_MS);
-    recipe.retries = read_retries(table);
-    recipe.on_failure = table.list("on_failure");
     recipe.brake = Brake {
         percent: table.u64_within("brake", recipe.brake.percent, 1..=100),
         hold_ms: table.duration_ms_within("brake_hold", recipe.brake.hold_ms, 0..=24 * HOUR_MS),
@@ -107,6 +97,26 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
         table.refuse_with_help(Code::CONFIG_MISSING_KEY, "command", message, help);
     }
     recipe
+}
+
+/// What is about the program alone.
+pub(crate) fn read_program(table: &mut Reader, recipe: &mut Recipe) {
+    recipe.command = read_command(table);
+    recipe.env = table.map("env");
+    if recipe
+        .env
+        .keys()
+        .any(|name| name.is_empty() || name.starts_with("LATHE_") || name.contains('='))
+    {
+        let message = "`env` has a name that is empty, has a `=` or begins with `LATHE_`";
+        table.refuse(Code::CONFIG_WRONG_VALUE, "env", message);
+    }
+    recipe.user = table.optional_string("user");
+    recipe.timeout_ms = table.duration_ms_within("timeout", recipe.timeout_ms, 1..=24 * HOUR_MS);
+    recipe.kill_after_ms =
+        table.duration_ms_within("kill_after", recipe.kill_after_ms, 0..=HOUR_MS);
+    recipe.retries = read_retries(table);
+    recipe.on_failure = table.list("on_failure");
 }
 
 fn read_groups(table: &mut Reader) -> BTreeSet<String> {
@@ -247,7 +257,7 @@ fn read_retries(table: &mut Reader) -> Retries {
         first_ms: table.duration_ms_within("retry", usual.first_ms, 1..=HOUR_MS),
         longest_ms: table.duration_ms_within("retry_max", usual.longest_ms, 1..=24 * HOUR_MS),
         give_up_after: give_up_after.and_then(|most| u32::try_from(most).ok()),
-        rollback: table.bool("rollback", usual.rollback),
+        rollback: usual.rollback,
     }
 }
 

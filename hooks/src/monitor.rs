@@ -7,10 +7,12 @@
 //! - `event`: what can happen; `picture`: how changes become events; `rule`: what a hook wants
 //! - `world`: the catalog as it was heard; `lookout`: what one hook sees of it; `pending`: what waits in it
 //! - `record`: what is durable beside the picture, and where
+//! - `config`: `[hook.NAME]` tables of a registry; `programs`: running one, and what it is told
 //! - `hook`, `machine`: what to do next; `around`: what hooks know of each other; `exchange`: the words for that; `status`: how it stands
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod around;
+pub mod config;
 pub mod event;
 mod exchange;
 mod hook;
@@ -18,6 +20,7 @@ mod lookout;
 mod machine;
 mod pending;
 mod picture;
+mod programs;
 mod record;
 mod rule;
 mod status;

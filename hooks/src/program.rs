@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lathe_catalog::Entry;
 use lathe_child::{Child, Output, OutputReader, Signal, Spawn, User};
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
@@ -25,13 +27,41 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 const OUTPUT_GRACE: Duration = Duration::from_millis(200);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What a program reads.
+#[derive(Clone, Debug)]
+pub(crate) enum Stdin {
+    /// A file, from its beginning.
+    File(PathBuf),
+    /// This, which stands in no file.
+    Text(Vec<u8>),
+}
+
+impl Stdin {
+    fn open(&self) -> std::io::Result<File> {
+        match self {
+            Self::File(path) => {
+                let named = |error: std::io::Error| {
+                    std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                };
+                File::open(path).map_err(named)
+            }
+            Self::Text(text) => {
+                let mut file: File = memfd_create("stdin", MemfdFlags::CLOEXEC)?.into();
+                file.write_all(text)?;
+                file.rewind()?;
+                Ok(file)
+            }
+        }
+    }
+}
+
 /// A program that is to run, and for how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) words: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) user: Option<String>,
-    pub(crate) stdin: Option<PathBuf>,
+    pub(crate) stdin: Option<Stdin>,
     pub(crate) timeout: Duration,
     pub(crate) kill_after: Duration,
 }
@@ -66,7 +96,7 @@ impl Program {
         ] {
             program.env.insert(name.to_owned(), value);
         }
-        program.stdin = Some(folder.told());
+        program.stdin = Some(Stdin::File(folder.told()));
         program
     }
 
@@ -122,9 +152,8 @@ impl Program {
             let user = User::by_name(name).map_err(|error| error.to_string())?;
             spawn = spawn.user(name).env("USER", name).env("HOME", user.home);
         }
-        if let Some(path) = &self.stdin {
-            let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            spawn = spawn.stdin(file);
+        if let Some(stdin) = &self.stdin {
+            spawn = spawn.stdin(stdin.open().map_err(|error| error.to_string())?);
         }
         spawn.start().map_err(|error| with_causes(&error))
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, ValueEnum};
 use lathe_api::door::{self, TlsDoor};
 use lathe_catalog::Limits as LivenessLimits;
+use lathe_hooks::monitor::{Rule, config as hooks};
 use lathe_topology::document::{Document, Reader};
 use lathe_topology::{Code, Diagnostic, render};
 use serde::Serialize;
@@ -105,6 +106,8 @@ pub struct Config {
     pub max_age_ms: u64,
     /// Where DNS is answered, if it is.
     pub dns: Option<lathe_dns::Settings>,
+    /// Programs that are told of what happens to instances.
+    pub hooks: Vec<Rule>,
     /// Form of the log.
     pub log_format: LogFormat,
 }
@@ -188,6 +191,7 @@ impl Config {
             dns_zone: self.dns.as_ref().map(|dns| dns.zone.as_str()),
             dns_ttl: self.dns.as_ref().map(|dns| format!("{}ms", dns.ttl_ms)),
             log_format: self.log_format,
+            hook: self.hooks.iter().map(|rule| (rule.name(), hooks::Shown::of(rule))).collect(),
         };
         toml::to_string(&shown).expect("a configuration is plain text and numbers")
     }
@@ -221,6 +225,8 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dns_ttl: Option<String>,
     log_format: LogFormat,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    hook: BTreeMap<&'a str, hooks::Shown>,
 }
 
 fn read(reader: &mut Reader, flags: &Flags) -> Config {
@@ -285,6 +291,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
         max_age_ms: reader.duration_ms_within("max_age", MAX_AGE_MS, 1000..=86_400_000),
         dns: lathe_dns::Settings::read(reader),
+        hooks: hooks::read(reader),
         log_format: flags.log_format.unwrap_or(log_format),
     }
 }

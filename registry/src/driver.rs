@@ -68,7 +68,7 @@ impl Clock {
         Now { ms: millis(self.start.elapsed()), unix_ms: millis(unix) }
     }
 
-    fn at(&self, ms: u64) -> tokio::time::Instant {
+    pub(crate) fn at(&self, ms: u64) -> tokio::time::Instant {
         (self.start + Duration::from_millis(ms)).into()
     }
 }

@@ -45,6 +45,7 @@ pub fn routes(heard: Event) -> Router {
         metrics: Metrics::default(),
         letters: crate::post::letters().0,
         watchers: Arc::default(),
+        hooks: None,
     };
     router(Arc::new(desk), Hosts::loopback(), Rates::new(0), None)
 }

@@ -11,6 +11,7 @@
 //! - `placed`: the configuration of one that the scheduler has placed
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `calls`: what is served over gRPC
+//! - `hooks`: programs that are told of what happens to instances
 //! - `post`: what is said to groups, on its way into the store
 //! - `rest`: what is served; `stream`: one watcher's stream; `names`: look-ups by DNS; `metrics`
 
@@ -21,6 +22,7 @@ pub mod directory;
 pub mod driver;
 #[doc(hidden)]
 pub mod fuzz;
+mod hooks;
 mod link;
 mod metrics;
 mod names;

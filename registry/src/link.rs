@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::commits::Commits;
 use crate::directory::{Content, Event, Node, Outcome, Set};
 use crate::driver::Input;
+use crate::hooks::{self, Wire};
 use crate::metrics::Metrics;
 use crate::post::Edit;
 
@@ -50,6 +51,8 @@ pub(crate) struct Link {
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) ending: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
+    /// The hooks, where there are any.
+    pub(crate) hooks: Option<Wire>,
 }
 
 /// Why a session is over.
@@ -136,8 +139,13 @@ impl Link {
         let store = Store::connect(&self.address, options).await?;
         let form = store.get(FORMAT).await?;
         format::check(form.as_ref().map(|record| &*record.data))?;
+        let hooks = match &self.hooks {
+            Some(_) => Some(store.watch(hooks::PATH).await?),
+            None => None,
+        };
         let session = Session {
             history: store.history().await?,
+            hooks,
             catalog: store.watch(paths::CATALOG).await?,
             registries: store.watch(paths::REGISTRIES).await?,
             commits: Commits::default(),
@@ -149,8 +157,9 @@ impl Link {
         };
         // A node of an earlier session may still be there, so each session has a name of its own.
         let id = uuid::Uuid::new_v4().to_string();
-        let node = Op::create_ephemeral(paths::registry(&id), self.url.clone());
-        session.store.multi(vec![node]).await?;
+        let mut nodes = vec![Op::create_ephemeral(paths::registry(&id), self.url.clone())];
+        nodes.extend(self.hooks.as_ref().map(|hooks| hooks.enrol(&id)));
+        session.store.multi(nodes).await?;
         Ok(session)
     }
 
@@ -179,6 +188,12 @@ impl Link {
                     SessionState::Disconnected => self.tell(Event::StoreLost).await,
                 }
             }
+            event = next_of(&mut session.hooks) => {
+                if let Some(hooks) = &self.hooks {
+                    hooks.hear(event?).await;
+                }
+            }
+            Some(edit) = edit_of(&mut self.hooks) => edit_in(session.store.clone(), edit),
             Some(sets) = self.writes.recv() => self.write(session.store.clone(), sets),
             Some(edit) = self.edits.recv() => edit_in(session.store.clone(), edit),
             Some(first) = self.asks.recv(), if session.asking.is_none() => {
@@ -201,6 +216,9 @@ impl Link {
     }
 
     async fn tell(&self, event: Event) {
+        if let Some(hooks) = &self.hooks {
+            hooks.pass_on(&event).await;
+        }
         // The driver outlives the link except at the end, when nobody needs to be told.
         let _ = self.inputs.send(Input::Event(event)).await;
     }
@@ -232,6 +250,7 @@ struct Session {
     history: String,
     catalog: Watch,
     registries: Watch,
+    hooks: Option<Watch>,
     commits: Commits,
     /// When a commit that is not whole is shown as it is.
     patience_ends: tokio::time::Instant,
@@ -305,6 +324,22 @@ fn edit_in(store: Store, edit: Edit) {
     tokio::spawn(async move {
         let _ = edit.done.send(store.multi(edit.ops).await);
     });
+}
+
+/// What a watch says next, if there is one.
+async fn next_of(watch: &mut Option<Watch>) -> Result<WatchEvent, StoreError> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What hooks want to be written.
+async fn edit_of(hooks: &mut Option<Wire>) -> Option<Edit> {
+    match hooks {
+        Some(hooks) => hooks.edits.recv().await,
+        None => None,
+    }
 }
 
 /// Waits for the end of what runs, if anything does.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use lathe_api::door::Requests;
 use lathe_catalog::{Entry, State};
+use lathe_hooks::monitor::Status;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -24,6 +25,17 @@ struct InState {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCode {
     code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfHook {
+    hook: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProgram {
+    hook: String,
+    outcome: &'static str,
 }
 
 /// All of them; clones share the numbers.
@@ -49,6 +61,7 @@ pub(crate) struct Metrics {
     pub(crate) dns_dropped: Counter,
     dns_answers: Family<OfCode, Counter>,
     suspicions: Counter,
+    hook_programs: Family<OfProgram, Counter>,
 }
 
 impl Metrics {
@@ -64,13 +77,20 @@ impl Metrics {
         self.dns_answers.get_or_create(&OfCode { code }).inc();
     }
 
-    /// The text of all metrics, with the directory as it is at this moment.
-    pub(crate) fn render(&self, directory: &Directory, now_ms: u64) -> String {
+    /// A hook's program has ended here.
+    pub(crate) fn hook_ended(&self, hook: &str, ok: bool) {
+        let of = OfProgram { hook: hook.to_owned(), outcome: if ok { "ok" } else { "failed" } };
+        self.hook_programs.get_or_create(&of).inc();
+    }
+
+    /// The text of all metrics, with the directory and the hooks as they are at this moment.
+    pub(crate) fn render(&self, directory: &Directory, hooks: &[Status], now_ms: u64) -> String {
         let mut registry = Registry::with_prefix("lathe_registry");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What runs", version);
         self.register_counters(&mut registry);
         register_state(&mut registry, directory);
+        self.register_hooks(&mut registry, hooks);
         let age = Gauge::<f64, AtomicU64>::default();
         age.set(f64::from(u32::try_from(directory.age_ms(now_ms)).unwrap_or(u32::MAX)) / 1e3);
         registry.register_with_unit(
@@ -82,6 +102,27 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &registry).expect("a string takes text");
         text
+    }
+
+    fn register_hooks(&self, registry: &mut Registry, hooks: &[Status]) {
+        let [waiting, failures, runs] = [(); 3].map(|()| Family::<OfHook, Gauge>::default());
+        for hook in hooks {
+            let of = OfHook { hook: hook.hook.clone() };
+            for (family, value) in
+                [(&waiting, hook.waiting), (&failures, hook.failures), (&runs, hook.runs)]
+            {
+                family.get_or_create(&of).set(i64::try_from(value).unwrap_or(i64::MAX));
+            }
+            for outcome in ["ok", "failed"] {
+                let of = OfProgram { hook: hook.hook.clone(), outcome };
+                let _ = self.hook_programs.get_or_create(&of);
+            }
+        }
+        registry.register("hook_waiting", "Events that nobody has taken up", waiting);
+        registry.register("hook_failures", "Tries of the run under way that failed", failures);
+        registry.register("hook_runs", "Runs that any registry has claimed ever", runs);
+        let help = "Programs of hooks that ended here";
+        registry.register("hook_programs", help, self.hook_programs.clone());
     }
 
     fn register_counters(&self, registry: &mut Registry) {

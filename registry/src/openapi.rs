@@ -53,6 +53,8 @@ const ONCE: Parameter = Parameter {
     summary: "a message with the same key is sent once",
     schema: "Key",
 };
+const HOOK: Parameter =
+    Parameter { name: "hook", place: "path", summary: "name of a hook", schema: "Name" };
 const EXPECTS: Parameter = Parameter {
     name: "If-Match",
     place: "header",
@@ -60,7 +62,7 @@ const EXPECTS: Parameter = Parameter {
     schema: "Text",
 };
 
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 24] = [
     read("/v1/groups", "All groups, with their versions and numbers")
         .parameters(&[MODE, HAS])
         .shows("Groups")
@@ -136,6 +138,9 @@ const OPERATIONS: [Operation; 22] = [
     read("/v1/registries", "Addresses of all registries").shows("Addresses"),
     read("/v1/public-key", "The public key of what all registries of the cluster sign")
         .shows("PublicKey"),
+    read("/v1/hooks", "How hooks stand: whose turn they are, and how their last runs ended")
+        .shows("Hooks"),
+    read("/v1/hooks/{hook}", "How one hook stands").parameters(&[HOOK]).shows("Hook"),
     read("/v1/http_sd", "Instances as targets for Prometheus")
         .parameters(&[MODE, TASK, TAG, TOPOLOGY, PORT, HAS])
         .shows("Targets")

@@ -35,11 +35,13 @@ use lathe_api::targets::{Target, target};
 use lathe_api::views::LATHE_AGE_MS;
 use lathe_catalog::Entry;
 use lathe_gossip::Subject;
+use lathe_hooks::monitor::Status;
 use tokio::sync::mpsc;
 
 use crate::calls;
 use crate::directory::{Directory, WatcherId, Wish};
 use crate::driver::{self, Input, Kept};
+use crate::hooks::Hooks;
 use crate::link::Ask;
 use crate::metrics::Metrics;
 use crate::post::Letter;
@@ -80,6 +82,7 @@ pub(crate) struct Desk {
     pub(crate) places: Places,
     pub(crate) metrics: Metrics,
     pub(crate) watchers: Arc<AtomicU64>,
+    pub(crate) hooks: Option<Hooks>,
 }
 
 impl Desk {
@@ -95,6 +98,11 @@ impl Desk {
             return Err(Problem::busy("there are as many watchers as there may be"));
         }
         Ok(())
+    }
+
+    /// How hooks stand, by name.
+    fn hooks(&self) -> Vec<Status> {
+        self.hooks.as_ref().map(Hooks::status).unwrap_or_default()
     }
 
     /// A place of the caller's address.
@@ -138,6 +146,8 @@ pub(crate) fn router(
         .route("/v1/config/{task}", get(config))
         .route("/v1/registries", get(registries))
         .route("/v1/public-key", get(signature::public_key))
+        .route("/v1/hooks", get(hooks))
+        .route("/v1/hooks/{hook}", get(hook))
         .route("/v1/http_sd", get(targets))
         .route("/v1/watch", get(watch::watch))
         .route("/openapi.json", get(|| async { axum::Json(crate::openapi::made()) }))
@@ -292,13 +302,23 @@ async fn config(
 async fn registries(State(desk): State<Arc<Desk>>, _: Params<Nothing>) -> Response {
     let directory = desk.kept.read();
     let age_ms = directory.age_ms(desk.kept.clock.now().ms);
-    let mut response = (
-        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")],
-        json(directory.registries()),
-    )
-        .into_response();
+    let mut response = plain(json(directory.registries()));
     response.headers_mut().insert(LATHE_AGE_MS, age_ms.into());
     response
+}
+
+async fn hooks(State(desk): State<Arc<Desk>>, _: Params<Nothing>) -> Response {
+    plain(json(&desk.hooks()))
+}
+
+async fn hook(State(desk): State<Arc<Desk>>, Name(hook): Name, _: Params<Nothing>) -> Answer {
+    let found = desk.hooks().into_iter().find(|status| status.hook == hook);
+    let no_hook = || Problem::not_found("this registry has no such hook");
+    found.map(|status| plain(json(&status))).ok_or_else(no_hook)
+}
+
+fn plain(body: Body) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], body).into_response()
 }
 
 async fn readyz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem> {
@@ -323,7 +343,8 @@ async fn healthz(State(desk): State<Arc<Desk>>) -> Result<&'static str, Problem>
 }
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
-    let text = desk.metrics.render(&desk.kept.read(), desk.kept.clock.now().ms);
+    let hooks = desk.hooks();
+    let text = desk.metrics.render(&desk.kept.read(), &hooks, desk.kept.clock.now().ms);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], text).into_response()
 }

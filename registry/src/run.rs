@@ -13,10 +13,12 @@ use lathe_api::door::{
 use lathe_dns::Sockets;
 use lathe_gossip::Signer;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::directory::{Directory, Event, Set};
-use crate::driver::{self, Driver, Input, Kept};
+use crate::driver::{self, Clock, Driver, Input, Kept};
+use crate::hooks::{self, Hooks, Running as Programs, Wire};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::names::Names;
@@ -47,6 +49,9 @@ pub enum RunError {
     /// The system does not say where it listens.
     #[error("the registry's address cannot be read")]
     Address(#[source] std::io::Error),
+    /// Its hooks cannot have a thread.
+    #[error("the registry's hooks cannot be started")]
+    Hooks(#[source] std::io::Error),
     /// A part of it ended by itself; the others were stopped.
     #[error("the registry's {0} ended unexpectedly")]
     Part(&'static str),
@@ -88,6 +93,7 @@ pub async fn run(
     let watchers = Arc::new(AtomicU64::new(0));
     let (end, ending) = watch::channel(false);
 
+    let (hooks, wire, programs) = start_hooks(&config, &url, kept.clock, &metrics)?;
     let link = Link {
         address: config.store.clone(),
         session_timeout: Duration::from_millis(config.session_timeout_ms),
@@ -98,16 +104,16 @@ pub async fn run(
         asks: asked,
         ending: ending.clone(),
         metrics: metrics.clone(),
+        hooks: wire,
     };
-    let mut link = tokio::spawn(link.run());
+    let link = tokio::spawn(link.run());
     let beat_ms = config.limits.liveness.beat_ms;
     let peers = Peers::new((&url, &key), beat_ms, inputs.clone(), metrics.clone());
-    let mut driver =
-        tokio::spawn(drive(Arc::clone(&kept), (writes, peers), metrics.clone(), received));
+    let driver = tokio::spawn(drive(Arc::clone(&kept), (writes, peers), metrics.clone(), received));
     let (letters, post) = Post::start(&kept, &inputs, edits, &watchers);
     let rates = Rates::new(config.requests_per_second);
     let names = names.zip(names_desk(&config, &kept, &metrics, &rates));
-    let mut names = tokio::spawn(answer_names(names, ending.clone()));
+    let names = tokio::spawn(answer_names(names, ending.clone()));
     let desk = Desk {
         kept,
         inputs: inputs.clone(),
@@ -118,31 +124,19 @@ pub async fn run(
         metrics,
         letters,
         watchers,
+        hooks,
     };
     let router = rest::router(Arc::new(desk), hosts(&config, address), rates, tokens);
     let until = move || ended(ending.clone());
-    let mut server = tokio::spawn(door::serve_both(listener, tls, router, limits(&config), until));
+    let server = tokio::spawn(door::serve_both(listener, tls, router, limits(&config), until));
     listening(&Addresses { url, tls: tls_url, dns });
 
+    let mut parts = Parts { link, driver, server, names, programs };
     let failed = tokio::select! {
         () = shutdown => None,
-        _ = &mut link => Some("link to the store"),
-        _ = &mut driver => Some("driver"),
-        _ = &mut server => Some("server"),
-        _ = &mut names => Some("DNS"),
+        part = parts.first_to_end() => Some(part),
     };
-    tracing::info!("ending");
-    // Nobody new finds it, then the streams end, then the connections.
-    end.send_replace(true);
-    names.abort();
-    post.abort();
-    if failed != Some("link to the store") {
-        let _ = link.await;
-    }
-    let _ = inputs.send(Input::Event(Event::Ending)).await;
-    if failed != Some("server") {
-        let _ = server.await;
-    }
+    parts.end(failed, end, (post, inputs)).await;
     failed.map_or(Ok(()), |part| Err(RunError::Part(part)))
 }
 
@@ -161,6 +155,72 @@ fn signer(key: &Key) -> Signer {
 /// The key cannot be used.
 pub fn public_key(config: &Config) -> Result<String, SecretError> {
     Key::read(&config.key_file).map(|key| signer(&key).public_key())
+}
+
+const LINK: &str = "link to the store";
+const SERVER: &str = "server";
+const HOOKS: &str = "hooks";
+
+/// What runs beside each other, and does not end by itself.
+struct Parts<S> {
+    link: JoinHandle<()>,
+    driver: JoinHandle<()>,
+    server: JoinHandle<S>,
+    names: JoinHandle<()>,
+    programs: Option<Programs>,
+}
+
+impl<S> Parts<S> {
+    async fn first_to_end(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.link => LINK,
+            _ = &mut self.driver => "driver",
+            _ = &mut self.server => SERVER,
+            _ = &mut self.names => "DNS",
+            () = hooks::ended(&mut self.programs) => HOOKS,
+        }
+    }
+
+    /// Ends all of them but the one that has ended by itself.
+    async fn end(
+        self,
+        failed: Option<&str>,
+        end: watch::Sender<bool>,
+        (post, inputs): (JoinHandle<()>, mpsc::Sender<Input>),
+    ) {
+        tracing::info!("ending");
+        // As long as programs run here nobody else begins them.
+        if let Some(programs) = self.programs.filter(|_| failed != Some(HOOKS)) {
+            programs.end().await;
+        }
+        // Nobody new finds it, then the streams end, then the connections.
+        end.send_replace(true);
+        self.names.abort();
+        post.abort();
+        if failed != Some(LINK) {
+            let _ = self.link.await;
+        }
+        let _ = inputs.send(Input::Event(Event::Ending)).await;
+        if failed != Some(SERVER) {
+            let _ = self.server.await;
+        }
+    }
+}
+
+type Started = (Option<Hooks>, Option<Wire>, Option<Programs>);
+
+fn start_hooks(
+    config: &Config,
+    url: &str,
+    clock: Clock,
+    metrics: &Metrics,
+) -> Result<Started, RunError> {
+    if config.hooks.is_empty() {
+        return Ok((None, None, None));
+    }
+    let started = hooks::start(config.hooks.clone(), url, clock, metrics.clone());
+    let (hooks, wire, programs) = started.map_err(RunError::Hooks)?;
+    Ok((Some(hooks), Some(wire), Some(programs)))
 }
 
 async fn drive(

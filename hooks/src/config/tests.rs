@@ -168,8 +168,17 @@ fn haproxy_is_a_socket_and_a_backend() {
 #[test]
 fn the_examples_of_the_page_are_read() {
     let page = include_str!("../../../docs/hooks.md");
-    let blocks: Vec<&str> =
-        page.split("```ini\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let (before, rest) = page.split_once("\n# Hooks of registries\n").unwrap();
+    let (of_registries, after) = rest.split_once("\n# Cookbook\n").unwrap();
+    let blocks =
+        |page| str::split(page, "```ini\n").skip(1).filter_map(|rest| rest.split("```").next());
+    for block in blocks(of_registries) {
+        let mut reader = Document::parse(block).unwrap().reader();
+        let rules = crate::monitor::config::read(&mut reader);
+        let problems = reader.finish().err().map(|all| render("page", block, &all));
+        assert_eq!((rules.len(), problems), (2, None), "{block}");
+    }
+    let blocks: Vec<&str> = blocks(before).chain(blocks(after)).collect();
     assert!(blocks.len() >= 7);
     for block in blocks {
         let mut reader = Document::parse(block).unwrap().reader();

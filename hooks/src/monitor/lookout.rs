@@ -83,7 +83,9 @@ impl Lookout {
 
     /// Compares the durable picture, which is known whole, with the catalog.
     pub(super) fn begin(&mut self, world: &World, found: Found, news: News) {
-        self.live = self.durable.clone();
+        // A picture of another life of the store gives way to what is there.
+        self.live = if news == News::Nothing { BTreeMap::new() } else { self.durable.clone() };
+        self.dirty.extend(self.durable.keys().cloned());
         self.pending.clear();
         self.ended.clear();
         if news == News::OfKnown {

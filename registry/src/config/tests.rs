@@ -93,6 +93,22 @@ fn dns_is_off_until_an_address_is_named() {
 }
 
 #[test]
+fn hooks_are_printed_as_they_are_read() {
+    let text = "[hook.series]\non = [\"died\"]\ntags = [\"web\"]\nshell = \"note\"\n\
+        [hook.series.env]\nWHERE = \"here\"\n[hook.alarm]\non = [\"died\", \"unhealthy\"]\n\
+        count = 5\nwindow = \"1h\"\ncommand = [\"mail\", \"ops\"]\ndeliberate = true";
+    let config = from(text).unwrap();
+    assert_eq!(config.hooks.len(), 2);
+    let printed = config.print();
+    assert_eq!(from(&printed).unwrap(), config, "{printed}");
+    let wrong = "[hook.a]\non = [\"dead\"]\ncount = 5";
+    let problems = from(wrong).unwrap_err().to_string();
+    for part in ["LT0502", "known are started", "no command", "belong together"] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let flags = Flags { config: Some("/nowhere/registry.toml".into()), ..flags() };
     let problems = Config::load(&flags).unwrap_err().to_string();

@@ -6,6 +6,7 @@ mod dns;
 mod doors;
 mod follows;
 mod forms;
+mod hooks;
 mod outage;
 mod process;
 mod reads;

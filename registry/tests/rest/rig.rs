@@ -89,16 +89,27 @@ impl Rig {
 
     /// Another registry on the same store.
     pub(crate) async fn second(&self) -> Second {
+        self.second_with(|_| ()).await
+    }
+
+    pub(crate) async fn second_with(&self, change: impl FnOnce(&mut Config)) -> Second {
+        let second = self.second_alone(change).await;
+        let urls = || async { self.get("/v1/registries").await.1.as_array().unwrap().len() };
+        until(|| async { urls().await == 2 }).await;
+        second
+    }
+
+    /// The same where the rig's does not run any more.
+    pub(crate) async fn second_alone(&self, change: impl FnOnce(&mut Config)) -> Second {
         let flags = Flags {
             store: Some(self.store_address()),
             key_file: Some(self.key_file()),
             ..Flags::default()
         };
-        let (part, addresses) = run(Config::load(&flags).unwrap()).await;
-        let second = Second { part, url: addresses.url };
-        let urls = || async { self.get("/v1/registries").await.1.as_array().unwrap().len() };
-        until(|| async { urls().await == 2 }).await;
-        second
+        let mut config = Config::load(&flags).unwrap();
+        change(&mut config);
+        let (part, addresses) = run(config).await;
+        Second { part, url: addresses.url }
     }
 
     pub(crate) fn socket_address(&self) -> SocketAddr {

@@ -9,6 +9,7 @@ use std::path::Path;
 use lathe_api::door::Key;
 use lathe_catalog::State;
 use lathe_engines::{Examination, block_on};
+use lathe_hooks::monitor::{Kind, Rule};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +22,11 @@ const INCARNATION: &str = "http.lb.0.1";
 /// It knows one instance; whoever waits for what never changes is not to be waited for.
 async fn registry(folder: &Path) -> Registry {
     let instances = instance("http.lb", INCARNATION, 0, State::Ready);
-    Registry::start(folder, instances, |config| config.wait_max_ms = 100).await
+    Registry::start(folder, instances, |config| {
+        config.wait_max_ms = 100;
+        config.hooks = vec![Rule::new("hook", &[Kind::Died])];
+    })
+    .await
 }
 
 fn examination(url: &str, words: &[&str]) -> Examination {

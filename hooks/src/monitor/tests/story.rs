@@ -154,6 +154,31 @@ fn another_filter_begins_with_what_it_did_not_look_at() {
 }
 
 #[test]
+fn a_store_that_came_back_from_a_backup_tells_nothing_of_what_was() {
+    let mut world = World::new(vec![all()]);
+    world.task("other", "1.0");
+    world.show("page#0.1", State::Ready);
+    world.show("other#0.1", State::Ready);
+    world.start("a");
+    world.settle();
+    let runner = world.kill("a");
+    world.unlist(&runner);
+    // Entries are not restored, the picture is.
+    world.end("page#0.1");
+    world.end("other#0.1");
+    world.history = "another".to_owned();
+    world.show("page#0.7", State::Starting);
+    world.start("b");
+    world.settle();
+    assert_eq!(world.told(), Vec::<String>::new());
+    world.show("page#0.7", State::Ready);
+    world.end("page#0.7");
+    world.settle();
+    assert_eq!(world.told(), ["started:page#0.7", "died:page#0.7"]);
+    assert_eq!(world.store.record("note").unwrap().history, "another");
+}
+
+#[test]
 fn a_life_that_the_framework_had_lost_and_found_again_dies_again() {
     let mut world = World::new(vec![all()]);
     world.start("a");

@@ -104,6 +104,7 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) now: Now,
     pub(super) registries: BTreeMap<String, Registry>,
+    pub(super) history: String,
     rules: Vec<Rule>,
     lives: u64,
     touched: u64,
@@ -117,6 +118,7 @@ impl World {
             store: Store::default(),
             now: Now { ms: 1000, unix_ms: 1_000_000 },
             registries: BTreeMap::new(),
+            history: "h".to_owned(),
             rules,
             lives: 0,
             touched: 0,
@@ -212,7 +214,7 @@ impl World {
         };
         self.registries.insert(name.to_owned(), registry);
         let commit = self.store.commit;
-        let (history, nodes) = ("h".to_owned(), self.store.listing(catalog::CATALOG));
+        let (history, nodes) = (self.history.clone(), self.store.listing(catalog::CATALOG));
         self.step(name, Input::Listed { history, commit, nodes });
         let nodes = self.store.listing(paths::HOOKS);
         self.step(name, Input::HooksListed { commit, nodes });
