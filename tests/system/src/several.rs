@@ -56,6 +56,8 @@ pub struct Several {
     registries: Vec<Registry>,
     /// After which silence registries that start from now on suspect, where it is not the usual one.
     suspect_after: Option<&'static str>,
+    /// Their tables of hooks.
+    hooks: String,
     mesos: Mesos,
     zookeeper: ZooKeeper,
     folder: TempDir,
@@ -114,6 +116,7 @@ impl Several {
             schedulers: Vec::new(),
             registries: Vec::new(),
             suspect_after: None,
+            hooks: String::new(),
             mesos,
             zookeeper,
             folder,

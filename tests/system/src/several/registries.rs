@@ -47,6 +47,17 @@ impl Several {
         }
     }
 
+    /// Registries that start from now on have these tables of hooks.
+    pub fn hooks_of_registries(&mut self, tables: String) {
+        self.hooks = tables;
+    }
+
+    /// Where a registry answers, or has answered.
+    #[must_use]
+    pub fn registry_url(&self, registry: usize) -> &str {
+        &self.registries[registry].url
+    }
+
     /// One more registry; its number.
     ///
     /// # Panics
@@ -76,10 +87,10 @@ impl Several {
                 ("log_format", "text".into()),
             ],
         );
-        if let Some(after) = self.suspect_after {
-            let text = std::fs::read_to_string(&config).expect("it was written just now");
-            crate::files::write(&config, &format!("{text}\nsuspect_after = \"{after}\"\n"));
-        }
+        let text = std::fs::read_to_string(&config).expect("it was written just now");
+        let after = self.suspect_after.map(|after| format!("suspect_after = \"{after}\"\n"));
+        let (after, hooks) = (after.unwrap_or_default(), &self.hooks);
+        crate::files::write(&config, &format!("{text}\n{after}{hooks}"));
         let mut command = Command::new(self.build.join("lathe-registry"));
         clean(&mut command);
         command.arg("--config").arg(config).env("LATHE_LOG", "info");
