@@ -2,7 +2,11 @@
 //!
 //! Owns the form of the document (OpenAPI 3.1); must not know what the operations do.
 
+mod page;
+
 use serde_json::{Map, Value, json};
+
+pub use page::page;
 
 /// One operation of a REST listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,6 +138,10 @@ pub(crate) enum Figure {
     CrowdWake,
     /// Look-ups answered by one core
     Lookups,
+    /// Resident memory of an agent with a copy of 10,000 entries
+    AgentMemory,
+    /// What such an agent takes of a core while nothing changes
+    AgentIdle,
     /// 10,000 instances without rules on 1,000 hosts
     FlatPlain,
     /// The same, each task apart from itself
@@ -184,7 +188,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 50] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -212,6 +216,8 @@ impl Figure {
         Self::CrowdHeard,
         Self::CrowdWake,
         Self::Lookups,
+        Self::AgentMemory,
+        Self::AgentIdle,
         Self::FlatPlain,
         Self::FlatNever,
         Self::FlatLarge,
@@ -265,6 +271,8 @@ impl Figure {
             Self::CrowdHeard => "crowd-heard",
             Self::CrowdWake => "crowd-wake",
             Self::Lookups => "lookups",
+            Self::AgentMemory => "agent-memory",
+            Self::AgentIdle => "agent-idle",
             Self::FlatPlain => "flat-plain",
             Self::FlatNever => "flat-never",
             Self::FlatLarge => "flat-large",
@@ -301,9 +309,12 @@ impl Figure {
             | Self::MesosReplaceP95
             | Self::SchedulerFailover
             | Self::Launches => area == Area::Cluster,
-            Self::ChangeHeard | Self::CrowdHeard | Self::CrowdWake | Self::Lookups => {
-                area == Area::Discovery
-            }
+            Self::ChangeHeard
+            | Self::CrowdHeard
+            | Self::CrowdWake
+            | Self::Lookups
+            | Self::AgentMemory
+            | Self::AgentIdle => area == Area::Discovery,
             placement if *placement >= Self::FlatPlain => area == Area::Placement,
             _ => area == Area::Path,
         };

@@ -2,6 +2,7 @@
 //!
 //! Owns the list of figures, their bars, and the order in which they are measured.
 
+mod agent;
 mod lookups;
 mod stand;
 mod watchers;
@@ -21,6 +22,8 @@ pub(crate) fn bar(figure: Figure) -> (Unit, Bar) {
         Figure::ChangeHeard => (Unit::Milliseconds, Bar::AtMost(6.0)),
         Figure::CrowdHeard => (Unit::Milliseconds, Bar::AtMost(500.0)),
         Figure::CrowdWake => (Unit::Microseconds, Bar::AtMost(20.0)),
+        Figure::AgentMemory => (Unit::Mebibytes, Bar::AtMost(30.0)),
+        Figure::AgentIdle => (Unit::Percent, Bar::AtMost(0.2)),
         _ => (Unit::PerSecond, Bar::AtLeastOfPeer(0.7)),
     }
 }
@@ -55,6 +58,14 @@ async fn measure(
     if args.wants(Figure::Lookups) {
         let figure = Figure::Lookups;
         report.take(figure, bar(figure), lookups::measure(surroundings, &lathe, args).await);
+    }
+    let agent = [Figure::AgentMemory, Figure::AgentIdle];
+    let agent: Vec<Figure> = agent.into_iter().filter(|figure| args.wants(*figure)).collect();
+    if !agent.is_empty() {
+        let measured = agent::measure(surroundings, &lathe).await;
+        let wanted = measured
+            .map(|all| all.into_iter().filter(|(figure, ..)| agent.contains(figure)).collect());
+        take_all(report, &agent, wanted);
     }
     Ok(())
 }

@@ -55,9 +55,12 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         | Figure::MesosReplaceP95
         | Figure::SchedulerFailover
         | Figure::Launches => super::cluster::bar(figure),
-        Figure::ChangeHeard | Figure::CrowdHeard | Figure::CrowdWake | Figure::Lookups => {
-            super::discovery::bar(figure)
-        }
+        Figure::ChangeHeard
+        | Figure::CrowdHeard
+        | Figure::CrowdWake
+        | Figure::Lookups
+        | Figure::AgentMemory
+        | Figure::AgentIdle => super::discovery::bar(figure),
         _ => super::placement::bar(figure),
     }
 }

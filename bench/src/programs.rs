@@ -11,9 +11,15 @@ use tokio::io::AsyncReadExt as _;
 use crate::failure::Failure;
 use crate::surroundings::program;
 
-/// What `lathe up` needs beside itself, and itself.
-const DAEMONS: [&str; 5] =
-    ["lathe", "lathe-standalone", "lathe-scheduler", "lathe-registry", "lathe-executor"];
+/// What `lathe up` needs beside itself, itself, and the agent.
+const DAEMONS: [&str; 6] = [
+    "lathe",
+    "lathe-standalone",
+    "lathe-scheduler",
+    "lathe-registry",
+    "lathe-executor",
+    "lathe-agent",
+];
 
 /// Names and paths of what cargo built.
 #[derive(Clone, Debug)]

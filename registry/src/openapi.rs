@@ -183,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn the_page_says_what_the_document_says() {
+        let intro = "What a [registry](discovery.md) answers, as its `/openapi.json` says it; headers, waiting and refusals\n\
+            are told in [operating](operating.md#the-registrys-rest). Made by `UPDATE_EXPECT=1 cargo test -p lathe-registry openapi`.";
+        let page = lathe_api::openapi::page(&made(), intro);
+        expect_test::expect_file!["../../docs/rest-registry.md"].assert_eq(&page);
+    }
+
+    #[test]
     fn each_schema_that_is_named_is_there_and_each_that_is_there_is_named() {
         let document = made();
         let text = document.to_string();

@@ -30,7 +30,7 @@ pub(super) struct Stand {
     pub(super) address: String,
     registry: Child,
     _zookeeper: ZooKeeper,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stand {
@@ -59,7 +59,7 @@ impl Stand {
         let mut registry = started
             .map_err(|source| Failure::Start { program: "lathe-registry".to_owned(), source })?;
         let address = listening(&mut registry).await?;
-        Ok(Self { store, address, registry, _zookeeper: zookeeper, _folder: folder })
+        Ok(Self { store, address, registry, _zookeeper: zookeeper, folder })
     }
 
     /// Has the first instance of a task be another one than before, in one commit with the task's
@@ -74,14 +74,12 @@ impl Stand {
 
     /// Seconds of both cores that the registry has taken since its start.
     pub(super) fn cpu_seconds(&self) -> Result<f64, Failure> {
-        let pid = self.registry.id().as_raw();
-        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .map_err(|error| Failure::io("reading the registry's times", error))?;
-        let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
-        let ticks = fields.into_iter().flatten().skip(11).take(2);
-        let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
-        // USER_HZ, which is 100 wherever Linux shows it to programs.
-        Ok(ticks / 100.0)
+        cpu_seconds(&self.registry)
+    }
+
+    /// Where an agent beside it may keep what it has.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(super) async fn end(mut self) {
@@ -91,7 +89,19 @@ impl Stand {
     }
 }
 
-fn unexpected(error: impl std::error::Error) -> Failure {
+/// Seconds of all cores that a process has taken since its start.
+pub(super) fn cpu_seconds(process: &Child) -> Result<f64, Failure> {
+    let pid = process.id().as_raw();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_err(|error| Failure::io("reading a process's times", error))?;
+    let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
+    let ticks = fields.into_iter().flatten().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
+    // USER_HZ, which is 100 wherever Linux shows it to programs.
+    Ok(ticks / 100.0)
+}
+
+pub(super) fn unexpected(error: impl std::error::Error) -> Failure {
     Failure::Unexpected(with_causes(&error))
 }
 
@@ -174,7 +184,7 @@ fn more_files() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-async fn listening(registry: &mut Child) -> Result<String, Failure> {
+pub(super) async fn listening(registry: &mut Child) -> Result<String, Failure> {
     let out = registry.stdout().ok_or_else(|| Failure::Unexpected("no output".to_owned()))?;
     let mut line = String::new();
     let read = BufReader::new(out).read_line(&mut line).await;

@@ -42,14 +42,27 @@ const OPERATIONS: [Operation; 19] = [
 ];
 
 pub(super) async fn openapi() -> Json<serde_json::Value> {
-    Json(document("Lathe scheduler", &OPERATIONS, serde_json::Map::new()))
+    Json(made())
+}
+
+fn made() -> serde_json::Value {
+    document("Lathe scheduler", &OPERATIONS, serde_json::Map::new())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::OPERATIONS;
+    use super::{OPERATIONS, made};
+
+    #[test]
+    fn the_page_says_what_the_document_says() {
+        let intro = "What a scheduler answers by REST, as its `/openapi.json` says it; what changes something comes by gRPC, as the command `lathe` \
+            does it. [Operating](operating.md#the-schedulers-rest) has the rest, [JSON](json.md) the forms. Made by\n\
+            `UPDATE_EXPECT=1 cargo test -p lathe-scheduler openapi`.";
+        let page = lathe_api::openapi::page(&made(), intro);
+        expect_test::expect_file!["../../../docs/rest-scheduler.md"].assert_eq(&page);
+    }
 
     #[test]
     fn the_document_and_the_router_name_the_same_paths() {
