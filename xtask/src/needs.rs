@@ -113,6 +113,12 @@ const NEEDS: &[Need] = &[
         source: Source::Packages(&["nginx"]),
     },
     Need {
+        name: "iptables",
+        why: "loses packets between agents",
+        probe: &["/usr/sbin/iptables", "--version"],
+        source: Source::Packages(&["iptables", "iproute2"]),
+    },
+    Need {
         name: "libraries",
         why: "Mesos is linked with them",
         probe: &["python3", "-c", MESOS_LIBRARIES],

@@ -54,8 +54,11 @@ pub(crate) fn fuzz(root: &Root, words: &[String]) -> Result<bool, Failure> {
 
 /// Runs a real cluster under faults, or an agent under kills.
 pub(crate) fn soak(root: &Root, words: &[String]) -> Result<bool, Failure> {
-    if let Some((_, rest)) = words.split_first().filter(|(what, _)| *what == "hooks") {
-        let agents = ["run", "--quiet", "-p", "lathe-agents", "--bin", "soak-hooks", "--"];
+    if let Some((what, rest)) = words.split_first()
+        && ["hooks", "gossip"].contains(&what.as_str())
+    {
+        let program = format!("soak-{what}");
+        let agents = ["run", "--quiet", "-p", "lathe-agents", "--bin", program.as_str(), "--"];
         return Ok(root.cargo(&agents).args(rest).status()?.success());
     }
     let mut command = root.cargo(&["run", "--quiet", "-p", "lathe-system", "--bin", "soak", "--"]);

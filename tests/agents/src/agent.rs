@@ -26,7 +26,20 @@ impl Agent {
     /// # Panics
     /// When it does not.
     pub async fn start(config: &Path) -> Self {
-        let mut child = spawn(config, &[]).stdout(Output::Pipe).start().expect("it starts");
+        Self::listening(spawn(config, &[])).await
+    }
+
+    /// The same on a host of its own, a network namespace of this name.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn start_in(namespace: &str, config: &Path) -> Self {
+        let ip = Spawn::new("ip").arg("netns").arg("exec").arg(namespace).arg(binary::agent());
+        Self::listening(with_config(ip, config, &[])).await
+    }
+
+    async fn listening(spawn: Spawn) -> Self {
+        let mut child = spawn.stdout(Output::Pipe).start().expect("it starts");
         let mut lines = BufReader::new(child.stdout().expect("it was piped")).lines();
         let line = tokio::time::timeout(SOON, lines.next_line()).await.expect("in time");
         let line = line.expect("a line").expect("it says where it listens");
@@ -92,7 +105,11 @@ impl Drop for Agent {
 }
 
 fn spawn(config: &Path, arguments: &[&str]) -> Spawn {
-    Spawn::new(binary::agent().clone())
+    with_config(Spawn::new(binary::agent().clone()), config, arguments)
+}
+
+fn with_config(spawn: Spawn, config: &Path, arguments: &[&str]) -> Spawn {
+    spawn
         .arg("--config")
         .arg(config)
         .args(arguments)

@@ -1,17 +1,21 @@
 //! The agent as a process: before real registries on a real store, killed at any moment, and with the real
 //! programs that it configures.
 //!
-//! Owns a site (a store and registries in this process), the agent's process, and the account of kills. It
-//! must not know the agent's inside beyond its journal.
+//! Owns a site (a store and registries in this process), the agent's process, hosts as network namespaces, and the
+//! accounts of kills and of lossy networks. It must not know the agent's inside beyond its journal.
 
 mod agent;
 mod binary;
+mod hosts;
 mod kills;
+mod networked;
 mod site;
 mod wire;
 
 pub use agent::Agent;
+pub use hosts::Hosts;
 pub use kills::{Account, Kills};
+pub use networked::{Findings, Networked};
 pub use site::{Site, instance, pem};
 pub use wire::{Reply, get, post};
 

@@ -1,7 +1,7 @@
 //! A store and registries in this process.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use lathe_api::door::Key;
@@ -53,15 +53,23 @@ pub struct Site {
 impl Site {
     /// So many registries, all of which have heard the store.
     pub async fn start(registries: usize) -> Self {
+        Self::start_at(&vec![[127, 0, 0, 1].into(); registries]).await
+    }
+
+    /// One registry at each of these addresses.
+    ///
+    /// # Panics
+    /// When there is none in time.
+    pub async fn start_at(registries: &[IpAddr]) -> Self {
         Self::listening(registries, false).await
     }
 
     /// The same with a second listener, for those outside who have a certificate.
     pub async fn start_tls(registries: usize) -> Self {
-        Self::listening(registries, true).await
+        Self::listening(&vec![[127, 0, 0, 1].into(); registries], true).await
     }
 
-    async fn listening(registries: usize, tls: bool) -> Self {
+    async fn listening(registries: &[IpAddr], tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("store.sock");
         let server = Server::open(folder.path().join("store")).expect("a store");
@@ -70,8 +78,8 @@ impl Site {
         let address = address_of(folder.path());
         let store = Store::connect(&address, Options::default()).await.expect("a session");
         let mut site = Self { folder, store, registries: Vec::new(), touched: 0, tls };
-        for at in 0..registries {
-            let address = "127.0.0.1:0".parse().expect("an address");
+        for (at, address) in registries.iter().enumerate() {
+            let address = (*address, 0).into();
             site.registries.push(Registry { address, tls: None, part: None });
             site.start_registry(at).await;
         }
@@ -113,6 +121,7 @@ impl Site {
         let flags = Flags { store, key_file, config, ..Flags::default() };
         let mut config = Config::load(&flags).expect("a configuration");
         config.listen = self.registries[at].address;
+        config.insecure = !config.listen.ip().is_loopback();
         let (told, addresses) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let end = tokio::spawn(async move {
