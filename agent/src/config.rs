@@ -28,6 +28,7 @@ const LISTEN: &str = "127.0.0.1:0";
 const GROUPS_MAX: usize = 256;
 /// So long may nobody be heard by an agent that hears of registries by others alone, in milliseconds.
 const LOST_BY_GOSSIP_MS: u64 = 60_000;
+const WAIT_MAX_MS: u64 = 600_000;
 /// Bytes of a template.
 const TEMPLATE_BYTES_MAX: u64 = 1 << 20;
 
@@ -106,6 +107,8 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// Where DNS is answered, if it is.
     pub dns: Option<lathe_dns::Settings>,
+    /// The longest time that a look-up waits for a change, in milliseconds.
+    pub wait_max_ms: u64,
     /// Requests of one address in a second; 0 is without a limit.
     pub requests_per_second: u32,
     /// Folder for the copy, the journal and what hooks keep.
@@ -210,6 +213,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         hosts: reader.list("hosts"),
         token_file: reader.optional_string("token_file").map(PathBuf::from),
         dns: lathe_dns::Settings::read(reader),
+        wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
         requests_per_second: u32::try_from(rate).unwrap_or(u32::MAX),
         data_dir,
         selection: named,

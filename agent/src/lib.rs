@@ -9,7 +9,7 @@
 //! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `gossip`: what agents tell each other
-//! - `rest`: what is served; `names`: what is looked up by DNS; `metrics`
+//! - `rest`: what is served, `openapi` its document; `names`: what is looked up by DNS; `metrics`
 
 mod client;
 pub mod config;
@@ -19,6 +19,7 @@ pub mod follower;
 mod gossip;
 mod metrics;
 mod names;
+mod openapi;
 mod rest;
 mod run;
 mod saved;

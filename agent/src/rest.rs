@@ -29,10 +29,10 @@ use crate::copy::{Copy, Wish};
 use crate::driver::State;
 use crate::gossip::Shared;
 use crate::metrics::{Metrics, Now};
+use crate::openapi;
 
 /// What one waits for a change who does not say how long.
 const WAIT: Duration = Duration::from_secs(300);
-const WAIT_MAX: Duration = Duration::from_secs(600);
 const LATHE_STALE: HeaderName = HeaderName::from_static("lathe-stale");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     pub(crate) state: Arc<State>,
     pub(crate) hooks: Hooks,
     pub(crate) metrics: Metrics,
+    /// The longest time that one waits for a change.
+    pub(crate) wait_max: Duration,
     /// One for each stream that may be open.
     pub(crate) places: Arc<Semaphore>,
     /// True when the agent ends, and streams with it.
@@ -59,6 +61,7 @@ pub(crate) fn router(
     tokens: Option<Tokens>,
 ) -> Router {
     let requests = desk.metrics.requests.clone();
+    let wait_max = desk.wait_max;
     let router = Router::new()
         .route("/v1/groups", get(groups))
         .route("/v1/groups/{group}", get(group))
@@ -72,16 +75,18 @@ pub(crate) fn router(
         .route("/v1/hooks", get(hooks))
         .route("/v1/hooks/{hook}", get(hook))
         .route("/v1/hooks/{hook}/run", post(run_hook))
+        .route("/openapi.json", get(document))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(desk);
-    let access = |method: &Method, path: &str| {
-        let writes = *method == Method::POST;
+    let access = move |method: &Method, path: &str| {
+        // Whoever writes where nothing is written is told that.
+        let writes = *method == Method::POST && path.ends_with("/run");
         let access = if writes { Access::default() } else { Access::open() };
         let access = access.body_bytes_max(4096).any_content_type();
         let may_wait = path.starts_with("/v1/groups/") || path.starts_with("/v1/config/");
-        if may_wait { access.time_max(access.time_max + WAIT_MAX) } else { access }
+        if may_wait { access.time_max(access.time_max + wait_max) } else { access }
     };
     let guard = Guard::new(hosts, access).with_requests(requests).with_rates(rates);
     match tokens {
@@ -99,7 +104,7 @@ impl Desk {
         show: impl FnOnce(&Copy) -> Result<(u64, Body), Problem>,
     ) -> Answer {
         if mode == Mode::Linearizable {
-            return Err(Problem::too_old(
+            return Err(Problem::bad_request(
                 "an agent has a copy; ask a registry for the newest state",
             ));
         }
@@ -141,7 +146,7 @@ impl Desk {
                 }
             }
         };
-        let wait = wait.min(WAIT_MAX);
+        let wait = wait.min(self.wait_max);
         let jitter = rand::random_range(Duration::ZERO..=wait / 16);
         let _ = tokio::time::timeout(wait + jitter, changed).await;
     }
@@ -247,6 +252,10 @@ async fn config(
         let view: &Arc<ConfigView> = copy.configs().get(task).ok_or_else(not_followed)?;
         Ok((view.version, json(&**view)))
     })
+}
+
+async fn document(_: Params<Nothing>) -> Response {
+    plain(json(&openapi::made()))
 }
 
 async fn registries(From(desk): From<Arc<Desk>>, _: Params<Nothing>) -> Response {

@@ -98,6 +98,7 @@ pub async fn run(
         state: Arc::clone(&state),
         hooks: hooks.clone(),
         metrics: metrics.clone(),
+        wait_max: Duration::from_millis(config.wait_max_ms),
         places: Arc::new(Semaphore::new(STREAMS_MAX)),
         ending: ending.clone(),
         gossip: gossip.clone(),

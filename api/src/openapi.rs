@@ -2,6 +2,7 @@
 //!
 //! Owns the form of the document (OpenAPI 3.1); must not know what the operations do.
 
+pub mod catalog;
 mod page;
 
 use serde_json::{Map, Value, json};

@@ -1,44 +1,18 @@
 //! The registry's operations, for its OpenAPI document.
 
-use lathe_api::openapi::{Operation, Parameter, document};
+use lathe_api::openapi::catalog::{
+    GROUP, HAS, INCARNATION, INDEX, MODE, OPENMETRICS, PORT, STATE, STREAMS, TAG, TASK, TASK_PATH,
+    TEXT, TOPOLOGY, WAIT, read,
+};
+use lathe_api::openapi::{Operation, Parameter, catalog, document};
 use serde_json::Value;
 
-const TEXT: &[&str] = &["text/plain"];
-const STREAMS: &[&str] = &["text/event-stream", "application/x-ndjson"];
-const OPENMETRICS: &[&str] = &["application/openmetrics-text"];
-
-const fn query(name: &'static str, schema: &'static str, summary: &'static str) -> Parameter {
-    Parameter { name, place: "query", summary, schema }
-}
-
-const GROUP: Parameter =
-    Parameter { name: "group", place: "path", summary: "task path or tag", schema: "Name" };
-const TASK_PATH: Parameter =
-    Parameter { name: "task", place: "path", summary: "task path", schema: "Name" };
-const INCARNATION: Parameter =
-    Parameter { name: "incarnation", place: "path", summary: "as `http.lb#2.7`", schema: "Name" };
-const HAS: Parameter = Parameter {
-    name: "If-None-Match",
-    place: "header",
-    summary: "tags of what the client has",
-    schema: "Text",
-};
 const SIGN: Parameter = Parameter {
     name: "Lathe-Sign",
     place: "header",
     summary: "`true`: the answer has its signature, for those who hand it on",
     schema: "Text",
 };
-const MODE: Parameter = query("mode", "Mode", "how new the answer has to be");
-const INDEX: Parameter = query("index", "Index", "the version that the client has seen: waits");
-const WAIT: Parameter = query("wait", "Wait", "for how long; `Prefer: wait=30` says the same");
-const TASK: Parameter = query("task", "Text", "those of this task");
-const TAG: Parameter = query("tag", "Text", "those that carry this tag");
-const TOPOLOGY: Parameter = query("topology", "Text", "those of this topology");
-const STATE: Parameter = query("state", "State", "those in this state");
-const PORT: Parameter =
-    query("port", "Text", "by the port of this name; else `http`, or the first");
-
 const NUMBER: Parameter = Parameter {
     name: "number",
     place: "path",
@@ -157,14 +131,12 @@ const OPERATIONS: [Operation; 24] = [
     read("/metrics", "Metrics for Prometheus").answers(OPENMETRICS),
 ];
 
-const fn read(path: &'static str, summary: &'static str) -> Operation {
-    Operation::get(path, summary).open().status("200")
-}
-
 /// The document.
 pub(crate) fn made() -> Value {
-    let schemas = serde_json::from_str(include_str!("openapi/schemas.json"));
-    document("Lathe registry", &OPERATIONS, schemas.expect("the schemas are JSON, as a test says"))
+    let own = serde_json::from_str(include_str!("openapi/schemas.json"));
+    let mut schemas = catalog::schemas();
+    schemas.append(&mut own.expect("the schemas are JSON, as a test says"));
+    document("Lathe registry", &OPERATIONS, schemas)
 }
 
 #[cfg(test)]

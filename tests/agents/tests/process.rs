@@ -41,7 +41,7 @@ async fn what_registries_show_is_shown_in_the_same_words() {
     assert_eq!(again.status, 304);
     for (path, status) in [
         ("/v1/groups/other", 404),
-        ("/v1/groups?mode=linearizable", 503),
+        ("/v1/groups?mode=linearizable", 400),
         ("/v1/nothing", 404),
         ("/v1/groups?x=1", 400),
     ] {

@@ -6,6 +6,7 @@ mod rig;
 
 use std::path::Path;
 
+use clap::Parser as _;
 use lathe_api::door::Key;
 use lathe_catalog::State;
 use lathe_engines::{Examination, block_on};
@@ -42,6 +43,37 @@ fn the_registry_answers_as_its_document_says() {
     block_on(async {
         let url = registry(folder.path()).await.addresses.url;
         // A watch never ends; the registry's own tests follow some.
+        let words = ["--max-examples", "60", "--exclude-path", "/v1/watch"];
+        let found = examination(&url, &words).run().await.expect("it runs");
+        assert!(found.is_ok(), "{}", found.unwrap_err());
+    });
+}
+
+#[test]
+fn the_agent_answers_as_its_document_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    block_on(async {
+        let registry = registry(folder.path()).await.addresses.url;
+        let config = folder.path().join("agent.toml");
+        let text = format!(
+            "registries = [{registry:?}]\ndata_dir = {:?}\ngroups = [\"http.lb\"]\nwait_max = \"100ms\"\n",
+            folder.path().join("agent")
+        );
+        std::fs::write(&config, text).expect("it is written");
+        let flags = lathe_agent::config::Flags::parse_from([
+            "lathe-agent".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+        ]);
+        let config = lathe_agent::config::Config::load(&flags).expect("a configuration");
+        let (told, address) = tokio::sync::oneshot::channel();
+        let tell = |addresses: &lathe_agent::Addresses| {
+            told.send(addresses.url.clone()).expect("it is awaited");
+        };
+        tokio::spawn(async move {
+            lathe_agent::run(config, tell, std::future::pending()).await.expect("it runs");
+        });
+        let url = address.await.expect("it listens");
         let words = ["--max-examples", "60", "--exclude-path", "/v1/watch"];
         let found = examination(&url, &words).run().await.expect("it runs");
         assert!(found.is_ok(), "{}", found.unwrap_err());
