@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lathe_catalog::{ConfigView, GroupView};
 use lathe_gossip::{Command, Event, Kind, Now, Passed, Report, Statement};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -29,6 +29,8 @@ const DATAGRAM_BYTES: usize = lathe_gossip::DATAGRAM_BYTES_MAX + 1;
 const KEYS_LOOK: Duration = Duration::from_secs(1);
 /// How often names of seeds are looked up.
 const SEEDS_LOOK: Duration = Duration::from_secs(30);
+/// After a connection that the system did not give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Names may take as long.
 const NAMES_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -88,7 +90,11 @@ impl Running {
                     let id = work.asks.add(answer);
                     self.step(Event::Asked { id, frame }, &mut work).await;
                 }
-                accepted = self.connections.accept() => accept(accepted, (&places, &asks), &mut work),
+                accepted = self.connections.accept() => match accepted {
+                    Ok(accepted) => accept(accepted, (&places, &asks), &mut work),
+                    // It lacks something that a moment may bring back.
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
                 () = woken => {
                     work.wake_at = None;
                     self.step(Event::Woken, &mut work).await;
@@ -160,11 +166,10 @@ async fn wait(until: Option<Instant>) {
 
 /// One who asks by a connection, if there is a place.
 fn accept(
-    accepted: std::io::Result<(tokio::net::TcpStream, SocketAddr)>,
+    (stream, peer): (TcpStream, SocketAddr),
     (places, asks): (&Places, &Questions),
     work: &mut Work,
 ) {
-    let Ok((stream, peer)) = accepted else { return };
     let Some(place) = places.take(peer.ip().to_canonical()) else { return };
     let asks = asks.clone();
     work.tasks.spawn(async move {
