@@ -16,6 +16,8 @@ pub mod config;
 pub mod copy;
 mod driver;
 pub mod follower;
+#[doc(hidden)]
+pub mod fuzz;
 mod gossip;
 mod metrics;
 mod names;

@@ -130,6 +130,29 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Loaded, String> {
     Ok(Loaded { kept, saved_unix_ms: found.saved_unix_ms, statements })
 }
 
+/// Bytes behind the digest that they have.
+pub(crate) fn with_head(json: &[u8]) -> Vec<u8> {
+    let head = head_of(Sha256::new_with_prefix(json));
+    [head.as_bytes(), b"\n", json].concat()
+}
+
+/// The whole file in memory, without signatures.
+pub(crate) fn written(kept: &Kept, unix_ms: u64) -> Vec<u8> {
+    with_head(&serde_json::to_vec(&shown((kept, &[]), unix_ms)).expect("text keys only"))
+}
+
+fn shown<'a>((kept, signatures): (&'a Kept, &'a [Signed]), unix_ms: u64) -> Shown<'a> {
+    Shown {
+        history: kept.copy.history(),
+        resume: kept.resume.as_ref().map(ToString::to_string),
+        registries: &kept.registries,
+        saved_unix_ms: unix_ms,
+        groups: kept.copy.groups().values().map(Arc::as_ref).collect(),
+        configs: kept.copy.configs().values().map(Arc::as_ref).collect(),
+        signatures,
+    }
+}
+
 /// Takes text for its digest alone.
 struct Digesting(Sha256);
 
@@ -158,15 +181,7 @@ pub(crate) fn save(
     (kept, signatures): (&Kept, &[Signed]),
     unix_ms: u64,
 ) -> io::Result<()> {
-    let shown = Shown {
-        history: kept.copy.history(),
-        resume: kept.resume.as_ref().map(ToString::to_string),
-        registries: &kept.registries,
-        saved_unix_ms: unix_ms,
-        groups: kept.copy.groups().values().map(Arc::as_ref).collect(),
-        configs: kept.copy.configs().values().map(Arc::as_ref).collect(),
-        signatures,
-    };
+    let shown = shown((kept, signatures), unix_ms);
     // Twice, so that the whole text is never in memory.
     let mut digest = Digesting(Sha256::new());
     serde_json::to_writer(&mut digest, &shown)?;

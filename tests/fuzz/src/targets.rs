@@ -52,6 +52,8 @@ pub fn all() -> Vec<Target> {
         target("gossip-packets", lathe_gossip::fuzz::packet),
         target("gossip-members", lathe_gossip::fuzz::insider),
         target("gossip-keys", gossip_keys),
+        target("agent-copy", lathe_agent::fuzz::copy),
+        target("agent-stream", lathe_agent::fuzz::events),
         target("answers", tasks::answers),
         target("registry-stream", lathe::fuzz::stream),
         target("handshake", tasks::handshake),

@@ -34,4 +34,5 @@ pub(super) fn configuration(bytes: &[u8]) {
     lathe_scheduler::fuzz::configuration(&text);
     lathe_registry::fuzz::configuration(&text);
     lathe_standalone::fuzz::configuration(&text);
+    lathe_agent::fuzz::configuration(&text);
 }
