@@ -48,6 +48,9 @@ pub struct Flags {
     /// Check the configuration and its templates, and end.
     #[arg(long)]
     pub check: bool,
+    /// Ask a registry once, print what every hook would do and how its files would change, do nothing, and end.
+    #[arg(long, conflicts_with = "once")]
+    pub dry_run: bool,
     /// End when a registry was heard and every hook has followed; the exit code is 1 if one has failed.
     #[arg(long)]
     pub once: bool,

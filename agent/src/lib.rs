@@ -9,12 +9,14 @@
 //! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `gossip`: what agents tell each other
+//! - `dry_run`: what hooks would do
 //! - `rest`: what is served, `openapi` its document; `names`: what is looked up by DNS; `metrics`
 
 mod client;
 pub mod config;
 pub mod copy;
 mod driver;
+mod dry_run;
 pub mod follower;
 #[doc(hidden)]
 pub mod fuzz;
@@ -28,5 +30,6 @@ mod saved;
 mod stream;
 pub mod talk;
 
+pub use dry_run::{DryRunError, dry_run};
 pub use gossip::GossipError;
 pub use run::{Addresses, RunError, run};

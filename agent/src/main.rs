@@ -25,6 +25,10 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build();
     let outcome = match runtime {
+        Ok(runtime) if flags.dry_run => {
+            let done = runtime.block_on(lathe_agent::dry_run(&config));
+            done.map_err(Into::into)
+        }
         Ok(runtime) => runtime.block_on(serve(config)),
         Err(error) => Err(error.into()),
     };

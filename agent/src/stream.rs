@@ -187,7 +187,7 @@ pub(crate) async fn poll(
 }
 
 /// Asks for one thing; nothing comes where the registry has what is known.
-async fn ask(
+pub(crate) async fn ask(
     (registry, tls): (&str, &ClientTls),
     (history, version): (&str, Option<u64>),
     wish: &Wish,

@@ -254,7 +254,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// A file's content; nothing where there is none. One that is larger than any that is rendered here counts
 /// as another one.
-fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,

@@ -10,6 +10,7 @@
 //! - `record`: what is durable of a hook; `journal`: the file that makes it so
 //! - `render`: templates; `files`: staging, replacing and restoring; `program`: running one
 //! - `haproxy`: following in a running HAProxy, by its socket
+//! - `preview`: what would be done, without doing it
 //! - `driver`: the loop that feeds the machine and carries out its commands
 
 pub mod config;
@@ -19,6 +20,7 @@ mod files;
 mod haproxy;
 mod journal;
 pub mod monitor;
+mod preview;
 mod program;
 mod recipe;
 mod record;
@@ -29,6 +31,7 @@ pub use driver::{Hooks, OpenError, Order, Running};
 pub use files::StageError;
 pub use haproxy::Backend;
 pub use journal::{Journal, JournalError, Opened};
+pub use preview::{FilePreview, Preview, PreviewError};
 pub use recipe::{Brake, FileRecipe, OnStale, OnStart, Pace, Recipe, Retries};
 pub use record::{Mark, Pending, Phase, Record};
 pub use render::{RenderError, Template};

@@ -8,6 +8,7 @@ fn from(text: &str) -> Result<Config, ConfigError> {
         listen: None,
         log_format: None,
         check: false,
+        dry_run: false,
         once: false,
     };
     Config::from_source(&flags, text)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use lathe_child::{Child, Exit, Output, Signal, Spawn};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::binary;
 use crate::wire::{Reply, get};
@@ -58,6 +58,19 @@ impl Agent {
     pub async fn complete(config: &Path, arguments: &[&str]) -> Exit {
         let mut child = spawn(config, arguments).start().expect("it starts");
         tokio::time::timeout(SOON, child.wait()).await.expect("it ends in time")
+    }
+
+    /// Runs it to its end with more arguments; how it ended and what it printed.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn printed(config: &Path, arguments: &[&str]) -> (Exit, String) {
+        let mut child = spawn(config, arguments).stdout(Output::Pipe).start().expect("it starts");
+        let mut out = child.stdout().expect("it was piped");
+        let mut text = String::new();
+        let read = tokio::time::timeout(SOON, out.read_to_string(&mut text));
+        read.await.expect("it ends in time").expect("it prints text");
+        (child.wait().await, text)
     }
 
     /// Asks it.

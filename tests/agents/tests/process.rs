@@ -185,3 +185,34 @@ async fn a_configuration_is_checked_without_a_start() {
     assert!(Agent::complete(&bad, &["--check"]).await.success());
     assert!(!site.folder().join("agent").exists());
 }
+
+#[tokio::test]
+async fn a_dry_run_prints_what_would_change_and_changes_nothing() {
+    let mut site = Site::start(2).await;
+    site.change(&[instance("web.cache", 0, 1, 31_000)], &[]).await;
+    let (template, place, ran) =
+        (site.folder().join("t"), site.folder().join("servers"), site.folder().join("ran"));
+    let text =
+        "{% for one in entries %}\nserver {{ one.address }}:{{ one.ports.http }}\n{% endfor %}\n";
+    std::fs::write(&template, text).unwrap();
+    std::fs::write(&place, "server 127.0.0.1:30999\n").unwrap();
+    let config = site.configuration(&format!(
+        "[hook.h]\ngroups = [\"web.cache\"]\nshell = \"echo ran >> {}\"\n[[hook.h.file]]\n\
+         template = {template:?}\npath = {place:?}\n",
+        ran.display()
+    ));
+    // Another registry answers where the first is gone.
+    site.stop_registry(0).await;
+    let (exit, printed) = Agent::printed(&config, &["--dry-run"]).await;
+    assert!(exit.success(), "{printed}");
+    let diff = "-server 127.0.0.1:30999\n+server 127.0.0.1:31000\n";
+    assert!(printed.contains(diff) && printed.contains("echo ran"), "{printed}");
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), "server 127.0.0.1:30999\n");
+    assert!(!ran.exists() && !site.folder().join("agent").exists());
+    // What it said is what happens.
+    assert!(Agent::complete(&config, &["--once"]).await.success());
+    let (exit, printed) = Agent::printed(&config, &["--dry-run"]).await;
+    assert!(exit.success() && printed.contains("nothing would run"), "{printed}");
+    site.stop_registry(1).await;
+    assert_eq!(Agent::printed(&config, &["--dry-run"]).await.0.code, Some(1));
+}

@@ -19,6 +19,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("libc", &["child"]),
     ("minijinja", &["hooks"]),
+    ("similar", &["hooks"]),
     ("object_store", &["scheduler"]),
     ("postcard", &["gossip"]),
     // Mesos's messages are made in `mesos`; `standalone` is the other end of that wire.
