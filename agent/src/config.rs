@@ -11,9 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use lathe_api::door::{self, TlsFiles};
+use lathe_api::door::{self, TlsFiles, Trust};
 use lathe_hooks::{Recipe, config as hooks};
-use lathe_tls::{ClientTls, TlsError};
 use lathe_topology::document::{Document, Reader};
 use lathe_topology::{Code, render};
 
@@ -64,31 +63,6 @@ pub enum LogFormat {
     Text,
     /// One object a line.
     Json,
-}
-
-/// Whom the agent trusts where it asks by TLS, and as whom it shows itself: files in PEM.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// The authorities by one of which a registry has to be signed.
-    pub authorities: Option<PathBuf>,
-    /// A certificate for registries that want one, and its key.
-    pub own: Option<(PathBuf, PathBuf)>,
-}
-
-impl Trust {
-    /// The same in use.
-    ///
-    /// # Errors
-    /// Where a file is of no use.
-    pub fn client(&self) -> Result<ClientTls, TlsError> {
-        match (&self.authorities, &self.own) {
-            (None, _) => ClientTls::nobody(),
-            (Some(authorities), None) => ClientTls::trusting(authorities),
-            (Some(authorities), Some((certificate, key))) => {
-                ClientTls::showing(authorities, certificate, key)
-            }
-        }
-    }
 }
 
 /// Everything that an agent is told before it starts.
@@ -255,20 +229,13 @@ fn read_registries(reader: &mut Reader, gossips: bool) -> Vec<String> {
 }
 
 fn read_trust(reader: &mut Reader, registries: &[String]) -> Trust {
-    let mut path = |key| reader.optional_string(key).map(PathBuf::from);
-    let (authorities, certificate, key) =
-        (path("ca_file"), path("cert_file"), path("cert_key_file"));
-    if certificate.is_some() != key.is_some() {
-        let named = if certificate.is_some() { "cert_file" } else { "cert_key_file" };
-        let message = "`cert_file` and `cert_key_file` belong together, and one is not named";
-        reader.refuse(Code::CONFIG_WRONG_VALUE, named, message);
-    }
-    if authorities.is_none() && registries.iter().any(|url| url.starts_with("https://")) {
+    let trust = Trust::read(reader);
+    if trust.authorities.is_none() && registries.iter().any(|url| url.starts_with("https://")) {
         let message = "a registry is asked by TLS, and nobody is trusted";
         let help = "name the certificates of the authorities under `ca_file`";
         reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, "registries", message, help);
     }
-    Trust { authorities, own: certificate.zip(key) }
+    trust
 }
 
 fn names(reader: &mut Reader, key: &'static str) -> BTreeSet<String> {

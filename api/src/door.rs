@@ -41,7 +41,7 @@ pub use rates::Rates;
 pub use requests::Requests;
 pub use secret::{Key, SecretError, bearer, private_text, same};
 pub use serve::{Limits, Listener, serve};
-pub use tls::{TlsDoor, TlsDoorError, TlsFiles, serve_both};
+pub use tls::{TlsDoor, TlsDoorError, TlsFiles, Trust, serve_both};
 pub use tokens::{Caller, Token, Tokens};
 
 /// Codes of the door's own answers; their pages stand in docs/errors.

@@ -16,7 +16,7 @@ use hyper::body::Frame;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use lathe_api::door::Token;
+use lathe_api::door::{Token, Trust};
 use lathe_api::rest::Problem;
 pub(crate) use lathe_api::rest::segment;
 use lathe_api::v1::scheduler_client::SchedulerClient;
@@ -28,9 +28,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::args::Find;
-use crate::failure::{FAILED, Failure, REFUSED, UNREACHABLE, chain};
+use crate::failure::{BAD_INPUT, FAILED, Failure, REFUSED, UNREACHABLE, chain};
 use crate::find::Found;
-use crate::trust::Trust;
 
 pub(crate) use sse::Followed;
 
@@ -100,6 +99,10 @@ impl Target {
     }
 }
 
+fn client_tls(trust: &Trust) -> Result<ClientTls, Failure> {
+    trust.client().map_err(|error| Failure::new(chain(&error)).with_code(BAD_INPUT))
+}
+
 impl Client {
     /// The scheduler, wherever it is found.
     pub(crate) fn find(find: &Find) -> Result<Self, Failure> {
@@ -129,7 +132,7 @@ impl Client {
         token_file: Option<&Path>,
         trust: &Trust,
     ) -> Result<Self, Failure> {
-        Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?, trust.client()?))
+        Ok(Self::of("the scheduler", Target::scheduler(url, token_file)?, client_tls(trust)?))
     }
 
     /// The scheduler that was found.
@@ -143,7 +146,7 @@ impl Client {
         token_file: Option<&Path>,
         trust: &Trust,
     ) -> Result<Self, Failure> {
-        Ok(Self::of(REGISTRY, Target::scheduler(url, token_file)?, trust.client()?))
+        Ok(Self::of(REGISTRY, Target::scheduler(url, token_file)?, client_tls(trust)?))
     }
 
     /// A registry that this one has named; it is shown nothing.
@@ -163,7 +166,7 @@ impl Client {
         let shown =
             token.map(|token| format!("Basic {}", STANDARD.encode(format!("lathe:{token}"))));
         let target = Target::new(url, shown.as_deref())?;
-        Ok(Self::of("the master", target, Trust::default().client()?))
+        Ok(Self::of("the master", target, client_tls(&Trust::default())?))
     }
 
     fn of(who: &'static str, target: Target, tls: ClientTls) -> Self {

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use lathe_api::door::Trust;
 use lathe_api::rest::Endpoints;
 use lathe_topology::document::Document;
-use lathe_topology::{Code, render};
+use lathe_topology::render;
 
 use crate::args::Find;
 use crate::failure::{BAD_INPUT, Failure, UNREACHABLE};
 use crate::home::{Home, config_home};
-use crate::trust::Trust;
 
 /// Larger configuration files are refused.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -122,16 +122,8 @@ impl Config {
         let mut reader = Document::parse(text).map_err(wrong)?.reader();
         let scheduler = reader.optional_string("scheduler");
         let token_file = reader.optional_string("token_file").map(PathBuf::from);
-        let mut path = |key| reader.optional_string(key).map(PathBuf::from);
-        let (authorities, certificate, key) =
-            (path("ca_file"), path("cert_file"), path("cert_key_file"));
-        if certificate.is_some() != key.is_some() {
-            let named = if certificate.is_some() { "cert_file" } else { "cert_key_file" };
-            let message = "`cert_file` and `cert_key_file` belong together, and one is not named";
-            reader.refuse(Code::CONFIG_WRONG_VALUE, named, message);
-        }
+        let trust = Trust::read(&mut reader);
         reader.finish().map_err(wrong)?;
-        let trust = Trust { authorities, own: certificate.zip(key) };
         Ok(Self { scheduler, token_file, trust })
     }
 }

@@ -10,7 +10,6 @@ mod home;
 mod printer;
 mod problem;
 mod report;
-mod trust;
 
 use std::process::ExitCode;
 

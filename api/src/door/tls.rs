@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use axum::Router;
-use lathe_tls::{ServerFiles, ServerTls, TlsError};
+use lathe_tls::{ClientTls, ServerFiles, ServerTls, TlsError};
 use lathe_topology::Code;
 use lathe_topology::document::Reader;
 use tokio::net::TcpListener;
@@ -17,6 +17,44 @@ use super::{BindError, Limits, Listener, bind, serve};
 /// As whom a listener shows itself, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles(ServerFiles);
+
+/// Whom one trusts who asks by TLS, and as whom one shows oneself: files in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// The authorities by one of which the other side has to be signed; without them nobody is trusted.
+    pub authorities: Option<PathBuf>,
+    /// A certificate for those who want one, and its key.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Trust {
+    /// Reads `ca_file`, `cert_file` and `cert_key_file`; one of the last two without the other is refused.
+    pub fn read(reader: &mut Reader) -> Self {
+        let mut path = |key| reader.optional_string(key).map(PathBuf::from);
+        let (authorities, certificate, key) =
+            (path("ca_file"), path("cert_file"), path("cert_key_file"));
+        if certificate.is_some() != key.is_some() {
+            let named = if certificate.is_some() { "cert_file" } else { "cert_key_file" };
+            let message = "`cert_file` and `cert_key_file` belong together, and one is not named";
+            reader.refuse(Code::CONFIG_WRONG_VALUE, named, message);
+        }
+        Self { authorities, own: certificate.zip(key) }
+    }
+
+    /// The same in use.
+    ///
+    /// # Errors
+    /// Where a file is of no use.
+    pub fn client(&self) -> Result<ClientTls, TlsError> {
+        match (&self.authorities, &self.own) {
+            (None, _) => ClientTls::nobody(),
+            (Some(authorities), None) => ClientTls::trusting(authorities),
+            (Some(authorities), Some((certificate, key))) => {
+                ClientTls::showing(authorities, certificate, key)
+            }
+        }
+    }
+}
 
 /// A listener for TLS beside the plain one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +189,18 @@ mod tests {
         let door = TlsDoor::read(&mut reader);
         let told = |problems: Vec<lathe_topology::Diagnostic>| problems[0].message.clone();
         reader.finish().map(|()| door).map_err(told)
+    }
+
+    #[test]
+    fn a_certificate_of_ones_own_has_its_key() {
+        let read = |text: &str| {
+            let mut reader = Document::parse(text).unwrap().reader();
+            let trust = Trust::read(&mut reader);
+            reader.finish().map(|()| trust).map_err(|problems| problems[0].message.clone())
+        };
+        assert_eq!(read("").unwrap(), Trust::default());
+        assert!(read("cert_file = \"c\"\ncert_key_file = \"k\"").unwrap().own.is_some());
+        assert!(read("cert_key_file = \"k\"").unwrap_err().contains("belong together"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod live;
 
 use std::time::Duration;
 
-use lathe_api::door::{Key, Tokens};
+use lathe_api::door::{Key, Tokens, Trust};
 use lathe_api::rest::{Endpoints, StatusView};
 
 use super::carry::Order;
@@ -17,7 +17,6 @@ use crate::client::Client;
 use crate::failure::{Failure, NOT_READY, OK};
 use crate::home::Home;
 use crate::printer::Printer;
-use crate::trust::Trust;
 use daemons::{Daemon, Daemons};
 
 /// The daemons, in the order in which they are named to cargo.
