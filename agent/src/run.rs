@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lathe_api::door::{self, BindError, Hosts, Listener, Rates, SecretError, TlsFiles, Tokens};
-use lathe_dns::Sockets;
+use lathe_dns::Door;
 use lathe_gossip::Statement;
 use lathe_hooks::engine::Standing;
 use lathe_hooks::{Hooks, OpenError, Order};
@@ -93,7 +93,8 @@ pub async fn run(
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = format!("{}://{address}", listener.scheme());
     let metrics = Metrics::default();
-    let (sockets, dns) = bind_dns(&config).await?;
+    let dns = Door::bind(config.dns.as_ref(), config.insecure).await.map_err(RunError::Bind)?;
+    let dns_address = dns.address().map_err(RunError::Address)?;
     let desk = Desk {
         state: Arc::clone(&state),
         hooks: hooks.clone(),
@@ -105,8 +106,8 @@ pub async fn run(
     };
     let rates = Rates::new(config.requests_per_second);
     let router = rest::router(Arc::new(desk), own_hosts(&config, address), rates.clone(), tokens);
-    let names = names_desk(&config, &state, &metrics, &rates);
-    let mut names = tokio::spawn(answer_names(sockets.zip(names), ending.clone()));
+    let source = Names { state: Arc::clone(&state), metrics: metrics.clone() };
+    let mut names = tokio::spawn(dns.serve(source, rates, ending.clone()));
     let mut server =
         tokio::spawn(door::serve(listener, router, door::Limits::default(), ended(ending)));
     let mut running = tokio::spawn(running.run());
@@ -120,7 +121,7 @@ pub async fn run(
         gossip,
     };
     let mut driver = tokio::spawn(driver.run(passed));
-    listening(&Addresses { url, dns });
+    listening(&Addresses { url, dns: dns_address });
 
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
@@ -152,35 +153,6 @@ async fn bind(config: &Config) -> Result<Listener, RunError> {
     let tls = config.tls.as_ref().map(TlsFiles::server).transpose()?;
     let open = config.insecure || tls.is_some();
     Ok(Listener::new(door::bind(config.listen, open).await.map_err(RunError::Bind)?, tls))
-}
-
-async fn bind_dns(config: &Config) -> Result<(Option<Sockets>, Option<SocketAddr>), RunError> {
-    let Some(dns) = &config.dns else { return Ok((None, None)) };
-    let sockets = Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
-    let address = sockets.address().map_err(RunError::Address)?;
-    Ok((Some(sockets), Some(address)))
-}
-
-fn names_desk(
-    config: &Config,
-    state: &Arc<State>,
-    metrics: &Metrics,
-    rates: &Rates,
-) -> Option<lathe_dns::Desk<Names>> {
-    let zone = config.dns.as_ref()?.zone()?;
-    let source = Names { state: Arc::clone(state), metrics: metrics.clone() };
-    Some(lathe_dns::Desk { zone, source, rates: rates.clone() })
-}
-
-/// Answers DNS until the end; where it is off, for ever nothing.
-async fn answer_names(
-    names: Option<(Sockets, lathe_dns::Desk<Names>)>,
-    ending: watch::Receiver<bool>,
-) {
-    match names {
-        Some((sockets, desk)) => lathe_dns::serve(sockets, desk, ending).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Gossip, if it is configured: what others may look at, its task, and what it tells the follower.

@@ -226,6 +226,16 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
+/// Schemas that a document names, and those that it has, for tests that hold the two against each other.
+#[must_use]
+pub fn schemas_of(document: &Value) -> [std::collections::BTreeSet<String>; 2] {
+    let text = document.to_string();
+    let pieces = text.split("#/components/schemas/").skip(1);
+    let named = pieces.filter_map(|piece| Some(piece.split('"').next()?.to_owned()));
+    let schemas = document["components"]["schemas"].as_object();
+    [named.collect(), schemas.into_iter().flat_map(Map::keys).cloned().collect()]
+}
+
 /// The paths that a router's source names, for tests that hold the table against it.
 #[must_use]
 pub fn routes_of_source(source: &str) -> std::collections::BTreeSet<&str> {

@@ -13,6 +13,7 @@ mod entry;
 pub mod format;
 mod index;
 mod liveness;
+mod node;
 pub mod paths;
 mod record;
 pub mod share;
@@ -24,6 +25,7 @@ pub use change::{Change, DecodeError};
 pub use entry::{Beat, Entry, State};
 pub use index::{Applied, Catalog, StaleListing};
 pub use liveness::{Brake, Finding, Findings, Limits, Liveness};
+pub use node::{Content, Node};
 pub use record::TaskRecord;
 pub use share::{Passed, PassedAnswer, PassedBeats, Share};
 pub use view::{

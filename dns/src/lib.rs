@@ -13,6 +13,6 @@ mod settings;
 mod zone;
 
 pub use names::Known;
-pub use serve::{Desk, Sockets, Source, serve};
+pub use serve::{Door, Source};
 pub use settings::Settings;
 pub use zone::{Answer, CODE_NAMES, Way, Zone, origin};

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::names::Known;
+use crate::settings::Settings;
 use crate::zone::{Way, Zone};
 
 /// Connections at one time; more are closed at once.
@@ -28,17 +29,14 @@ const REST: Duration = Duration::from_millis(100);
 
 /// A socket for datagrams and one for connections, on the same port.
 #[derive(Debug)]
-pub struct Sockets {
+struct Sockets {
     udp: UdpSocket,
     tcp: TcpListener,
 }
 
 impl Sockets {
     /// Binds both. Port 0 lets the system choose one that is free for both.
-    ///
-    /// # Errors
-    /// Where the address may not be listened on, or the system says no.
-    pub async fn bind(address: SocketAddr, insecure: bool) -> Result<Self, BindError> {
+    async fn bind(address: SocketAddr, insecure: bool) -> Result<Self, BindError> {
         let mut tries = if address.port() == 0 { TRIES } else { 1 };
         loop {
             let tcp = door::bind(address, insecure).await?;
@@ -51,13 +49,43 @@ impl Sockets {
             }
         }
     }
+}
 
-    /// Where they are.
+/// Where DNS is answered, if it is.
+#[derive(Debug)]
+pub struct Door(Option<(Sockets, Zone)>);
+
+impl Door {
+    /// Binds what a configuration names; nothing where DNS is off.
+    ///
+    /// # Errors
+    /// Where the address may not be listened on, or the system says no.
+    pub async fn bind(settings: Option<&Settings>, insecure: bool) -> Result<Self, BindError> {
+        let Some((settings, zone)) = settings.and_then(|one| Some((one, one.zone()?))) else {
+            return Ok(Self(None));
+        };
+        Ok(Self(Some((Sockets::bind(settings.listen, insecure).await?, zone))))
+    }
+
+    /// Where it is.
     ///
     /// # Errors
     /// What the system says.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.tcp.local_addr()
+    pub fn address(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.0.as_ref().map(|(sockets, _)| sockets.tcp.local_addr()).transpose()
+    }
+
+    /// Answers until the end is told; connections under way are closed then. Where DNS is off, this never ends.
+    pub async fn serve(self, source: impl Source, rates: Rates, mut ending: watch::Receiver<bool>) {
+        let Some((Sockets { udp, tcp }, zone)) = self.0 else {
+            return std::future::pending().await;
+        };
+        let desk = Arc::new(Desk { zone, source, rates });
+        let answering = async { tokio::join!(datagrams(&udp, &desk), connections(&tcp, &desk)) };
+        tokio::select! {
+            _ = answering => {}
+            _ = ending.wait_for(|ends| *ends) => {}
+        }
     }
 }
 
@@ -73,13 +101,10 @@ pub trait Source: Send + Sync + 'static {
 
 /// What answering needs.
 #[derive(Debug)]
-pub struct Desk<S> {
-    /// What is answered for.
-    pub zone: Zone,
-    /// What is known.
-    pub source: S,
-    /// How often an address may ask.
-    pub rates: Rates,
+struct Desk<S> {
+    zone: Zone,
+    source: S,
+    rates: Rates,
 }
 
 impl<S: Source> Desk<S> {
@@ -100,17 +125,6 @@ impl<S: Source> Desk<S> {
         };
         self.source.answered(answer.code_name());
         Some(answer.bytes)
-    }
-}
-
-/// Answers until the end is told; connections under way are closed then.
-pub async fn serve<S: Source>(sockets: Sockets, desk: Desk<S>, mut ending: watch::Receiver<bool>) {
-    let desk = Arc::new(desk);
-    let Sockets { udp, tcp } = sockets;
-    let answering = async { tokio::join!(datagrams(&udp, &desk), connections(&tcp, &desk)) };
-    tokio::select! {
-        _ = answering => {}
-        _ = ending.wait_for(|ends| *ends) => {}
     }
 }
 

@@ -32,7 +32,6 @@ pub use machine::Machine;
 pub use record::{Claim, EVENTS_MAX, Past, Record, Runner, paths};
 pub use rule::{Alarm, Filter, Rule};
 pub use status::{Standing, Status};
-pub use world::{Content, Node};
 
 #[cfg(test)]
 mod tests;

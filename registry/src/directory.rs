@@ -24,9 +24,10 @@ use lathe_catalog::{Catalog, Limits as LivenessLimits, Passed, Share};
 use lathe_gossip::{Signer, Subject};
 
 use beats::Beats;
-pub use exchange::{Command, Content, Event, Node, Now, Outcome, Report, Set, Why};
+pub use exchange::{Command, Event, Now, Outcome, Report, Set, Why};
 pub use followers::Delta;
 use followers::Followers;
+pub use lathe_catalog::{Content, Node};
 pub(crate) use passing::BATCH_BEATS_MAX;
 use passing::Passing;
 pub use renderings::Rendered;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lathe_coordination::{Op, Record, WatchEvent};
 use lathe_hooks::monitor::{
-    self, Command, Expect, Input, Machine, Now, Put, Report, Rule, Runner, Status, paths,
+    Command, Expect, Input, Machine, Now, Put, Report, Rule, Runner, Status, paths,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -86,15 +86,15 @@ impl Wire {
     pub(crate) async fn pass_on(&self, event: &Event) {
         match event {
             Event::Listed { history, commit, nodes } => {
-                let (history, nodes) = (history.clone(), copied(nodes));
+                let (history, nodes) = (history.clone(), nodes.clone());
                 self.tell(Input::Listed { history, commit: *commit, nodes }).await;
             }
             Event::Committed { commit, nodes } => {
-                self.tell(Input::Committed { commit: *commit, nodes: copied(nodes) }).await;
+                self.tell(Input::Committed { commit: *commit, nodes: nodes.clone() }).await;
             }
             Event::CommittedTogether { commits } => {
                 for (commit, nodes) in commits {
-                    self.tell(Input::Committed { commit: *commit, nodes: copied(nodes) }).await;
+                    self.tell(Input::Committed { commit: *commit, nodes: nodes.clone() }).await;
                 }
             }
             Event::StoreLost => self.tell(Input::Lost).await,
@@ -104,26 +104,13 @@ impl Wire {
     }
 }
 
-fn node(path: String, record: Option<&Record>) -> monitor::Node {
-    let content = |record: &Record| monitor::Content {
+fn node(path: String, record: Option<&Record>) -> Node {
+    let content = |record: &Record| Content {
         data: record.data.to_vec(),
         version: record.version,
         commit: record.commit,
     };
-    monitor::Node { path, content: record.map(content) }
-}
-
-fn copied(nodes: &[Node]) -> Vec<monitor::Node> {
-    let content = |content: &Content| monitor::Content {
-        data: content.data.clone(),
-        version: content.version,
-        commit: content.commit,
-    };
-    let node = |node: &Node| monitor::Node {
-        path: node.path.clone(),
-        content: node.content.as_ref().map(content),
-    };
-    nodes.iter().map(node).collect()
+    Node { path, content: record.map(content) }
 }
 
 /// The thread.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use lathe_api::door::{
     self, BindError, Hosts, Key, Listener, Rates, SecretError, TlsDoorError, Tokens,
 };
-use lathe_dns::Sockets;
+use lathe_dns::Door;
 use lathe_gossip::Signer;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -83,7 +83,9 @@ pub async fn run(
     let listener = door::bind(config.listen, config.insecure).await.map_err(RunError::Bind)?;
     let address = listener.local_addr().map_err(RunError::Address)?;
     let url = config.advertise.clone().unwrap_or_else(|| format!("http://{address}"));
-    let ((tls, tls_url), (names, dns)) = (bind_tls(&config).await?, bind_dns(&config).await?);
+    let (tls, tls_url) = bind_tls(&config).await?;
+    let names = Door::bind(config.dns.as_ref(), config.insecure).await.map_err(RunError::Bind)?;
+    let dns = names.address().map_err(RunError::Address)?;
     let kept = Arc::new(kept(&url, &config, &key));
     let metrics = Metrics::default();
     let (inputs, received) = driver::inputs();
@@ -112,8 +114,8 @@ pub async fn run(
     let driver = tokio::spawn(drive(Arc::clone(&kept), (writes, peers), metrics.clone(), received));
     let (letters, post) = Post::start(&kept, &inputs, edits, &watchers);
     let rates = Rates::new(config.requests_per_second);
-    let names = names.zip(names_desk(&config, &kept, &metrics, &rates));
-    let names = tokio::spawn(answer_names(names, ending.clone()));
+    let source = Names { kept: Arc::clone(&kept), metrics: metrics.clone() };
+    let names = tokio::spawn(names.serve(source, rates.clone(), ending.clone()));
     let desk = Desk {
         kept,
         inputs: inputs.clone(),
@@ -243,28 +245,6 @@ fn limits(config: &Config) -> door::Limits {
     }
 }
 
-fn names_desk(
-    config: &Config,
-    kept: &Arc<Kept>,
-    metrics: &Metrics,
-    rates: &Rates,
-) -> Option<lathe_dns::Desk<Names>> {
-    let zone = config.dns.as_ref()?.zone()?;
-    let source = Names { kept: Arc::clone(kept), metrics: metrics.clone() };
-    Some(lathe_dns::Desk { zone, source, rates: rates.clone() })
-}
-
-/// Answers DNS until the end; where it is off, for ever nothing.
-async fn answer_names(
-    names: Option<(Sockets, lathe_dns::Desk<Names>)>,
-    ending: watch::Receiver<bool>,
-) {
-    match names {
-        Some((sockets, desk)) => lathe_dns::serve(sockets, desk, ending).await,
-        None => std::future::pending().await,
-    }
-}
-
 fn bounds(config: &Config) -> Bounds {
     Bounds {
         groups_per_watch_max: config.groups_per_watch_max,
@@ -283,13 +263,6 @@ async fn bind_tls(config: &Config) -> Result<(Option<Listener>, Option<String>),
     let listener = door.bind().await?;
     let address = listener.local_addr().map_err(RunError::Address)?;
     Ok((Some(listener), Some(format!("https://{address}"))))
-}
-
-async fn bind_dns(config: &Config) -> Result<(Option<Sockets>, Option<SocketAddr>), RunError> {
-    let Some(dns) = &config.dns else { return Ok((None, None)) };
-    let sockets = Sockets::bind(dns.listen, config.insecure).await.map_err(RunError::Bind)?;
-    let address = sockets.address().map_err(RunError::Address)?;
-    Ok((Some(sockets), Some(address)))
 }
 
 fn hosts(config: &Config, address: SocketAddr) -> Hosts {

@@ -55,11 +55,14 @@ pub const fn read(path: &'static str, summary: &'static str) -> Operation {
     Operation::get(path, summary).open().status("200")
 }
 
-/// Entries, groups, own keys and what goes with them.
+/// The document of one who serves the catalog: with the schemas that all of them share and its own, as JSON.
 ///
 /// # Panics
-/// When the file beside this one is no JSON.
+/// When its schemas are no JSON.
 #[must_use]
-pub fn schemas() -> Map<String, Value> {
-    serde_json::from_str(include_str!("catalog.json")).expect("the schemas are JSON")
+pub fn document(title: &str, operations: &[Operation], own: &str) -> Value {
+    let read = |text| serde_json::from_str::<Map<String, Value>>(text).expect("schemas are JSON");
+    let (mut schemas, mut own) = (read(include_str!("catalog.json")), read(own));
+    schemas.append(&mut own);
+    super::document(title, operations, schemas)
 }

@@ -2,10 +2,10 @@
 //!
 //! Owns the words alone; what follows from an input is the machine's.
 
+use lathe_catalog::Node;
 use serde::Serialize;
 
 use super::event::Event;
-use super::world::Node;
 use crate::engine::End;
 
 /// The time of an input, by two clocks.

@@ -4,6 +4,7 @@
 //! Owns what all hooks share: the catalog, which registries are there, whether the store is heard. Pure:
 //! no I/O, no clock; time comes with each input.
 
+use lathe_catalog::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use super::picture::Page;
 use super::record::{Record, Runner, paths};
 use super::rule::Rule;
 use super::status::Status;
-use super::world::{Node, Sight, World};
+use super::world::{Sight, World};
 
 /// The machine.
 #[derive(Debug)]

@@ -4,27 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lathe_catalog::{Change, Entry, TaskRecord, paths};
-
-/// A node of the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Where it stands.
-    pub path: String,
-    /// Its content, with how often it was set and the commit of that; none if it was deleted.
-    pub content: Option<Content>,
-}
-
-/// The content of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Bytes, as stored.
-    pub data: Vec<u8>,
-    /// How often it was set.
-    pub version: u64,
-    /// The commit of its last change.
-    pub commit: u64,
-}
+use lathe_catalog::{Change, Entry, Node, TaskRecord, paths};
 
 /// Something with the commit at which it was written.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use lathe_catalog::{Beat, Passed};
+use lathe_catalog::{Beat, Node, Passed};
 
 use super::{Batch, Delta, Resume, Selection, WatcherId, Wish};
 
@@ -15,26 +15,6 @@ pub struct Now {
     pub ms: u64,
     /// Milliseconds since the Unix epoch.
     pub unix_ms: u64,
-}
-
-/// A node of the store below the catalog's path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Where it stands.
-    pub path: String,
-    /// Its content; `None` if it was deleted.
-    pub content: Option<Content>,
-}
-
-/// The content of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Bytes, as stored.
-    pub data: Vec<u8>,
-    /// How often it was set; what a write expects.
-    pub version: u64,
-    /// The commit of its last change.
-    pub commit: u64,
 }
 
 /// What happened.

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lathe_catalog::{Entry, State, TaskRecord, paths as catalog};
+use lathe_catalog::{Content, Entry, Node, State, TaskRecord, paths as catalog};
 
 use crate::engine::End;
 use crate::monitor::picture::Page;
-use crate::monitor::{
-    Command, Content, Event, Expect, Input, Machine, Node, Now, Put, Record, Rule, Told, paths,
-};
+use crate::monitor::{Command, Event, Expect, Input, Machine, Now, Put, Record, Rule, Told, paths};
 
 /// The store: nodes, and everything that was ever committed.
 #[derive(Default)]
