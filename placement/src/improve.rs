@@ -106,12 +106,11 @@ impl Leaves {
 
     /// Whether a move there would be for the better, by what one look at each end tells.
     fn is_better(&self, state: &State<'_>, to: usize, look: Look) -> bool {
-        let points = match look {
+        let (points, heavier) = match look {
             Look::Full => return false,
-            Look::Gain { points, .. } => self.points + points,
-            Look::Wide { .. } => state.move_delta(self.kind, self.from, to).points,
+            Look::Gain { points, heavier } => (self.points + points, heavier),
+            Look::Wide { heavier } => (state.move_delta(self.kind, self.from, to).points, heavier),
         };
-        let (Look::Gain { heavier, .. } | Look::Wide { heavier }) = look else { return false };
         points > 0 || (points == 0 && self.evener(state, to, heavier) > (0, 0, 0))
     }
 
