@@ -3,14 +3,12 @@
 //! Owns the clock, the data folder and its lock. Every decision is the machine's.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::{
@@ -22,6 +20,10 @@ use crate::program::{self, Program};
 use crate::recipe::Recipe;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
+
+use lock::FolderLock;
+
+mod lock;
 
 /// Orders that may wait for the machine.
 const ORDERS_MAX: usize = 64;
@@ -131,7 +133,7 @@ pub struct Running {
     wake_at: Option<Instant>,
     stop: watch::Sender<bool>,
     /// Held as long as the data folder is used.
-    _locked: File,
+    _locked: FolderLock,
 }
 
 impl Hooks {
@@ -148,7 +150,7 @@ impl Hooks {
     ) -> Result<(Self, Running), OpenError> {
         let refused = |source| OpenError::Folder { path: data.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o711).create(data).map_err(refused)?;
-        let locked = lock_folder(data)?;
+        let locked = FolderLock::take(data)?;
         let place = std::fs::canonicalize(data).map_err(refused)?;
         // The program that ran when this process was killed is dead; what it had started may not be.
         let left = lathe_child::kill_leftovers(OWNER, place.as_os_str());
@@ -189,18 +191,6 @@ impl Hooks {
             _locked: locked,
         };
         Ok((hooks, running))
-    }
-}
-
-fn lock_folder(data: &Path) -> Result<File, OpenError> {
-    let path = data.join("lock");
-    let refused = |source| OpenError::Folder { path: data.to_owned(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file = file.map_err(refused)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Used { path: data.to_owned() }),
-        Err(error) => Err(refused(error.into())),
     }
 }
 

@@ -60,7 +60,14 @@ pub struct Cache {
 /// Held while one executor downloads something; given back when dropped or when its process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// To close the file is not enough: a program that is being started has a copy of it until it runs.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// A file on its way into the cache; gone when dropped.
@@ -189,7 +196,7 @@ fn try_lock(path: &Path) -> Result<Option<Lock>, CacheError> {
         .open(path)
         .map_err(failed("open", path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lock { _file: file })),
+        Ok(()) => Ok(Some(Lock { file })),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(source)) => Err(failed("lock", path)(source)),
     }
