@@ -240,12 +240,15 @@ impl Catalog {
         group
     }
 
-    /// A listing does not show what was deleted, so a group can look older than it is.
+    /// A listing does not show what was deleted. The tasks' records do, which are written with every change of
+    /// their entries: by them whoever lists and whoever has heard each change come to the same version. A group
+    /// that has lost a member and nothing tells when could look older than it is.
     fn keep_versions_of(&mut self, before: &Self) {
         let commit = self.commit;
         for (name, old) in &before.groups {
             let lost = old.members.iter().any(|member| !self.entries.contains_key(member));
-            self.touch(name, if lost { commit } else { old.version });
+            let told = self.version(name) > old.version;
+            self.touch(name, if lost && !told { commit } else { old.version });
         }
         for (path, task) in &mut self.tasks {
             let old = before.tasks.get(path).map_or(0, |old| old.commit);

@@ -341,6 +341,27 @@ proptest! {
     }
 
     #[test]
+    fn who_lists_after_a_silence_has_the_versions_of_who_has_heard_it_all(
+        steps in prop::collection::vec((step(), prop::bool::weighted(0.3), 0..3u64), 1..60),
+    ) {
+        let mut model = Model::default();
+        let (mut whole, mut other) = (Catalog::default(), Catalog::default());
+        whole.load("h", 0, Vec::new()).unwrap();
+        other.load("h", 0, Vec::new()).unwrap();
+        for (step, lists, elsewhere) in steps {
+            let (commit, changes) = model.take(&step);
+            whole.apply(commit, changes);
+            // Commits that concern no group.
+            model.commit += elsewhere;
+            whole.apply(model.commit, Vec::new());
+            if lists {
+                other.load("h", model.commit, model.listing()).unwrap();
+                prop_assert_eq!(all_groups(&other), all_groups(&whole));
+            }
+        }
+    }
+
+    #[test]
     fn a_reader_that_resumes_ends_with_the_state_of_a_fresh_one(
         steps in prop::collection::vec((step(), prop::bool::weighted(0.3)), 1..60),
     ) {

@@ -1,7 +1,7 @@
 //! The agent as a process: before real registries on a real store, killed at any moment, and with the real
 //! programs that it configures.
 //!
-//! Owns a site (a store and registries in this process), the agent's process, hosts as network namespaces, and the
+//! Owns a site (registries in this process, on a store there or on ZooKeeper), the agent's process, hosts as network namespaces, and the
 //! accounts of kills and of lossy networks. It must not know the agent's inside beyond its journal.
 
 mod agent;
@@ -13,10 +13,10 @@ mod site;
 mod wire;
 
 pub use agent::Agent;
-pub use hosts::Hosts;
+pub use hosts::{Host, Hosts};
 pub use kills::{Account, Kills};
 pub use networked::{Findings, Networked};
-pub use site::{Site, instance, pem};
+pub use site::{Seat, Site, instance, pem};
 pub use wire::{Reply, get, post};
 
 use std::time::Duration;

@@ -1,21 +1,24 @@
 //! A store and registries in this process.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lathe_api::door::Key;
 use lathe_catalog::{Entry, State, paths};
 use lathe_coordination::local::server::Server;
-use lathe_coordination::{Op, Options, Store};
+use lathe_coordination::{Op, Options, Store, StoreError};
 use lathe_registry::Addresses;
 use lathe_registry::config::{Config, Flags};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::until;
 use crate::wire::get;
+use crate::{SOON, until};
 
 /// A part that runs until it is stopped.
 #[derive(Debug)]
@@ -24,10 +27,28 @@ struct Part {
     end: JoinHandle<()>,
 }
 
-/// A registry, at an address that it keeps over its deaths.
+/// Where a registry runs.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// What it listens on, over its deaths; with port 0 what the system chooses first.
+    pub listen: SocketAddr,
+    /// The URL that others are told, if it is not the one that is listened on.
+    pub advertise: Option<String>,
+    /// What it runs on: it is on the host of that runtime's thread.
+    pub runtime: Handle,
+}
+
+impl Seat {
+    fn here() -> Self {
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
+        Self { listen, advertise: None, runtime: Handle::current() }
+    }
+}
+
+/// A registry that may be stopped and started.
 #[derive(Debug)]
 struct Registry {
-    address: SocketAddr,
+    seat: Seat,
     /// Where it serves by TLS, if it does.
     tls: Option<String>,
     part: Option<Part>,
@@ -44,8 +65,11 @@ pub fn pem(name: &str) -> PathBuf {
 pub struct Site {
     folder: tempfile::TempDir,
     store: Store,
+    /// The store's addresses, for the site itself and for registries.
+    addresses: [String; 2],
     registries: Vec<Registry>,
-    touched: u64,
+    /// How often each task's record was written.
+    touched: BTreeMap<String, u64>,
     /// Registries listen for TLS too, and ask clients for a certificate.
     tls: bool,
 }
@@ -53,34 +77,45 @@ pub struct Site {
 impl Site {
     /// So many registries, all of which have heard the store.
     pub async fn start(registries: usize) -> Self {
-        Self::start_at(&vec![[127, 0, 0, 1].into(); registries]).await
-    }
-
-    /// One registry at each of these addresses.
-    ///
-    /// # Panics
-    /// When there is none in time.
-    pub async fn start_at(registries: &[IpAddr]) -> Self {
-        Self::listening(registries, false).await
+        Self::local(registries, false).await
     }
 
     /// The same with a second listener, for those outside who have a certificate.
     pub async fn start_tls(registries: usize) -> Self {
-        Self::listening(&vec![[127, 0, 0, 1].into(); registries], true).await
+        Self::local(registries, true).await
     }
 
-    async fn listening(registries: &[IpAddr], tls: bool) -> Self {
+    async fn local(registries: usize, tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("store.sock");
         let server = Server::open(folder.path().join("store")).expect("a store");
         tokio::spawn(server.bind(&socket).expect("a socket").run(std::future::pending()));
+        let address = format!("local:{}", socket.display());
+        Self::with(folder, [address.clone(), address], vec![Seat::here(); registries], tls).await
+    }
+
+    /// Registries on these seats, on a store that is there already: at the first address for the site itself, at
+    /// the second for registries.
+    ///
+    /// # Panics
+    /// When it does not answer, or they are not ready in time.
+    pub async fn start_on(own: &str, address: &str, seats: Vec<Seat>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::with(folder, [own, address].map(str::to_owned), seats, false).await
+    }
+
+    async fn with(
+        folder: tempfile::TempDir,
+        addresses: [String; 2],
+        seats: Vec<Seat>,
+        tls: bool,
+    ) -> Self {
         Key::read_or_create(&folder.path().join("key")).expect("a key");
-        let address = address_of(folder.path());
-        let store = Store::connect(&address, Options::default()).await.expect("a session");
-        let mut site = Self { folder, store, registries: Vec::new(), touched: 0, tls };
-        for (at, address) in registries.iter().enumerate() {
-            let address = (*address, 0).into();
-            site.registries.push(Registry { address, tls: None, part: None });
+        let store = connected(&addresses[0]).await;
+        let (registries, touched) = (Vec::new(), BTreeMap::new());
+        let mut site = Self { folder, store, addresses, registries, touched, tls };
+        for (at, seat) in seats.into_iter().enumerate() {
+            site.registries.push(Registry { seat, tls: None, part: None });
             site.start_registry(at).await;
         }
         site
@@ -92,10 +127,16 @@ impl Site {
         self.folder.path()
     }
 
-    /// The URL of a registry.
+    /// The URL of a registry, which it listens on.
     #[must_use]
     pub fn url(&self, registry: usize) -> String {
-        format!("http://{}", self.registries[registry].address)
+        format!("http://{}", self.registries[registry].seat.listen)
+    }
+
+    /// The URL by which agents know a registry.
+    fn known(&self, registry: usize) -> String {
+        let advertised = self.registries[registry].seat.advertise.clone();
+        advertised.unwrap_or_else(|| self.url(registry))
     }
 
     /// Where a registry serves by TLS.
@@ -106,7 +147,7 @@ impl Site {
 
     /// Starts a registry at the address that it had.
     pub async fn start_registry(&mut self, at: usize) {
-        let store = Some(address_of(self.folder.path()));
+        let store = Some(self.addresses[1].clone());
         let key_file = Some(self.folder.path().join("key"));
         let config = self.tls.then(|| self.folder.path().join("registry.toml"));
         if let Some(path) = &config {
@@ -120,11 +161,12 @@ impl Site {
         }
         let flags = Flags { store, key_file, config, ..Flags::default() };
         let mut config = Config::load(&flags).expect("a configuration");
-        config.listen = self.registries[at].address;
+        let Seat { listen, advertise, runtime } = self.registries[at].seat.clone();
+        (config.listen, config.advertise) = (listen, advertise);
         config.insecure = !config.listen.ip().is_loopback();
         let (told, addresses) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let end = tokio::spawn(async move {
+        let end = runtime.spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
@@ -133,7 +175,11 @@ impl Site {
         });
         let Addresses { url, tls, .. } = addresses.await.expect("it listens");
         self.registries[at].tls = tls;
-        self.registries[at].address = url["http://".len()..].parse().expect("an address");
+        let seat = &mut self.registries[at].seat;
+        if seat.advertise.is_none() {
+            seat.listen = url["http://".len()..].parse().expect("an address");
+        }
+        let url = self.url(at);
         self.registries[at].part = Some(Part { stop, end });
         until("the registry is ready", || async {
             get(&url, "/readyz", &[]).await.is_some_and(|reply| reply.status == 200)
@@ -150,7 +196,6 @@ impl Site {
 
     /// Writes entries and removes others, with their tasks' records, in one commit.
     pub async fn change(&mut self, put: &[Entry], gone: &[&str]) -> u64 {
-        self.touched += 1;
         let mut ops = Vec::new();
         let mut tasks = BTreeSet::new();
         for entry in put {
@@ -163,13 +208,44 @@ impl Site {
             tasks.extend(incarnation.split_once('#').map(|(task, _)| task.to_owned()));
         }
         for task in tasks {
+            let touched = self.touched.entry(task.clone()).or_default();
+            *touched += 1;
             let record = json!({
                 "topology": "demo", "task": task, "groups": [task], "own": {},
-                "crate_name": "demo", "version": "1.0.0", "touched": self.touched,
+                "crate_name": "demo", "version": "1.0.0", "touched": *touched,
             });
-            ops.push(Op::put(paths::task(&task), record.to_string().into_bytes()));
+            let (path, data) = (paths::task(&task), record.to_string().into_bytes());
+            // Over what was written last and nothing else: what may have been written is not written twice.
+            ops.push(match touched.checked_sub(2) {
+                Some(before) => Op::set_if(path, data, before),
+                None => Op::create(path, data),
+            });
         }
-        self.store.multi(ops).await.expect("it is written")
+        self.write(&ops).await
+    }
+
+    /// Writes it once, also where the connection is lost meanwhile. The last operation is one that nobody else does.
+    async fn write(&mut self, ops: &[Op]) -> u64 {
+        let end = Instant::now() + SOON;
+        let last = ops.last().expect("something is written");
+        let mut lost = false;
+        loop {
+            let error = match self.store.multi(ops.to_vec()).await {
+                Ok(commit) => return commit,
+                Err(error) => error,
+            };
+            lost |= matches!(error, StoreError::Disconnected { .. } | StoreError::Expired);
+            assert!(lost && Instant::now() < end, "it is not written: {error}");
+            if error == StoreError::Expired {
+                self.store = connected(&self.addresses[0]).await;
+            }
+            if let Ok(Some(record)) = self.store.get(last.path()).await
+                && record.data == last.data()
+            {
+                return record.commit;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The public key of what registries sign.
@@ -181,7 +257,7 @@ impl Site {
     /// A file of configuration of an agent of a name, which has its own folder and follows these registries.
     #[must_use]
     pub fn configuration_of(&self, name: &str, registries: &[usize], more: &str) -> PathBuf {
-        let urls: Vec<String> = registries.iter().map(|at| self.url(*at)).collect();
+        let urls: Vec<String> = registries.iter().map(|at| self.known(*at)).collect();
         let data = self.folder.path().join(name);
         let text = format!(
             "registries = {urls:?}\nhost = {name:?}\ndata_dir = {data:?}\nretry_max = \"300ms\"\n{more}"
@@ -205,8 +281,8 @@ impl Site {
     }
 }
 
-fn address_of(folder: &Path) -> String {
-    format!("local:{}", folder.join("store.sock").display())
+async fn connected(address: &str) -> Store {
+    Store::connect(address, Options::default()).await.expect("a session")
 }
 
 /// An instance of a task that is ready.

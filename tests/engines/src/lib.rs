@@ -7,8 +7,8 @@
 //!
 //! An engine is fetched at its first use and kept in a cache outside the clone ([`cache`] says
 //! where), by name and version; a test that cannot have it fails with the reason. Whatever is started
-//! here has a folder and ports of its own, listens on the loopback address only, and ends with the
-//! value that stands for it, and with this process, however that ends.
+//! here has a folder and ports of its own, listens on the loopback address only, unless it is told where
+//! else, and ends with the value that stands for it, and with this process, however that ends.
 //!
 //! ```no_run
 //! # async fn look() -> Result<(), lathe_engines::Failure> {
@@ -69,4 +69,4 @@ pub use peer::Peer;
 pub use proxy::{Counts, Proxy, Way};
 pub use schemathesis::Examination;
 pub use waiting::{SOON, until};
-pub use zookeeper::{ZooKeeper, ZooKeeperSpec};
+pub use zookeeper::{ZooKeeper, ZooKeeperPlace, ZooKeeperSpec};

@@ -48,6 +48,11 @@ impl Port {
         }
     }
 
+    /// One on a host of its own, where nobody else is.
+    pub(crate) fn elsewhere(number: u16) -> Self {
+        Self { number, _lock: None }
+    }
+
     /// Any that is free.
     pub(crate) fn any() -> Result<Self, Failure> {
         let count = LAST - FIRST + 1;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -93,7 +94,7 @@ pub struct Proxy {
     listens: watch::Receiver<bool>,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
-    _port: Port,
+    _port: Option<Port>,
 }
 
 impl Proxy {
@@ -104,9 +105,31 @@ impl Proxy {
     pub async fn start(server: impl Into<String>) -> Result<Self, Failure> {
         let port = Port::any()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number));
+        Self::listen(address, Some(port), server.into(), keeper()).await
+    }
+
+    /// The same at an address of the caller's, on a runtime of the caller's: it listens and connects from the
+    /// network namespace of that runtime's thread.
+    ///
+    /// # Errors
+    /// The address is not to be had.
+    pub async fn start_at(
+        address: SocketAddr,
+        server: impl Into<String>,
+        runtime: &Handle,
+    ) -> Result<Self, Failure> {
+        Self::listen(address, None, server.into(), runtime).await
+    }
+
+    async fn listen(
+        address: SocketAddr,
+        port: Option<Port>,
+        server: String,
+        runtime: &Handle,
+    ) -> Result<Self, Failure> {
         let (switch, seen) = watch::channel(Switch::default());
         let shared = Arc::new(Shared {
-            server: server.into(),
+            server,
             switch: seen,
             connections: AtomicU64::default(),
             open: AtomicU64::default(),
@@ -115,7 +138,7 @@ impl Proxy {
             to_client: AtomicU64::default(),
         });
         let (listening, listens) = watch::channel(false);
-        let task = keeper().spawn(serve(address, Arc::clone(&shared), listening));
+        let task = runtime.spawn(serve(address, Arc::clone(&shared), listening));
         let proxy = Self { address, switch, listens, shared, task, _port: port };
         proxy.listening(true).await?;
         Ok(proxy)
@@ -261,7 +284,7 @@ fn take(client: TcpStream, shared: &Arc<Shared>, permit: OwnedSemaphorePermit) {
     shared.connections.fetch_add(1, Ordering::SeqCst);
     shared.open.fetch_add(1, Ordering::SeqCst);
     let cut = shared.switch.borrow().cut;
-    keeper().spawn(async move {
+    tokio::spawn(async move {
         let mut switch = shared.switch.clone();
         tokio::select! {
             biased;

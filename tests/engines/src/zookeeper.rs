@@ -7,6 +7,8 @@ mod config;
 mod install;
 mod words;
 
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +23,15 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// More servers than this elect no better.
 const SERVERS_MAX: usize = 7;
 
+/// A host of one server's own. It listens on the usual ports there: 2181, 2888 and 3888.
+#[derive(Clone, Debug)]
+pub struct ZooKeeperPlace {
+    /// Where the others and this process reach it.
+    pub address: Ipv4Addr,
+    /// What its command line is given to, so that it runs there: `ip netns exec NAME`.
+    pub within: Vec<OsString>,
+}
+
 /// What is wanted. `Default` is one server that does not wait for the disk.
 #[derive(Clone, Debug)]
 pub struct ZooKeeperSpec {
@@ -34,6 +45,8 @@ pub struct ZooKeeperSpec {
     pub dir: Option<PathBuf>,
     /// The shortest session that a client may ask for.
     pub min_session_timeout: Duration,
+    /// Hosts of their own, one for each server; without, all are on the loopback address.
+    pub places: Vec<ZooKeeperPlace>,
 }
 
 impl Default for ZooKeeperSpec {
@@ -44,6 +57,7 @@ impl Default for ZooKeeperSpec {
             port: 0,
             dir: None,
             min_session_timeout: Duration::from_millis(400),
+            places: Vec::new(),
         }
     }
 }
@@ -53,6 +67,12 @@ impl ZooKeeperSpec {
     #[must_use]
     pub fn ensemble_of(servers: usize) -> Self {
         Self { servers, ..Self::default() }
+    }
+
+    /// One server on each of these hosts.
+    #[must_use]
+    pub fn on(places: Vec<ZooKeeperPlace>) -> Self {
+        Self { servers: places.len(), places, ..Self::default() }
     }
 }
 
@@ -87,6 +107,10 @@ impl ZooKeeper {
                 format!("1 to {SERVERS_MAX} are possible"),
             ));
         }
+        if !spec.places.is_empty() && spec.places.len() != spec.servers {
+            let what = format!("{} ZooKeeper servers on {} hosts", spec.servers, spec.places.len());
+            return Err(Failure::new(Code::Asked, what, "each needs one, or none is named"));
+        }
         let class_path = installed().await?;
         let folder = Folder::new(spec.dir.as_deref(), "zookeeper")?;
         let members = config::members(spec, &folder)?;
@@ -111,7 +135,7 @@ impl ZooKeeper {
     /// When there is no such server; they are counted from 0.
     #[must_use]
     pub fn address(&self, index: usize) -> String {
-        format!("127.0.0.1:{}", self.members[index].client.number)
+        self.members[index].client().to_string()
     }
 
     /// All servers, as a client takes them: with commas between.
@@ -177,7 +201,7 @@ impl ZooKeeper {
     /// What a server says that it is: `standalone`, `leader` or `follower`; nothing while it does not
     /// serve.
     pub async fn mode(&self, index: usize) -> Option<String> {
-        mode_of(self.members[index].client.number).await
+        mode_at(self.members[index].client()).await
     }
 
     /// Waits until a server leads, and says which; a server on its own leads itself.
@@ -200,13 +224,17 @@ impl ZooKeeper {
     /// The answer to one of the words of four letters, such as `dump` (sessions and ephemeral nodes),
     /// `cons` or `wchp`; nothing when there is none.
     pub async fn ask(&self, index: usize, word: &str) -> Option<String> {
-        words::ask(self.members[index].client.number, word).await
+        words::ask(self.members[index].client(), word).await
     }
 }
 
-/// What the server of a port says that it is.
+/// What the server of a port of this host says that it is.
 pub(crate) async fn mode_of(port: u16) -> Option<String> {
-    let answer = words::ask(port, "srvr").await?;
+    mode_at((Ipv4Addr::LOCALHOST, port).into()).await
+}
+
+async fn mode_at(server: SocketAddr) -> Option<String> {
+    let answer = words::ask(server, "srvr").await?;
     let mode = answer.lines().find_map(|line| line.strip_prefix("Mode: "))?;
     Some(mode.to_owned())
 }

@@ -142,6 +142,17 @@ async fn a_delay_keeps_bytes_both_ways_and_their_order() {
 }
 
 #[tokio::test]
+async fn one_may_listen_where_and_run_on_what_the_caller_says() {
+    let free = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let proxy = Proxy::start_at(free, echo().await, &runtime).await.unwrap();
+    assert_eq!(proxy.address(), free.to_string());
+    let mut client = TcpStream::connect(free).await.unwrap();
+    say(&mut client, "a word").await;
+    hear(&mut client, "a word").await;
+}
+
+#[tokio::test]
 async fn bytes_can_be_handed_on_one_by_one() {
     let proxy = Proxy::start(echo().await).await.unwrap();
     proxy.split(1);

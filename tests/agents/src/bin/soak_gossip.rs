@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 use lathe_agents::Networked;
+use lathe_engines::{ZooKeeper, block_on};
 
 const USAGE: &str = "soak gossip [--agents N] [--loss PERCENT] [--seed S]";
 /// Set where it is root in namespaces of its own.
@@ -17,6 +18,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     if std::env::var_os(INSIDE).is_none() {
+        // From within nothing can be fetched.
+        if let Err(failure) = block_on(ZooKeeper::install()) {
+            talk(&failure.to_string());
+            return ExitCode::FAILURE;
+        }
         let own = std::env::current_exe().expect("it has a path");
         let mut command = Command::new("unshare");
         command.args(["-Urnm", "--propagation", "private", "--"]).arg(own).args(&words);

@@ -1,14 +1,16 @@
 //! What each ZooKeeper server is told: its ports, its file, its command line.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::daemon::Recipe;
 use crate::folder::Folder;
 use crate::java::Java;
 use crate::ports::Port;
-use crate::{Failure, ZooKeeperSpec};
+use crate::{Failure, ZooKeeperPlace, ZooKeeperSpec};
 
 const HEAP_MIB: u32 = 128;
 const MAIN: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
@@ -17,23 +19,41 @@ const TICK_MS: u32 = 200;
 const INIT_TICKS: u32 = 150;
 const SYNC_TICKS: u32 = 75;
 const SESSION_MAX_MS: u32 = 120_000;
+/// For clients, followers and elections, where a server has a host of its own.
+const USUAL_PORTS: [u16; 3] = [2181, 2888, 3888];
 
-/// The ports of one server.
+/// Where one server listens.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) client: Port,
+    address: Ipv4Addr,
+    client: Port,
     /// For followers, and for elections; unused by a server on its own.
     quorum: Option<(Port, Port)>,
 }
 
+impl Member {
+    fn at(place: &ZooKeeperPlace) -> Self {
+        let [client, quorum, election] = USUAL_PORTS.map(Port::elsewhere);
+        Self { address: place.address, client, quorum: Some((quorum, election)) }
+    }
+
+    /// Where clients are served.
+    pub(super) fn client(&self) -> SocketAddr {
+        (self.address, self.client.number).into()
+    }
+}
+
 pub(super) fn members(spec: &ZooKeeperSpec, folder: &Folder) -> Result<Vec<Member>, Failure> {
+    if !spec.places.is_empty() {
+        return Ok(spec.places.iter().map(Member::at).collect());
+    }
     let mut members = Vec::new();
     for index in 0..spec.servers {
         let offset = u16::try_from(index).unwrap_or(u16::MAX);
         let asked = if spec.port == 0 { 0 } else { spec.port.saturating_add(offset) };
         let client = Port::of(folder, &format!("zookeeper-{}", index + 1), asked)?;
         let quorum = if spec.servers > 1 { Some((Port::any()?, Port::any()?)) } else { None };
-        members.push(Member { client, quorum });
+        members.push(Member { address: Ipv4Addr::LOCALHOST, client, quorum });
     }
     Ok(members)
 }
@@ -67,24 +87,30 @@ pub(super) fn recipe(
         main: MAIN,
         dir: folder.path(),
     };
-    Ok(java.recipe([file.into_os_string()]))
+    let recipe = java.recipe([file.into_os_string()]);
+    let within = spec.places.get(index).map_or(&[][..], |place| &place.within);
+    let Some((program, first)) = within.split_first() else { return Ok(recipe) };
+    let words = first.iter().map(OsString::as_os_str).chain(recipe.words());
+    let args = words.map(ToOwned::to_owned).collect();
+    Ok(Recipe { program: program.into(), args, ..recipe })
 }
 
 fn lines(spec: &ZooKeeperSpec, members: &[Member], index: usize, data: &Path) -> String {
     let mut text = format!(
         "tickTime={TICK_MS}\ninitLimit={INIT_TICKS}\nsyncLimit={SYNC_TICKS}\n\
-         dataDir={data}\nclientPort={port}\nclientPortAddress=127.0.0.1\n\
+         dataDir={data}\nclientPort={port}\nclientPortAddress={address}\n\
          admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n\
          minSessionTimeout={least}\nmaxSessionTimeout={SESSION_MAX_MS}\nforceSync={sync}\n",
         data = data.display(),
         port = members[index].client.number,
+        address = members[index].address,
         least = spec.min_session_timeout.as_millis(),
         sync = if spec.force_sync { "yes" } else { "no" },
     );
     for (number, member) in (1..).zip(members) {
         if let Some((quorum, election)) = &member.quorum {
             let (quorum, election) = (quorum.number, election.number);
-            writeln!(text, "server.{number}=127.0.0.1:{quorum}:{election}")
+            writeln!(text, "server.{number}={}:{quorum}:{election}", member.address)
                 .expect("a text takes all that is written");
         }
     }
