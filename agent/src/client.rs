@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -93,6 +93,17 @@ impl Base {
         target: &str,
         headers: &[(HeaderName, String)],
     ) -> Result<Reply, ClientError> {
+        self.ask(tls, (Method::GET, target), headers, Bytes::new()).await
+    }
+
+    /// The same by any method, with a body.
+    pub(crate) async fn ask(
+        &self,
+        tls: &ClientTls,
+        (method, target): (Method, &str),
+        headers: &[(HeaderName, String)],
+        body: Bytes,
+    ) -> Result<Reply, ClientError> {
         let connect = TcpStream::connect((self.host.as_str(), self.port));
         let silent = |_| Err(io::ErrorKind::TimedOut.into());
         let stream = timeout(PATIENCE, connect).await.unwrap_or_else(silent);
@@ -105,7 +116,8 @@ impl Base {
         } else {
             over(stream).await?
         };
-        let mut request = Request::new(Empty::<Bytes>::new());
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
         *request.uri_mut() =
             target.parse().map_err(|_| ClientError::Url { url: target.to_owned() })?;
         for (name, value) in headers.iter().chain([&(HOST, self.authority.clone())]) {
@@ -119,7 +131,7 @@ impl Base {
     }
 }
 
-async fn over<S>(stream: S) -> Result<(SendRequest<Empty<Bytes>>, Connection), ClientError>
+async fn over<S>(stream: S) -> Result<(SendRequest<Full<Bytes>>, Connection), ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -80,6 +80,8 @@ pub struct Config {
     pub trust: Trust,
     /// Names, beside loopback's, by which clients may call this agent.
     pub hosts: Vec<String>,
+    /// File with a token that registries take, for turns of hooks.
+    pub registry_token_file: Option<PathBuf>,
     /// File with tokens; without, nothing can be asked of hooks.
     pub token_file: Option<PathBuf>,
     /// Where DNS is answered, if it is.
@@ -173,6 +175,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         lost_after_ms: reader.duration_ms_within("lost_after", lost_after_ms, 0..=600_000),
     };
     let hooks = hooks::read(reader, &mut load_template);
+    refuse_turns_of_nobody(reader, &registries, &hooks);
     named.groups.extend(hooks.iter().flat_map(|recipe| recipe.groups.iter().cloned()));
     let number = named.groups.len() + named.configs.len();
     if number == 0 || number > GROUPS_MAX {
@@ -188,6 +191,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         tls: TlsFiles::read(reader),
         trust,
         hosts: reader.list("hosts"),
+        registry_token_file: reader.optional_string("registry_token_file").map(PathBuf::from),
         token_file: reader.optional_string("token_file").map(PathBuf::from),
         dns: lathe_dns::Settings::read(reader),
         wait_max_ms: reader.duration_ms_within("wait_max", WAIT_MAX_MS, 100..=3_600_000),
@@ -226,6 +230,14 @@ fn read_registries(reader: &mut Reader, gossips: bool) -> Vec<String> {
     let urls = registries.iter().map(|url| url.trim_end_matches('/').to_owned());
     let mut seen = BTreeSet::new();
     urls.filter(|url| seen.insert(url.clone())).collect()
+}
+
+fn refuse_turns_of_nobody(reader: &mut Reader, registries: &[String], hooks: &[Recipe]) {
+    if registries.is_empty() && hooks.iter().any(|recipe| recipe.fleet.is_some()) {
+        let message = "turns are granted by registries, and none is named";
+        let help = "name them under `registries`, or take `max_parallel` out";
+        reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, "registries", message, help);
+    }
 }
 
 fn read_trust(reader: &mut Reader, registries: &[String]) -> Trust {

@@ -9,7 +9,7 @@
 //! - `client`: one request; `stream`: the events of one registry; `saved`: the copy on disk
 //! - `driver`: the loop that feeds the machine and carries out its commands
 //! - `gossip`: what agents tell each other
-//! - `dry_run`: what hooks would do
+//! - `dry_run`: what hooks would do; `turns`: when they may
 //! - `rest`: what is served, `openapi` its document; `names`: what is looked up by DNS; `metrics`
 
 mod client;
@@ -29,6 +29,7 @@ mod run;
 mod saved;
 mod stream;
 pub mod talk;
+mod turns;
 
 pub use dry_run::{DryRunError, dry_run};
 pub use gossip::GossipError;

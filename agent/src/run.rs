@@ -11,7 +11,7 @@ use lathe_api::door::{self, BindError, Hosts, Listener, Rates, SecretError, TlsF
 use lathe_dns::Door;
 use lathe_gossip::Statement;
 use lathe_hooks::engine::Standing;
-use lathe_hooks::{Hooks, OpenError, Order};
+use lathe_hooks::{Hooks, OpenError, Order, turn_calls};
 use lathe_tls::TlsError;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::rest::{self, Desk};
 use crate::saved;
+use crate::turns::Turns;
 
 /// How often `--once` looks whether everything is followed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -110,7 +111,9 @@ pub async fn run(
     let mut names = tokio::spawn(dns.serve(source, rates, ending.clone()));
     let mut server =
         tokio::spawn(door::serve(listener, router, door::Limits::default(), ended(ending)));
-    let mut running = tokio::spawn(running.run());
+    let (calls, called) = turn_calls();
+    let granting = tokio::spawn(Turns::new(&state, trusted.clone(), &config).run(called));
+    let mut running = tokio::spawn(running.with_turns(calls).run());
     let driver = Driver {
         state: Arc::clone(&state),
         hooks: hooks.clone(),
@@ -135,10 +138,7 @@ pub async fn run(
     tracing::info!("ending");
     driver.abort();
     names.abort();
-    if !matches!(outcome, Err(RunError::Part("hooks"))) {
-        hooks.order(Order::End).await;
-        let _ = running.await;
-    }
+    end_hooks(&outcome, &hooks, running, &granting).await;
     end.send_replace(true);
     if !matches!(outcome, Err(RunError::Part("server"))) {
         let _ = server.await;
@@ -147,6 +147,20 @@ pub async fn run(
         let _ = gossiping.await;
     }
     outcome
+}
+
+/// Programs end, and turns are given back; then nobody needs any.
+async fn end_hooks(
+    outcome: &Result<(), RunError>,
+    hooks: &Hooks,
+    running: JoinHandle<()>,
+    granting: &JoinHandle<()>,
+) {
+    if !matches!(outcome, Err(RunError::Part("hooks"))) {
+        hooks.order(Order::End).await;
+        let _ = running.await;
+    }
+    granting.abort();
 }
 
 async fn bind(config: &Config) -> Result<Listener, RunError> {

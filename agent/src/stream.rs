@@ -24,6 +24,8 @@ use crate::talk::with_causes;
 
 /// A registry says something each 10 s; one that is silent for three times that is taken for gone.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Longest sentence of a registry that is passed on, in characters.
+const SENTENCE_CHARS_MAX: usize = 300;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Where what is said goes to.
@@ -250,12 +252,18 @@ fn signature(header: &str) -> Option<(u64, Signature)> {
 /// The sentence of a problem, or its status.
 async fn refused(reply: Reply) -> String {
     let status = reply.status();
+    match sentence(reply).await.as_str() {
+        "" => format!("answered {status}"),
+        detail => format!("{status}: {detail}"),
+    }
+}
+
+/// The sentence of a problem; empty where it is none.
+pub(crate) async fn sentence(reply: Reply) -> String {
     let body = reply.body().await.unwrap_or_default();
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    match problem["detail"].as_str() {
-        Some(detail) => format!("{status}: {}", detail.chars().take(300).collect::<String>()),
-        None => format!("answered {status}"),
-    }
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    detail.chars().take(SENTENCE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

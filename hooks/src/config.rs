@@ -12,7 +12,7 @@ use lathe_topology::Code;
 use lathe_topology::document::Reader;
 
 use crate::haproxy::{self, Backend};
-use crate::recipe::{Brake, FileRecipe, OnStale, OnStart, Pace, Recipe, Retries};
+use crate::recipe::{Brake, FileRecipe, Fleet, OnStale, OnStart, Pace, Recipe, Retries};
 use crate::render::Template;
 
 /// Hooks of one process.
@@ -22,6 +22,8 @@ const GROUPS_MAX: usize = 256;
 /// Files of one hook.
 const FILES_MAX: usize = 64;
 const HOUR_MS: u64 = 3_600_000;
+/// So long is waited for somebody who grants turns, in milliseconds.
+const TURN_WAIT_MS: u64 = 60_000;
 
 /// Reads the text of a template.
 pub type Load<'a> = &'a mut dyn FnMut(&Path) -> io::Result<String>;
@@ -79,6 +81,7 @@ fn read_hook(name: &str, table: &mut Reader, load: Load<'_>) -> Recipe {
             "never" => OnStart::Never,
             _ => OnStart::IfChanged,
         };
+    recipe.fleet = read_fleet(name, table);
     recipe.brake = Brake {
         percent: table.u64_within("brake", recipe.brake.percent, 1..=100),
         hold_ms: table.duration_ms_within("brake_hold", recipe.brake.hold_ms, 0..=24 * HOUR_MS),
@@ -117,6 +120,26 @@ pub(crate) fn read_program(table: &mut Reader, recipe: &mut Recipe) {
         table.duration_ms_within("kill_after", recipe.kill_after_ms, 0..=HOUR_MS);
     recipe.retries = read_retries(table);
     recipe.on_failure = table.list("on_failure");
+}
+
+/// Hosts that wait for each other; without `max_parallel` nobody waits.
+fn read_fleet(hook: &str, table: &mut Reader) -> Option<Fleet> {
+    let most = table.optional_u64_within("max_parallel", 1..=10_000);
+    let name = table.optional_string("fleet");
+    let patience_ms = table.duration_ms_within("turn_wait", TURN_WAIT_MS, 0..=24 * HOUR_MS);
+    if name.as_deref().is_some_and(|name| !is_name(name)) {
+        let message = "`fleet` is no name of a fleet";
+        let help = "letters, digits, `-` and `_`, at most 64";
+        table.refuse_with_help(Code::CONFIG_WRONG_VALUE, "fleet", message, help);
+    }
+    if most.is_none() && name.is_some() {
+        let message = "a fleet whose hosts do not wait for each other is none";
+        let help = "say how many follow at the same time, as in `max_parallel = 1`";
+        table.refuse_with_help(Code::CONFIG_MISSING_KEY, "fleet", message, help);
+    }
+    let name = name.unwrap_or_else(|| hook.to_owned());
+    let most = most.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    most.map(|most| Fleet { name, most, patience_ms })
 }
 
 fn read_groups(table: &mut Reader) -> BTreeSet<String> {

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::{
     Command, End, Engine, Event, HookStatus, Remembered, Report, RunId, Stage, Staged, Start,
+    TurnAsk,
 };
 use crate::files::{self, Folder, Way};
 use crate::journal::{Journal, JournalError};
@@ -22,8 +23,10 @@ use crate::record::Record;
 use crate::snapshot::Snapshot;
 
 use lock::FolderLock;
+pub use turns::{TurnCall, turn_calls};
 
 mod lock;
+mod turns;
 
 /// Orders that may wait for the machine.
 const ORDERS_MAX: usize = 64;
@@ -132,6 +135,8 @@ pub struct Running {
     under_way: usize,
     wake_at: Option<Instant>,
     stop: watch::Sender<bool>,
+    /// Who grants turns, if anybody does.
+    turns: Option<mpsc::Sender<TurnCall>>,
     /// Held as long as the data folder is used.
     _locked: FolderLock,
 }
@@ -188,6 +193,7 @@ impl Hooks {
             under_way: 0,
             wake_at: None,
             stop: watch::Sender::new(false),
+            turns: None,
             _locked: locked,
         };
         Ok((hooks, running))
@@ -210,6 +216,12 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Running {
+    /// With somebody who grants turns.
+    #[must_use]
+    pub fn with_turns(self, turns: mpsc::Sender<TurnCall>) -> Self {
+        Self { turns: Some(turns), ..self }
+    }
+
     /// Runs until it is told to end.
     pub async fn run(mut self) {
         self.step(Event::Woken);
@@ -285,6 +297,15 @@ impl Running {
                 });
             }
             Command::Run { hook, run, start } => self.start(hook, run, start),
+            Command::Ask { hook, ask, turn } => self.ask(hook, ask, turn),
+            Command::GiveBack { hook, fleet } => {
+                self.under_way += 1;
+                let (events, turns) = (self.events.0.clone(), self.turns.clone());
+                tokio::spawn(async move {
+                    turns::give_back(turns, hook, fleet).await;
+                    let _ = events.send(Event::Woken);
+                });
+            }
             Command::Tell { hook, problem, gave_up } => self.tell(&hook, problem, gave_up),
             Command::WakeAt { ms } => {
                 self.wake_at = Some(self.hooks.clock + Duration::from_millis(ms));
@@ -307,6 +328,15 @@ impl Running {
         let events = self.events.0.clone();
         tokio::task::spawn_blocking(move || {
             let _ = events.send(work());
+        });
+    }
+
+    fn ask(&mut self, hook: String, ask: RunId, turn: TurnAsk) {
+        self.under_way += 1;
+        let (events, turns) = (self.events.0.clone(), self.turns.clone());
+        tokio::spawn(async move {
+            let answer = turns::ask(turns, hook.clone(), turn).await;
+            let _ = events.send(Event::Answered { hook, ask, answer });
         });
     }
 
@@ -438,6 +468,9 @@ fn log(report: &Report) {
         }
         Report::Braked { hook, from, to } => {
             tracing::warn!(%hook, from, to, "many would go at once; the hook waits");
+        }
+        Report::WithoutTurn { hook, problem } => {
+            tracing::warn!(%hook, %problem, "nobody grants a turn; the hook goes without one");
         }
         Report::Done { hook, version, why } => {
             tracing::info!(%hook, version, why = why.as_str(), "the hook has followed");

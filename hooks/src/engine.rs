@@ -11,6 +11,7 @@ mod hook;
 mod pace;
 mod status;
 mod steps;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use exchange::{Command, End, Event, Report, RunId, Stage, Staged, Start, Why};
 use hook::Hook;
 pub use status::{HookStatus, Past, Standing};
+pub use turn::{TurnAnswer, TurnAsk};
 
 use crate::recipe::Recipe;
 use crate::record::Record;
@@ -132,6 +134,11 @@ impl Engine {
             Event::Restored { hook, run, outcome } => {
                 if let Some(hook) = self.hooks.get_mut(&hook) {
                     hook.restored(now_ms, run, outcome, around, commands);
+                }
+            }
+            Event::Answered { hook, ask, answer } => {
+                if let Some(hook) = self.hooks.get_mut(&hook) {
+                    hook.answered(now_ms, ask, answer, around, commands);
                 }
             }
             Event::Ended { hook, run, end } => {

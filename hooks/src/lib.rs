@@ -27,7 +27,7 @@ mod record;
 mod render;
 mod snapshot;
 
-pub use driver::{Hooks, OpenError, Order, Running};
+pub use driver::{Hooks, OpenError, Order, Running, TurnCall, turn_calls};
 pub use files::StageError;
 pub use haproxy::Backend;
 pub use journal::{Journal, JournalError, Opened};

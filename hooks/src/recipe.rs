@@ -52,6 +52,9 @@ pub struct Recipe {
     /// Program and arguments that are told of the first failure of several, and of giving up.
     #[serde(skip)]
     pub on_failure: Vec<String>,
+    /// Those whom it waits for, so that not all follow at once.
+    #[serde(skip)]
+    pub fleet: Option<Fleet>,
     /// What holds up a removal of many.
     #[serde(skip)]
     pub brake: Brake,
@@ -131,6 +134,17 @@ impl Default for Retries {
     }
 }
 
+/// Hooks of several hosts of which only so many follow at the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// What they know each other by.
+    pub name: String,
+    /// So many follow at the same time.
+    pub most: u32,
+    /// Where nobody grants turns for so long, it goes without one, in milliseconds.
+    pub patience_ms: u64,
+}
+
 /// What holds up a removal of many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brake {
@@ -176,11 +190,25 @@ impl Recipe {
             kill_after_ms: 5000,
             retries: Retries::default(),
             on_failure: Vec::new(),
+            fleet: None,
             brake: Brake::default(),
             max_age_ms: 60_000,
             on_stale: OnStale::default(),
             keep: 3,
         }
+    }
+
+    /// How long one try can take at the most, in milliseconds: as long is a turn kept from others. A try that
+    /// may take more than an hour is not waited for to its end.
+    #[must_use]
+    pub fn lease_ms(&self) -> u64 {
+        const HOUR_MS: u64 = 3_600_000;
+        /// For the disk, and for the way to whoever grants it.
+        const MORE_MS: u64 = 10_000;
+        let checks = self.files.iter().filter(|file| !file.check.is_empty()).count() as u64;
+        let runs = u64::from(self.runs()) * (1 + u64::from(self.retries.rollback));
+        let longest = self.timeout_ms.saturating_add(self.kill_after_ms);
+        longest.saturating_mul(checks + runs).saturating_add(MORE_MS).min(HOUR_MS)
     }
 
     /// Whether files are not all of it.

@@ -12,6 +12,7 @@ use lathe_gossip::Signer;
 use crate::config::{Config, Flags};
 use crate::directory::{Directory, Event, Limits, Resume};
 use crate::driver::{self, Kept};
+use crate::fleets::Fleets;
 use crate::metrics::Metrics;
 use crate::names::At;
 use crate::rest::{Bounds, Desk, Places, router};
@@ -46,6 +47,7 @@ pub fn routes(heard: Event) -> Router {
         letters: crate::post::letters().0,
         watchers: Arc::default(),
         hooks: None,
+        fleets: Fleets::new(crate::fleets::handles().0),
     };
     router(Arc::new(desk), Hosts::loopback(), Rates::new(0), None)
 }

@@ -20,6 +20,7 @@ mod commits;
 pub mod config;
 pub mod directory;
 pub mod driver;
+mod fleets;
 #[doc(hidden)]
 pub mod fuzz;
 mod hooks;

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::commits::Commits;
 use crate::directory::{Content, Event, Node, Outcome, Set};
 use crate::driver::Input;
+use crate::fleets::Handle;
 use crate::hooks::{self, Wire};
 use crate::metrics::Metrics;
 use crate::post::Edit;
@@ -49,6 +50,8 @@ pub(crate) struct Link {
     pub(crate) edits: mpsc::Receiver<Edit>,
     /// Who wants to know the newest commit of the catalog, as of now or later.
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// Who wants to ask the store for turns.
+    pub(crate) handles: mpsc::Receiver<Handle>,
     pub(crate) ending: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
     /// The hooks, where there are any.
@@ -196,6 +199,9 @@ impl Link {
             Some(edit) = edit_of(&mut self.hooks) => edit_in(session.store.clone(), edit),
             Some(sets) = self.writes.recv() => self.write(session.store.clone(), sets),
             Some(edit) = self.edits.recv() => edit_in(session.store.clone(), edit),
+            Some(handle) = self.handles.recv() => {
+                let _ = handle.send(session.store.clone());
+            }
             Some(first) = self.asks.recv(), if session.asking.is_none() => {
                 let mut asks = vec![first];
                 while let Ok(ask) = self.asks.try_recv() {

@@ -36,7 +36,12 @@ const EXPECTS: Parameter = Parameter {
     schema: "Text",
 };
 
-const OPERATIONS: [Operation; 24] = [
+const FLEET: Parameter =
+    Parameter { name: "fleet", place: "path", summary: "name of a fleet", schema: "Fleet" };
+const HOLDER: Parameter =
+    Parameter { name: "holder", place: "path", summary: "who takes turns", schema: "Holder" };
+
+const OPERATIONS: [Operation; 28] = [
     read("/v1/groups", "All groups, with their versions and numbers")
         .parameters(&[MODE, HAS])
         .shows("Groups")
@@ -115,6 +120,22 @@ const OPERATIONS: [Operation; 24] = [
     read("/v1/hooks", "How hooks stand: whose turn they are, and how their last runs ended")
         .shows("Hooks"),
     read("/v1/hooks/{hook}", "How one hook stands").parameters(&[HOOK]).shows("Hook"),
+    read("/v1/fleets", "Fleets of which somebody has a turn").shows("Fleets"),
+    read("/v1/fleets/{fleet}", "Who has turns of a fleet").parameters(&[FLEET]).shows("Turns"),
+    Operation::get(
+        "/v1/fleets/{fleet}/leases/{holder}",
+        "A turn, where fewer than `max_parallel` others have one; 409 says who has them",
+    )
+    .by("put")
+    .parameters(&[FLEET, HOLDER])
+    .body("Lease")
+    .status("200")
+    .shows("Turns"),
+    Operation::get("/v1/fleets/{fleet}/leases/{holder}", "The turn is over")
+        .by("delete")
+        .parameters(&[FLEET, HOLDER])
+        .status("204")
+        .answers(&[]),
     read("/v1/http_sd", "Instances as targets for Prometheus")
         .parameters(&[MODE, TASK, TAG, TOPOLOGY, PORT, HAS])
         .shows("Targets")

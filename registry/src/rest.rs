@@ -6,10 +6,11 @@
 //! - paths and parameters are `lathe_api::reads`
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
 //! - `beat`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
-//!   groups; `places`: what one address may hold; `signature`: what a view is signed with
+//!   groups; `fleets`: turns; `places`: what one address may hold; `signature`: what a view is signed with
 
 mod answers;
 mod beat;
+mod fleets;
 mod held;
 mod messages;
 mod metadata;
@@ -41,6 +42,7 @@ use tokio::sync::mpsc;
 use crate::calls;
 use crate::directory::{Directory, WatcherId, Wish};
 use crate::driver::{self, Input, Kept};
+use crate::fleets::Fleets;
 use crate::hooks::Hooks;
 use crate::link::Ask;
 use crate::metrics::Metrics;
@@ -83,6 +85,7 @@ pub(crate) struct Desk {
     pub(crate) metrics: Metrics,
     pub(crate) watchers: Arc<AtomicU64>,
     pub(crate) hooks: Option<Hooks>,
+    pub(crate) fleets: Fleets,
 }
 
 impl Desk {
@@ -98,6 +101,11 @@ impl Desk {
             return Err(Problem::busy("there are as many watchers as there may be"));
         }
         Ok(())
+    }
+
+    /// The time of day, in milliseconds.
+    fn unix_ms(&self) -> u64 {
+        self.kept.clock.now().unix_ms
     }
 
     /// How hooks stand, by name.
@@ -148,6 +156,9 @@ pub(crate) fn router(
         .route("/v1/public-key", get(signature::public_key))
         .route("/v1/hooks", get(hooks))
         .route("/v1/hooks/{hook}", get(hook))
+        .route("/v1/fleets", get(fleets::all))
+        .route("/v1/fleets/{fleet}", get(fleets::one))
+        .route("/v1/fleets/{fleet}/leases/{holder}", put(fleets::take).delete(fleets::give_back))
         .route("/v1/http_sd", get(targets))
         .route("/v1/watch", get(watch::watch))
         .route("/openapi.json", get(|| async { axum::Json(crate::openapi::made()) }))
@@ -172,6 +183,10 @@ fn access(method: &Method, path: &str, held_max: Duration) -> Access {
         let access = Access::open().body_bytes_max(BODY_BYTES_MAX).any_content_type();
         let may_wait = of_group || path.starts_with("/v1/config/");
         return if may_wait { access.time_max(access.time_max + held_max) } else { access };
+    }
+    if path.starts_with("/v1/fleets/") && matches!(*method, Method::PUT | Method::DELETE) {
+        let access = Access::default().body_bytes_max(BODY_BYTES_MAX);
+        return if *method == Method::DELETE { access.any_content_type() } else { access };
     }
     let said = of_group && (path.ends_with("/messages") || path.contains("/metadata/"));
     if said && matches!(*method, Method::POST | Method::PUT | Method::DELETE) {

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::directory::{Directory, Event, Set};
 use crate::driver::{self, Clock, Driver, Input, Kept};
+use crate::fleets::{self, Fleets};
 use crate::hooks::{self, Hooks, Running as Programs, Wire};
 use crate::link::Link;
 use crate::metrics::Metrics;
@@ -92,6 +93,7 @@ pub async fn run(
     let (writes, written) = mpsc::channel(1);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (edits, edited) = mpsc::channel(1);
+    let (handles, wanted) = fleets::handles();
     let watchers = Arc::new(AtomicU64::new(0));
     let (end, ending) = watch::channel(false);
 
@@ -104,6 +106,7 @@ pub async fn run(
         writes: written,
         edits: edited,
         asks: asked,
+        handles: wanted,
         ending: ending.clone(),
         metrics: metrics.clone(),
         hooks: wire,
@@ -127,6 +130,7 @@ pub async fn run(
         letters,
         watchers,
         hooks,
+        fleets: Fleets::new(handles),
     };
     let router = rest::router(Arc::new(desk), hosts(&config, address), rates, tokens);
     let until = move || ended(ending.clone());

@@ -48,6 +48,9 @@ rollback = true
 on_failure = ["mail"]
 brake = 80
 brake_hold = "10s"
+max_parallel = 2
+fleet = "edge"
+turn_wait = "5s"
 max_age = "1h"
 on_stale = "keep"
 keep = 9
@@ -72,6 +75,9 @@ path = "/etc/two"
         Retries { first_ms: 1000, longest_ms: 2000, give_up_after: Some(4), rollback: true };
     assert_eq!(recipe.retries, retries);
     assert_eq!(recipe.brake, Brake { percent: 80, hold_ms: 10_000 });
+    let fleet = Fleet { name: "edge".to_owned(), most: 2, patience_ms: 5000 };
+    // A check, the program, and the program on the files of before.
+    assert_eq!((recipe.lease_ms(), recipe.fleet), (3 * 8000 + 10_000, Some(fleet)));
     assert_eq!((recipe.timeout_ms, recipe.kill_after_ms, recipe.keep), (7000, 1000, 9));
     assert_eq!((recipe.files[0].mode, recipe.files[1].mode), (0o644, 0o600));
     assert_eq!(recipe.files[0].check, ["judge", "{}"]);
@@ -87,6 +93,9 @@ fn each_mistake_has_a_code_a_place_and_a_hint() {
         ("groups = [\"g\"]\nshell = \"x\"", "LT0502", "exclude"),
         ("groups = [\"g\"]\nsettle = \"9s\"\nmax_wait = \"1s\"", "LT0502", "shorter"),
         ("groups = [\"g\"]\nenv = { LATHE_X = \"1\" }", "LT0502", "LATHE_"),
+        ("groups = [\"g\"]\nfleet = \"edge\"", "LT0503", "max_parallel = 1"),
+        ("groups = [\"g\"]\nmax_parallel = 0", "LT0502", "max_parallel"),
+        ("groups = [\"g\"]\nmax_parallel = 1\nfleet = \"a/b\"", "LT0502", "no name of a fleet"),
         ("groups = [\"g\"]\nbrake = 0", "LT0502", "brake"),
         ("groups = [\"g\"]\nsetle = \"1s\"", "LT0501", "did you mean `settle`"),
         ("groups = [\"g\"]\non_start = \"sometimes\"", "LT0502", "always, if_changed, never"),

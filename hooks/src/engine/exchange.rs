@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::record::Record;
 use crate::snapshot::{Input, Snapshot};
 
+use super::turn::{TurnAnswer, TurnAsk};
+
 /// Names one run of one hook; used once in the life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RunId(pub u64);
@@ -30,6 +32,8 @@ pub enum Event {
     Replaced { hook: String, run: RunId, outcome: Result<(), String> },
     /// The files of before are in their places.
     Restored { hook: String, run: RunId, outcome: Result<(), String> },
+    /// What was said of a turn.
+    Answered { hook: String, ask: RunId, answer: TurnAnswer },
     /// The program ended.
     Ended { hook: String, run: RunId, end: End },
     /// Somebody wants this hook to run now, whatever holds it up.
@@ -95,7 +99,7 @@ impl Why {
     }
 }
 
-/// What is to be done. Of one hook, one command at a time is under way, but for `Tell`.
+/// What is to be done. Of one hook, one command at a time is under way, but for `Tell` and `GiveBack`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Keep the input, render, write beside the places, check.
@@ -108,6 +112,10 @@ pub enum Command {
     Restore { hook: String, run: RunId },
     /// Run the program.
     Run { hook: String, run: RunId, start: Start },
+    /// Ask whether it is this hook's turn.
+    Ask { hook: String, ask: RunId, turn: TurnAsk },
+    /// The turn is over; nobody waits for it.
+    GiveBack { hook: String, fleet: String },
     /// Tell the program of `on_failure`; nobody waits for it.
     Tell { hook: String, problem: String, gave_up: bool },
     /// Wake the machine at this time, in milliseconds; replaces what was asked before.
@@ -159,6 +167,8 @@ pub enum Report {
     GaveUp { hook: String, problem: String },
     /// Many would go at once: it is waited whether that stays so.
     Braked { hook: String, from: u64, to: u64 },
+    /// Nobody could say for too long whether it is the hook's turn: it goes without.
+    WithoutTurn { hook: String, problem: String },
     /// A state was followed to its end.
     Done { hook: String, version: u64, why: Why },
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::exchange::{Command, Report, RunId, Stage, Why};
 use super::pace::{Hold, Numbers, Want, splay_ms};
 use super::status::Past;
+use super::turn::Turn;
 use super::{Remembered, Surroundings};
 use crate::recipe::{OnStale, OnStart, Recipe};
 use crate::record::{Mark, Record};
@@ -34,6 +35,7 @@ pub(super) struct Hook {
     pub(super) failures: u32,
     pub(super) retry: Option<Retry>,
     pub(super) step: Step,
+    pub(super) turn: Turn,
     pub(super) run: Option<Run>,
     pub(super) past: VecDeque<Past>,
 }
@@ -65,6 +67,8 @@ pub(super) struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Resting,
+    /// Whether it is its turn.
+    Asking,
     Staging,
     Announcing,
     Replacing,
@@ -118,6 +122,7 @@ impl Hook {
             failures: 0,
             retry: None,
             step: Step::Resting,
+            turn: Turn::default(),
             run: None,
             past: VecDeque::new(),
         }
@@ -165,6 +170,17 @@ impl Hook {
         around: &mut Surroundings,
         commands: &mut Vec<Command>,
     ) {
+        self.give_back_used(commands);
+        self.begin_if_due(now_ms, around, commands);
+        self.give_back(commands);
+    }
+
+    fn begin_if_due(
+        &mut self,
+        now_ms: u64,
+        around: &mut Surroundings,
+        commands: &mut Vec<Command>,
+    ) {
         if let Step::Unclosed(close, at_ms) = self.step {
             if now_ms < at_ms { around.wake_at(at_ms) } else { self.close(close, commands) }
         }
@@ -179,6 +195,7 @@ impl Hook {
             self.want = None;
             self.retry = None;
             self.numbers.let_go();
+            self.turn.let_go();
             return;
         };
         let at_ms = self.not_before(&input);
@@ -189,7 +206,9 @@ impl Hook {
         if why != Why::Forced && self.is_held(now_ms, &input, around, commands) {
             return;
         }
-        self.begin(now_ms, (input, why), around, commands);
+        if self.has_turn(now_ms, why, around, commands) {
+            self.begin(now_ms, (input, why), around, commands);
+        }
     }
 
     /// Why it is to run, if it is.
@@ -274,6 +293,7 @@ impl Hook {
         let age_ms = around.age_ms(now_ms);
         let run = self.take(now_ms, (Arc::clone(&input), why), around);
         self.step = Step::Staging;
+        self.turn.begun();
         self.resumes = false;
         commands.push(Command::Stage(Stage {
             hook: self.recipe.name.clone(),

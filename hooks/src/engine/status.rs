@@ -52,6 +52,8 @@ pub enum Standing {
     Settling,
     /// A change is held up.
     Held,
+    /// Others of its fleet are at it.
+    Waiting,
     /// A run is under way.
     Running,
     /// The last try failed, and the next one waits for its time.
@@ -116,6 +118,9 @@ impl Hook {
             let because = format!("{} since {since} ms, because of: {why}", self.doing());
             return (Standing::Running, because);
         }
+        if let Some(because) = self.turn.because() {
+            return (Standing::Waiting, because.to_owned());
+        }
         let Some(why) = self.cause(input) else {
             if self.record.refused.as_ref() == Some(&input.hash) {
                 let because = "this state was given up; the next change is tried".to_owned();
@@ -144,6 +149,7 @@ impl Hook {
     fn doing(&self) -> &'static str {
         match self.step {
             Step::Resting => "rests",
+            Step::Asking => "asks for its turn",
             Step::Staging => "renders and checks",
             Step::Announcing | Step::NotingReplaced | Step::Closing(_) => "writes the journal",
             Step::AnnouncingRestore | Step::NotingRestored => "writes the journal",

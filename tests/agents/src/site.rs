@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lathe_api::door::Key;
+use lathe_api::door::{Key, Tokens};
 use lathe_catalog::{Entry, State, paths};
 use lathe_coordination::local::server::Server;
 use lathe_coordination::{Op, Options, Store, StoreError};
@@ -111,6 +111,7 @@ impl Site {
         tls: bool,
     ) -> Self {
         Key::read_or_create(&folder.path().join("key")).expect("a key");
+        Tokens::read_or_create(&folder.path().join("token")).expect("a token");
         let store = connected(&addresses[0]).await;
         let (registries, touched) = (Vec::new(), BTreeMap::new());
         let mut site = Self { folder, store, addresses, registries, touched, tls };
@@ -125,6 +126,12 @@ impl Site {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A file with a token that registries take.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        self.folder.path().join("token")
     }
 
     /// The URL of a registry, which it listens on.
@@ -159,7 +166,8 @@ impl Site {
             );
             std::fs::write(path, text).expect("a file");
         }
-        let flags = Flags { store, key_file, config, ..Flags::default() };
+        let token_file = Some(self.token_file());
+        let flags = Flags { store, key_file, config, token_file, ..Flags::default() };
         let mut config = Config::load(&flags).expect("a configuration");
         let Seat { listen, advertise, runtime } = self.registries[at].seat.clone();
         (config.listen, config.advertise) = (listen, advertise);

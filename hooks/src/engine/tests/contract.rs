@@ -2,8 +2,8 @@
 //! their points in their own tests.
 
 use super::world::{World, entry, script, snapshot, snapshot_in, with_file};
-use crate::engine::{Event, Report, Standing, Why};
-use crate::recipe::{Brake, OnStale, OnStart, Pace, Recipe, Retries};
+use crate::engine::{Event, Report, Standing, TurnAnswer, Why};
+use crate::recipe::{Brake, Fleet, OnStale, OnStart, Pace, Recipe, Retries};
 
 fn slow(recipe: Recipe) -> Recipe {
     let pace = Pace { settle_ms: 100, max_wait_ms: 1000, urgent_settle_ms: 10, splay_ms: 0 };
@@ -359,6 +359,69 @@ fn h12_hosts_are_spread_and_a_removal_does_not_wait_for_it() {
     }
     assert_eq!(times.len(), 5, "{times:?}");
     assert!(times.iter().all(|at| (100..30_100).contains(at)), "{times:?}");
+}
+
+fn of_fleet() -> Recipe {
+    let fleet = Fleet { name: "edge".to_owned(), most: 1, patience_ms: 60_000 };
+    Recipe { fleet: Some(fleet), ..slow(with_file("h", "cache")) }
+}
+
+#[test]
+fn h12_a_turn_is_waited_for_and_the_newest_state_is_followed_in_it() {
+    let mut world = World::of(vec![of_fleet()]);
+    let taken = || TurnAnswer::Taken { by: "host-2".to_owned() };
+    world.answers.extend([taken(), taken()]);
+    world.see(&snapshot(10, &[entry(0, 1)]));
+    let status = world.status("h");
+    assert_eq!(status.standing, Standing::Waiting);
+    assert!(status.because.contains("host-2"), "{}", status.because);
+    world.see(&snapshot(11, &[entry(0, 1), entry(1, 1)]));
+    assert!(world.ran.is_empty() && !world.engine.is_idle());
+    world.pass(5000);
+    assert_eq!(world.runs(), [(Why::Changed, 11)]);
+    assert!(world.ran[0].at_ms >= 1000, "{}", world.ran[0].at_ms);
+    assert_eq!(world.given_back, 1);
+    assert_eq!(world.status("h").standing, Standing::Idle);
+}
+
+#[test]
+fn h12_each_try_has_a_turn_of_its_own() {
+    let mut world = World::of(vec![of_fleet()]);
+    world.failing_runs = 1;
+    world.see(&snapshot(10, &[entry(0, 1)]));
+    assert_eq!((world.ran.len(), world.given_back), (1, 1));
+    world.answers.push_back(TurnAnswer::Taken { by: "host-2".to_owned() });
+    world.pass(5000);
+    assert_eq!((world.ran.len(), world.given_back), (2, 2));
+}
+
+#[test]
+fn h12_who_hears_nobody_goes_without_a_turn_in_the_end() {
+    let mut world = World::of(vec![of_fleet()]);
+    let unheard = TurnAnswer::Unheard { problem: "no registry answers".to_owned() };
+    world.answer(200, &unheard);
+    world.see(&snapshot(10, &[entry(0, 1)]));
+    world.pass(59_000);
+    assert!(world.ran.is_empty());
+    assert_eq!(world.status("h").standing, Standing::Waiting);
+    world.pass(3000);
+    assert_eq!((world.runs(), world.given_back), (vec![(Why::Changed, 10)], 0));
+    assert!(world.reports.iter().any(|it| matches!(it, Report::WithoutTurn { .. })));
+}
+
+#[test]
+fn h12_somebody_s_wish_and_a_change_that_is_taken_back_need_no_turn() {
+    let mut world = World::of(vec![of_fleet()]);
+    world.see(&snapshot(10, &[entry(0, 1)]));
+    world.answers.push_back(TurnAnswer::Taken { by: "host-2".to_owned() });
+    world.see(&snapshot(11, &[entry(0, 1), entry(1, 1)]));
+    world.pass(100);
+    assert_eq!(world.status("h").standing, Standing::Waiting);
+    world.see(&snapshot(12, &[entry(0, 1)]));
+    world.pass(5000);
+    assert_eq!((world.ran.len(), world.status("h").standing), (1, Standing::Idle));
+    world.force("h");
+    assert_eq!((world.ran.len(), world.given_back), (2, 1));
 }
 
 #[test]

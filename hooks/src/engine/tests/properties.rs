@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::world::{World, entry, script, snapshot, with_file};
-use crate::engine::{Event, Why};
-use crate::recipe::{Recipe, Retries};
+use crate::engine::{Event, TurnAnswer, Why};
+use crate::recipe::{Fleet, Recipe, Retries};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -19,6 +19,8 @@ enum Act {
     Lost,
     Fresh,
     Force,
+    Taken(usize),
+    Unheard(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -34,13 +36,17 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Lost),
         1 => Just(Act::Fresh),
         1 => Just(Act::Force),
+        1 => (1..4_usize).prop_map(Act::Taken),
+        1 => (1..9_usize).prop_map(Act::Unheard),
     ]
 }
 
 fn recipes(rollback: bool) -> Vec<Recipe> {
     let mut file = with_file("file", "cache");
     file.retries = Retries { rollback, ..Retries::default() };
-    vec![file, script("script", "cache")]
+    let fleet = Fleet { name: "edge".to_owned(), most: 1, patience_ms: 3000 };
+    let in_turn = Recipe { fleet: Some(fleet), ..with_file("in-turn", "cache") };
+    vec![file, script("script", "cache"), in_turn]
 }
 
 proptest! {
@@ -72,6 +78,10 @@ proptest! {
                 Act::Lost => world.tell(Event::Lost { age_ms: 0 }),
                 Act::Fresh => world.tell(Event::Fresh),
                 Act::Force => world.force("file"),
+                Act::Taken(times) => world.answer(times, &TurnAnswer::Taken { by: "x".to_owned() }),
+                Act::Unheard(times) => {
+                    world.answer(times, &TurnAnswer::Unheard { problem: "none".to_owned() });
+                }
             }
             if world.is_killed() {
                 world.restart();
@@ -85,7 +95,7 @@ proptest! {
         world.pass(3_600_000);
         world.assert_followed(&newest);
         prop_assert!(world.engine.is_idle());
-        for hook in ["file", "script"] {
+        for hook in ["file", "script", "in-turn"] {
             let own = world.ran.iter().filter(|ran| ran.hook == hook && ran.why != Why::Rollback);
             prop_assert!(own.map(|ran| ran.version).is_sorted());
         }

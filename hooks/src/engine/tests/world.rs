@@ -9,7 +9,8 @@ use lathe_catalog::{Entry, GroupView};
 use serde_json::json;
 
 use crate::engine::{
-    Command, End, Engine, Event, HookStatus, Remembered, Report, RunId, Stage, Staged, Why,
+    Command, End, Engine, Event, HookStatus, Remembered, Report, RunId, Stage, Staged, TurnAnswer,
+    Why,
 };
 use crate::recipe::{FileRecipe, Recipe};
 use crate::record::{Phase, Record};
@@ -62,6 +63,12 @@ pub(super) struct World {
     pub(super) kill_after: Option<u64>,
     pub(super) effects: u64,
     forced: BTreeSet<String>,
+    /// What is said of turns, one after the other; then each is granted.
+    pub(super) answers: VecDeque<TurnAnswer>,
+    /// Who has a turn, and who goes without one.
+    turns: BTreeSet<String>,
+    without_turn: BTreeSet<String>,
+    pub(super) given_back: u32,
     seed: u64,
 }
 
@@ -140,6 +147,10 @@ impl World {
             kill_after: None,
             effects: 0,
             forced: BTreeSet::new(),
+            answers: VecDeque::new(),
+            turns: BTreeSet::new(),
+            without_turn: BTreeSet::new(),
+            given_back: 0,
             seed: 1,
         }
     }
@@ -149,6 +160,7 @@ impl World {
         self.queue.clear();
         self.held.clear();
         self.forced.clear();
+        self.turns.clear();
         self.kill_after = None;
         self.seed += 1;
         let remembered = self.recipes.iter().map(|recipe| {
@@ -243,17 +255,7 @@ impl World {
             Command::Stage(stage) => self.stage(stage),
             Command::Journal { hook, run, record } => self.journal(hook, run, *record),
             Command::Replace { hook, run } => {
-                let phase = self.disk.records[&hook].pending.as_ref().unwrap().phase;
-                assert_eq!(phase, Phase::Rendered, "files are replaced when that is announced");
-                for file in &self.recipe(&hook).files {
-                    let place = file.path.display().to_string();
-                    if !self.effect() {
-                        return None;
-                    }
-                    if let Some(staged) = self.disk.staged.remove(&place) {
-                        self.disk.places.insert(place, staged);
-                    }
-                }
+                self.replace(&hook)?;
                 Some(Event::Replaced { hook, run, outcome: Ok(()) })
             }
             Command::Restore { hook, run } => {
@@ -271,9 +273,7 @@ impl World {
                 Some(Event::Restored { hook, run, outcome: Ok(()) })
             }
             Command::Run { hook, run, start } => {
-                let pending = self.disk.records[&hook].pending.as_ref().unwrap();
-                assert_ne!(pending.phase, Phase::Rendered, "a program runs when that is announced");
-                assert!(self.held.iter().all(|(held, _)| *held != hook), "one at a time");
+                self.judge_run(&hook);
                 if !self.effect() {
                     return None;
                 }
@@ -295,6 +295,16 @@ impl World {
                 }
                 Some(self.end_of(hook, run))
             }
+            Command::Ask { hook, ask, turn } => {
+                assert!(turn.lease_ms > 0);
+                let answer = self.turn_of(&hook);
+                Some(Event::Answered { hook, ask, answer })
+            }
+            Command::GiveBack { hook, .. } => {
+                assert!(self.turns.remove(&hook), "a turn is given back that nobody has");
+                self.given_back += 1;
+                None
+            }
             Command::Tell { hook, gave_up, .. } => {
                 self.told.push((hook, gave_up));
                 None
@@ -304,10 +314,51 @@ impl World {
                 None
             }
             Command::Report(report) => {
+                if let Report::WithoutTurn { hook, .. } = &report {
+                    self.without_turn.insert(hook.clone());
+                }
                 self.reports.push(report);
                 None
             }
         }
+    }
+
+    fn turn_of(&mut self, hook: &str) -> TurnAnswer {
+        self.without_turn.remove(hook);
+        let answer = self.answers.pop_front().unwrap_or(TurnAnswer::Granted);
+        if answer == TurnAnswer::Granted {
+            self.turns.insert(hook.to_owned());
+        }
+        answer
+    }
+
+    fn replace(&mut self, hook: &str) -> Option<()> {
+        let phase = self.disk.records[hook].pending.as_ref().unwrap().phase;
+        assert_eq!(phase, Phase::Rendered, "files are replaced when that is announced");
+        for file in &self.recipe(hook).files {
+            let place = file.path.display().to_string();
+            if !self.effect() {
+                return None;
+            }
+            if let Some(staged) = self.disk.staged.remove(&place) {
+                self.disk.places.insert(place, staged);
+            }
+        }
+        Some(())
+    }
+
+    fn judge_run(&self, hook: &str) {
+        let pending = self.disk.records[hook].pending.as_ref().unwrap();
+        assert_ne!(pending.phase, Phase::Rendered, "a program runs when that is announced");
+        assert!(self.held.iter().all(|(held, _)| held != hook), "one at a time");
+        let free = self.recipe(hook).fleet.is_none() || self.forced.contains(hook);
+        let has_turn = self.turns.contains(hook) || self.without_turn.contains(hook);
+        assert!(free || has_turn, "a program runs when it is its turn");
+    }
+
+    /// So is answered for so many times.
+    pub(super) fn answer(&mut self, times: usize, answer: &TurnAnswer) {
+        self.answers.extend(std::iter::repeat_n(answer.clone(), times));
     }
 
     fn end_of(&mut self, hook: String, run: RunId) -> Event {
