@@ -29,6 +29,7 @@ mod rates;
 mod requests;
 mod secret;
 mod serve;
+mod session;
 mod tls;
 mod tokens;
 
@@ -41,6 +42,7 @@ pub use rates::Rates;
 pub use requests::Requests;
 pub use secret::{Key, SecretError, bearer, private_text, same};
 pub use serve::{Limits, Listener, serve};
+pub use session::Session;
 pub use tls::{TlsDoor, TlsDoorError, TlsFiles, Trust, serve_both};
 pub use tokens::{Caller, Token, Tokens};
 

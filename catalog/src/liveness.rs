@@ -2,7 +2,8 @@
 //!
 //! Owns the decision alone. What goes before what: the framework's word (who drains or is gone is not
 //! judged here), health (who says that it is not well is suspect however often it is heard, and no
-//! brake holds that), heartbeats. Of several registries one judges an incarnation's silence, its owner;
+//! brake holds that), heartbeats, and the connection by which they come: who has closed it is waited for
+//! less long, and a beat by another one makes that good. Of several registries one judges an incarnation's silence, its owner;
 //! the others note what they hear, and one that cannot pass a beat on stands in: it writes what the
 //! beat says, and takes nothing from silence. What is found is to be written into the catalog by the
 //! caller, comes back as a change of the catalog (`observe`), and is found again until it shows there.
@@ -14,6 +15,8 @@ use crate::{Beat, Entry, State};
 
 /// How the reason of a silence begins.
 const SILENT: &str = "no heartbeat";
+/// What is said of one whose connection is closed, too.
+const CLOSED: &str = ", and its connection is closed";
 
 /// When silence counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Limits {
     pub beat_ms: u64,
     /// Milliseconds since the last beat after which an incarnation is suspect.
     pub suspect_after_ms: u64,
+    /// The same where the connection is closed by which it came.
+    pub closed_after_ms: u64,
     /// Milliseconds that an executor has for its first beat at its owner, from when that owns it.
     pub first_after_ms: u64,
     /// Milliseconds of one window of the brake.
@@ -37,6 +42,7 @@ impl Default for Limits {
         Self {
             beat_ms: 1000,
             suspect_after_ms: 3000,
+            closed_after_ms: 1500,
             first_after_ms: 10_000,
             window_ms: 10_000,
             brake_percent: 30,
@@ -93,6 +99,8 @@ struct Pulse {
     /// The last state that was not suspect, with its reason.
     before: Option<(State, Option<String>)>,
     heard_ms: Option<u64>,
+    /// The connection by which it was heard last is closed.
+    closed: bool,
     /// Since when it is judged here.
     owned_ms: Option<u64>,
     /// When a beat of it could not be passed on to its owner.
@@ -131,6 +139,7 @@ impl Pulse {
         let owned = self.owned_ms.filter(|_| !self.elsewhere)?;
         let heard = self.heard_ms.filter(|heard| *heard >= owned);
         let limit = match heard {
+            Some(_) if self.closed => limits.closed_after_ms.min(limits.suspect_after_ms),
             Some(_) => limits.suspect_after_ms,
             // It may not know the way here yet.
             None => limits.first_after_ms.max(limits.suspect_after_ms),
@@ -138,9 +147,14 @@ impl Pulse {
         Some((now_ms.saturating_sub(heard.unwrap_or(owned)), limit))
     }
 
+    /// What its reason says of its connection.
+    fn closed(&self) -> &'static str {
+        if self.closed { CLOSED } else { "" }
+    }
+
     fn is_heard(&self, now_ms: u64, limits: &Limits) -> bool {
         let lately = |at: u64| now_ms.saturating_sub(at) < limits.suspect_after_ms;
-        self.heard_ms.is_some_and(lately)
+        self.heard_ms.is_some_and(lately) && !self.closed
     }
 
     /// Whether what it says is written here, by its owner or in the owner's place.
@@ -201,6 +215,7 @@ impl Liveness {
             shown_since_ms: entry.since_ms,
             before: None,
             heard_ms: None,
+            closed: false,
             owned_ms: None,
             stood_in_ms: None,
             elsewhere: false,
@@ -218,6 +233,7 @@ impl Liveness {
             && entry.since_ms > pulse.shown_since_ms;
         if unseen || (back && !pulse.heard_since) {
             pulse.heard_ms = None;
+            pulse.closed = false;
             pulse.elsewhere = true;
         }
         let back = back || unseen;
@@ -255,6 +271,7 @@ impl Liveness {
     pub fn beat(&mut self, now_ms: u64, incarnation: &str, beat: Beat) -> Option<Finding> {
         let pulse = self.pulses.get_mut(incarnation)?;
         pulse.heard_ms = Some(pulse.heard_ms.map_or(now_ms, |heard| heard.max(now_ms)));
+        pulse.closed = false;
         pulse.said = Some(beat.state);
         pulse.failing = beat.failing;
         pulse.elsewhere = false;
@@ -263,6 +280,13 @@ impl Liveness {
             return pulse.unwell(incarnation);
         }
         if pulse.shown == State::Suspect { pulse.back(incarnation) } else { None }
+    }
+
+    /// The connection is closed by which an incarnation was heard last. That alone makes nobody suspect.
+    pub fn closed(&mut self, incarnation: &str) {
+        if let Some(pulse) = self.pulses.get_mut(incarnation) {
+            pulse.closed = pulse.heard_ms.is_some();
+        }
     }
 
     /// Says whether this listener is the judge of an incarnation, from now on.
@@ -356,7 +380,7 @@ impl Liveness {
                 silent.push(Finding {
                     incarnation: incarnation.clone(),
                     state: State::Suspect,
-                    reason: Some(format!("{SILENT} for {silence_ms} ms")),
+                    reason: Some(format!("{SILENT} for {silence_ms} ms{}", pulse.closed())),
                 });
             }
         }

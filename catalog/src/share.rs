@@ -24,6 +24,9 @@ pub struct Passed {
     pub beat: Beat,
     /// How often it was passed on so far.
     pub hops: u8,
+    /// It says nothing: the connection is closed by which it did last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 /// Body of `POST /v1/beats`.

@@ -181,6 +181,7 @@ impl Config {
             advertise: self.advertise.as_deref(),
             session_timeout: format!("{}ms", self.session_timeout_ms),
             suspect_after: format!("{}ms", self.limits.liveness.suspect_after_ms),
+            closed_after: format!("{}ms", self.limits.liveness.closed_after_ms),
             watchers_max: self.limits.watchers_max,
             groups_per_watch_max: self.groups_per_watch_max,
             watchers_per_address_max: self.watchers_per_address_max,
@@ -212,6 +213,7 @@ struct Shown<'a> {
     advertise: Option<&'a str>,
     session_timeout: String,
     suspect_after: String,
+    closed_after: String,
     watchers_max: usize,
     groups_per_watch_max: usize,
     watchers_per_address_max: usize,
@@ -279,6 +281,11 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
                     "suspect_after",
                     liveness.suspect_after_ms,
                     2000..=600_000,
+                ),
+                closed_after_ms: reader.duration_ms_within(
+                    "closed_after",
+                    liveness.closed_after_ms,
+                    1500..=600_000,
                 ),
                 ..liveness
             },

@@ -20,7 +20,7 @@ mod watchers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lathe_catalog::{Catalog, Limits as LivenessLimits, Passed, Share};
+use lathe_catalog::{Beat, Catalog, Limits as LivenessLimits, Passed, Share, State};
 use lathe_gossip::{Signer, Subject};
 
 use beats::Beats;
@@ -161,7 +161,13 @@ impl Directory {
             }
             Event::StoreFound => self.blind_since_ms = None,
             Event::Beaten { incarnation, beat } => {
-                self.take_beats(now, vec![Passed { incarnation, beat, hops: 0 }], commands);
+                let passed = Passed { incarnation, beat, hops: 0, closed: false };
+                self.take_beats(now, vec![passed], commands);
+            }
+            Event::Closed { incarnation } => {
+                let beat = Beat { state: State::Ready, failing: None };
+                let passed = Passed { incarnation, beat, hops: 0, closed: true };
+                self.take_beats(now, vec![passed], commands);
             }
             Event::PassedHere { from, view, beats } => {
                 self.share.met(now.ms, &from, view.as_deref());

@@ -15,7 +15,7 @@ use crate::driver::{self, Kept};
 use crate::fleets::Fleets;
 use crate::metrics::Metrics;
 use crate::names::At;
-use crate::rest::{Bounds, Desk, Places, router};
+use crate::rest::{Bounds, Desk, Places, Sessions, router};
 use crate::stream;
 
 /// The key of the served registry.
@@ -48,6 +48,7 @@ pub fn routes(heard: Event) -> Router {
         watchers: Arc::default(),
         hooks: None,
         fleets: Fleets::new(crate::fleets::handles().0),
+        sessions: Sessions::default(),
     };
     router(Arc::new(desk), Hosts::loopback(), Rates::new(0), None)
 }

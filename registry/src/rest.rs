@@ -5,7 +5,7 @@
 //!
 //! - paths and parameters are `lathe_api::reads`
 //! - `answers`: views with their headers; `held`: those that wait for a change or for the store
-//! - `beat`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
+//! - `beat` with `sessions`, `watch`: what is more than a view; `messages`, `metadata`: what is said to
 //!   groups; `fleets`: turns; `places`: what one address may hold; `signature`: what a view is signed with
 
 mod answers;
@@ -15,6 +15,7 @@ mod held;
 mod messages;
 mod metadata;
 mod places;
+mod sessions;
 mod signature;
 mod watch;
 
@@ -50,6 +51,7 @@ use crate::post::Letter;
 use answers::{Answer, json, listed};
 use input::{Blocking, Filter, Incarnation, Name, Nothing, Params, Plain, Wanted, name};
 pub(crate) use places::{Place, Places};
+pub(crate) use sessions::Sessions;
 
 /// Largest body: a beat is small.
 const BODY_BYTES_MAX: u64 = 4096;
@@ -86,6 +88,7 @@ pub(crate) struct Desk {
     pub(crate) watchers: Arc<AtomicU64>,
     pub(crate) hooks: Option<Hooks>,
     pub(crate) fleets: Fleets,
+    pub(crate) sessions: Sessions,
 }
 
 impl Desk {

@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::peers::Peers;
 use crate::post::Post;
-use crate::rest::{self, Bounds, Desk, Places};
+use crate::rest::{self, Bounds, Desk, Places, Sessions};
 
 /// Connections beside those of watchers.
 const CONNECTIONS_BESIDE: usize = 2048;
@@ -131,6 +131,7 @@ pub async fn run(
         watchers,
         hooks,
         fleets: Fleets::new(handles),
+        sessions: Sessions::default(),
     };
     let router = rest::router(Arc::new(desk), hosts(&config, address), rates, tokens);
     let until = move || ended(ending.clone());

@@ -19,6 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use lathe_tls::ServerTls;
+
+use super::Session;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -97,7 +99,7 @@ impl Listener {
 
 /// Serves until `shutdown` is done; then takes no more connections, lets requests under way end
 /// (at most [`Limits::drain_time_max`]) and returns. Handlers find the peer as
-/// `axum::extract::ConnectInfo<SocketAddr>`.
+/// `axum::extract::ConnectInfo<SocketAddr>`, and the connection as [`Session`].
 pub async fn serve(
     listener: impl Into<Listener>,
     router: Router,
@@ -204,12 +206,14 @@ impl Connection {
         let Self { peer, place, builder, mut ending, first_head_max } = self;
         let _place = place;
         let asked = Arc::new(AtomicBool::new(false));
+        let session = Session::begin();
         let service = TowerToHyperService::new(router);
         let service = service_fn({
-            let asked = Arc::clone(&asked);
+            let (asked, session) = (Arc::clone(&asked), session.clone());
             move |mut request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(session.clone());
                 let answer = service.call(request);
                 async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
             }
@@ -224,6 +228,9 @@ impl Connection {
                 outcome = connection.as_mut() => {
                     if let Err(error) = outcome {
                         tracing::debug!(%peer, error = %error, "connection ended");
+                    }
+                    if !ends {
+                        session.end();
                     }
                     return;
                 }

@@ -403,3 +403,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_has_closed_its_connection_is_waited_for_less_long_and_that_is_said() {
+    let mut liveness = liveness(2);
+    for name in ["a#0.1", "a#1.1"] {
+        liveness.beat(1000, name, said(State::Ready));
+    }
+    liveness.closed("a#0.1");
+    assert!(liveness.findings(2499, true).wanted.is_empty());
+    let findings = liveness.findings(2500, true);
+    assert_eq!(suspects(&findings), ["a#0.1"]);
+    let reason = "no heartbeat for 1500 ms, and its connection is closed";
+    assert_eq!(findings.wanted[0].reason.as_deref(), Some(reason));
+    // It stays so, until it beats.
+    show(&mut liveness, &suspect("a#0.1", reason));
+    assert!(liveness.findings(2600, true).wanted.is_empty());
+    assert!(liveness.beat(2700, "a#0.1", said(State::Ready)).is_some());
+}
+
+#[test]
+fn a_beat_by_another_connection_makes_a_closed_one_good() {
+    let mut liveness = liveness(1);
+    liveness.beat(1000, "a#0.1", said(State::Ready));
+    liveness.closed("a#0.1");
+    liveness.beat(1900, "a#0.1", said(State::Ready));
+    assert!(liveness.findings(4899, true).wanted.is_empty());
+    assert_eq!(suspects(&liveness.findings(4900, true)), ["a#0.1"]);
+}
+
+#[test]
+fn a_closed_connection_of_somebody_who_was_never_heard_says_nothing() {
+    let mut liveness = liveness(1);
+    liveness.closed("a#0.1");
+    liveness.closed("nobody");
+    assert!(liveness.findings(9999, true).wanted.is_empty());
+    liveness.beat(10_000, "a#0.1", said(State::Ready));
+    assert!(liveness.findings(12_999, true).wanted.is_empty());
+}
+
+#[test]
+fn the_brake_holds_where_many_connections_are_closed_at_once() {
+    let mut liveness = liveness(10);
+    for at in 0..10 {
+        liveness.beat(1000, &format!("a#{at}.1"), said(State::Ready));
+        if at < 6 {
+            liveness.closed(&format!("a#{at}.1"));
+        }
+    }
+    let findings = liveness.findings(2500, true);
+    assert_eq!((suspects(&findings).len(), findings.brake), (0, Some(Brake { would: 6, of: 10 })));
+}

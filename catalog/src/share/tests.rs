@@ -161,7 +161,7 @@ fn strangers_are_remembered_within_bounds() {
 #[test]
 fn a_batch_reads_as_it_was_written() {
     let beat = Beat { state: crate::State::Ready, failing: Some("no".to_owned()) };
-    let passed = Passed { incarnation: "a#0.1".to_owned(), beat, hops: 1 };
+    let passed = Passed { incarnation: "a#0.1".to_owned(), beat, hops: 1, closed: false };
     let batch = PassedBeats { from: "http://a".to_owned(), view: None, beats: vec![passed] };
     let text = serde_json::to_string(&batch).unwrap();
     let expected = r#"{"from":"http://a","beats":[{"incarnation":"a#0.1","state":"ready","failing":"no","hops":1}]}"#;

@@ -45,6 +45,11 @@ impl Beats {
         self.liveness.beat(now_ms, incarnation, beat).is_some()
     }
 
+    /// Its connection is closed: that alone is nothing to write.
+    pub(super) fn closed(&mut self, incarnation: &str) {
+        self.liveness.closed(incarnation);
+    }
+
     pub(super) fn stand_in(&mut self, now_ms: u64, incarnation: &str) {
         self.liveness.stand_in(now_ms, incarnation);
     }

@@ -34,6 +34,8 @@ pub enum Event {
     StoreFound,
     /// An incarnation said that it lives; its secret was checked.
     Beaten { incarnation: String, beat: Beat },
+    /// The connection is closed by which an incarnation said so last.
+    Closed { incarnation: String },
     /// Another registry has passed beats on, or has nothing to pass on and is there. `view` is which
     /// registries it knows; none while it cannot judge.
     PassedHere { from: String, view: Option<String>, beats: Vec<Passed> },

@@ -1,7 +1,7 @@
 //! Beats that are on their way to the registries that judge them.
 //!
 //! Owns what waits for whom and when it is sent: one batch is under way to each registry at a time,
-//! and of each incarnation the newest beat alone waits. Who judges whom is the catalog's `Share`'s.
+//! and of each incarnation the newest beat alone waits, and that its connection is closed since. Who judges whom is the catalog's `Share`'s.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub(super) struct Passing {
 
 #[derive(Debug, Default)]
 struct Out {
-    waiting: BTreeMap<String, (Beat, u8)>,
+    /// By incarnation; the news that its connection is closed after what it said by it.
+    waiting: BTreeMap<(String, bool), (Beat, u8)>,
     under_way: bool,
     /// Something waits that is written at once where it comes.
     urgent: bool,
@@ -49,22 +50,28 @@ impl Passing {
     /// Takes a beat for another registry. False when there is no place for it.
     pub(super) fn put(&mut self, to: &str, passed: Passed, urgent: bool) -> bool {
         let out = self.out.entry(to.to_owned()).or_default();
-        let Passed { incarnation, beat, hops } = passed;
-        if out.waiting.len() >= WAITING_MAX && !out.waiting.contains_key(&incarnation) {
+        let Passed { incarnation, beat, hops, closed } = passed;
+        let key = (incarnation, closed);
+        if out.waiting.len() >= WAITING_MAX && !out.waiting.contains_key(&key) {
             return false;
         }
         out.urgent |= urgent;
-        out.waiting.insert(incarnation, (beat, hops));
+        if !closed {
+            // It goes on by another connection.
+            out.waiting.remove(&(key.0.clone(), true));
+        }
+        out.waiting.insert(key, (beat, hops));
         true
     }
 
     /// What waits for one, which goes on waiting for it.
     pub(super) fn waiting_for(&self, to: &str) -> Vec<Passed> {
         let waiting = self.out.get(to).map(|out| &out.waiting).into_iter().flatten();
-        let copy = |(incarnation, (beat, hops)): (&String, &(Beat, u8))| Passed {
+        let copy = |((incarnation, closed), (beat, hops)): (&(String, bool), &(Beat, u8))| Passed {
             incarnation: incarnation.clone(),
             beat: beat.clone(),
             hops: *hops,
+            closed: *closed,
         };
         waiting.map(copy).collect()
     }
@@ -80,14 +87,15 @@ impl Passing {
     pub(super) fn misdirected(&mut self, share: &Share) -> Vec<Passed> {
         let mut back = Vec::new();
         for (to, out) in &mut self.out {
-            let goes = |incarnation: &String, _: &mut (Beat, u8)| {
+            let goes = |(incarnation, _): &(String, bool), _: &mut (Beat, u8)| {
                 share.owner(incarnation) != Some(to) && share.route(incarnation) != Some(to)
             };
             let taken = out.waiting.extract_if(.., goes);
-            back.extend(taken.map(|(incarnation, (beat, hops))| Passed {
+            back.extend(taken.map(|((incarnation, closed), (beat, hops))| Passed {
                 incarnation,
                 beat,
                 hops,
+                closed,
             }));
         }
         let listed: Vec<&str> = share.others().collect();
@@ -113,8 +121,8 @@ impl Passing {
                 continue;
             }
             let mut beats = Vec::new();
-            while let Some((incarnation, (beat, hops))) = out.waiting.pop_first() {
-                beats.push(Passed { incarnation, beat, hops: hops.saturating_add(1) });
+            while let Some(((incarnation, closed), (beat, hops))) = out.waiting.pop_first() {
+                beats.push(Passed { incarnation, beat, hops: hops.saturating_add(1), closed });
                 if beats.len() == BATCH_BEATS_MAX {
                     break;
                 }

@@ -30,7 +30,12 @@ impl Directory {
     pub(super) fn take_beats(&mut self, now: Now, beats: Vec<Passed>, commands: &mut Vec<Command>) {
         let mut found = false;
         for passed in beats {
-            let says = self.beats.heard(now.ms, &passed.incarnation, passed.beat.clone());
+            let says = if passed.closed {
+                self.beats.closed(&passed.incarnation);
+                false
+            } else {
+                self.beats.heard(now.ms, &passed.incarnation, passed.beat.clone())
+            };
             let owner = self.share.owner(&passed.incarnation);
             if let Some(owner) =
                 owner.filter(|owner| passed.hops < HOPS_MAX && self.share.is_mute(owner))
@@ -74,8 +79,11 @@ impl Directory {
             return urgent;
         }
         let to = self.share.route(&passed.incarnation).filter(|_| passed.hops < HOPS_MAX);
-        let incarnation = passed.incarnation.clone();
+        let (incarnation, closed) = (passed.incarnation.clone(), passed.closed);
         if to.is_some_and(|to| self.passing.put(to, passed, urgent)) {
+            return false;
+        }
+        if closed {
             return false;
         }
         self.beats.stand_in(now.ms, &incarnation);

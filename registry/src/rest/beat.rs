@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
-use lathe_api::door::{self, Json, Problem};
+use lathe_api::door::{self, Json, Problem, Session};
 use lathe_catalog::{Beat, Passed, PassedAnswer, PassedBeats, State as Life};
 
 use super::answers::listed;
@@ -23,12 +24,14 @@ const URL_CHARS_MAX: usize = 1024;
 
 pub(super) async fn beat(
     State(desk): State<Arc<Desk>>,
+    session: Option<Extension<Session>>,
     incarnation: Result<Incarnation, Problem>,
     params: Result<Params<Nothing>, Problem>,
     headers: HeaderMap,
     beat: Result<Json<Beat>, Problem>,
 ) -> Result<StatusCode, Problem> {
-    let taken = take(&desk, incarnation, params, &headers, beat);
+    let session = session.as_deref();
+    let taken = take(&desk, session, (incarnation, params), &headers, beat);
     match taken {
         Ok(_) => desk.metrics.beats.inc(),
         Err(_) => desk.metrics.beats_refused.inc(),
@@ -38,8 +41,8 @@ pub(super) async fn beat(
 
 fn take(
     desk: &Desk,
-    incarnation: Result<Incarnation, Problem>,
-    params: Result<Params<Nothing>, Problem>,
+    session: Option<&Session>,
+    (incarnation, params): (Result<Incarnation, Problem>, Result<Params<Nothing>, Problem>),
     headers: &HeaderMap,
     beat: Result<Json<Beat>, Problem>,
 ) -> Result<StatusCode, Problem> {
@@ -55,8 +58,13 @@ fn take(
         directory.catalog().entry(&incarnation).is_some()
     };
     // One that is not known here yet may be known to the registry that judges it.
-    let event = Event::Beaten { incarnation, beat };
-    match desk.inputs.try_send(Input::Event(event)) {
+    let event = Event::Beaten { incarnation: incarnation.clone(), beat };
+    let sent = desk.inputs.try_send(Input::Event(event));
+    // After the beat, so that it is not taken for one that came by another connection.
+    if let (Ok(()), Some(session)) = (&sent, session) {
+        desk.sessions.heard(session, &incarnation, &desk.inputs);
+    }
+    match sent {
         Ok(()) if known => Ok(StatusCode::NO_CONTENT),
         Ok(()) => Err(unknown_incarnation()),
         Err(_) => Err(Problem::busy("too many heartbeats wait")),

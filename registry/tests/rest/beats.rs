@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use lathe_catalog::{Entry, State, paths};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::rig::{Rig, Stream, entry, within};
 
@@ -49,6 +51,34 @@ async fn silence_shows_as_suspect_and_a_beat_takes_it_back() {
     };
     assert_eq!(told.data["entries"][0]["state"], "ready");
     assert_eq!(told.data["entries"][0].get("reason"), None);
+}
+
+#[tokio::test]
+async fn who_closes_its_connection_is_suspect_sooner_than_its_silence_would_make_it() {
+    let rig = Rig::with(|config| {
+        config.limits.liveness.suspect_after_ms = 600_000;
+        config.limits.liveness.closed_after_ms = 300;
+    })
+    .await;
+    let commit = rig.put(&[entry("a#0.1", State::Ready, 1)]).await;
+    rig.shown(commit).await;
+    let mut stream = Stream::open(&rig, "group=web", None).await;
+    stream.first_state().await;
+    let (host, secret) = (rig.url.strip_prefix("http://").unwrap(), rig.secret("a#0.1"));
+    let mut connection = TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /v1/instances/a%230.1/beat HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {secret}\r\n\
+         content-type: application/json\r\ncontent-length: 17\r\n\r\n{{\"state\":\"ready\"}}"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    within(connection.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 204");
+    drop(connection);
+    let told = stream.next_group().await;
+    assert_eq!(told.data["entries"][0]["state"], "suspect");
+    let reason = told.data["entries"][0]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("and its connection is closed"), "{reason}");
 }
 
 #[tokio::test]

@@ -75,6 +75,8 @@ impl Rig {
             ..Flags::default()
         })
         .unwrap();
+        // The client closes a connection when it likes to.
+        config.limits.liveness.closed_after_ms = u64::MAX;
         change(&mut config);
         let store_server = serve_store(dir.path());
         let store = Store::connect(&address_of(dir.path()), Options::default()).await.unwrap();

@@ -224,6 +224,10 @@ impl Oracle {
         self.ears.heard(registry, incarnation, now);
     }
 
+    pub(crate) fn closed(&mut self, registry: usize, incarnation: &str) {
+        self.ears.closed(registry, incarnation);
+    }
+
     pub(crate) fn taken(&mut self, registry: usize, incarnation: &str, now: u64) {
         self.ears.taken(registry, incarnation, now);
     }

@@ -254,6 +254,7 @@ impl World {
             Coming::Wakes { at, executor } => self.wake_process(at, &executor),
             Coming::Beats => self.beat(),
             Coming::Heard { at, beats } => self.heard(at, &beats),
+            Coming::Closed { at, incarnation } => self.closed(at, incarnation),
             Coming::Watched { at, session, event } => self.watched(at, session, *event),
             Coming::RegistryStarts { at } => self.start_registry(at),
             Coming::RegistryConnects { at, session } => self.connect_registry(at, session),

@@ -57,7 +57,11 @@ impl Rig {
 
 fn ready(incarnation: &str, hops: u8) -> Passed {
     let beat = Beat { state: State::Ready, failing: None };
-    Passed { incarnation: incarnation.to_owned(), beat, hops }
+    Passed { incarnation: incarnation.to_owned(), beat, hops, closed: false }
+}
+
+fn closed(incarnation: &str, hops: u8) -> Passed {
+    Passed { closed: true, ..ready(incarnation, hops) }
 }
 
 fn here(beats: Vec<Passed>, view: Option<&str>) -> Event {
@@ -82,6 +86,47 @@ fn a_beat_of_anothers_goes_to_its_owner_and_its_silence_is_not_judged_here() {
     rig.met(OTHER);
     assert_eq!(rig.passed().len(), 1);
     rig.until_with(60_000, &[OTHER]);
+    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
+}
+
+#[test]
+fn a_closed_connection_is_passed_on_behind_its_beat_and_a_later_beat_takes_it_back() {
+    let mut rig = Rig::beside(&[OTHER]);
+    let name = rig.one_of(false);
+    rig.commands.clear();
+    rig.beat(&name);
+    rig.take(Event::Closed { incarnation: name.clone() });
+    rig.until(250);
+    let (_, _, beats) = rig.passed().pop().unwrap();
+    assert_eq!(beats, [ready(&name, 1), closed(&name, 1)]);
+    rig.met(OTHER);
+    rig.take(Event::Closed { incarnation: name.clone() });
+    rig.beat(&name);
+    rig.until(1_000);
+    let beats: Vec<Passed> = rig.passed().into_iter().flat_map(|(_, _, beats)| beats).collect();
+    assert_eq!(beats, [ready(&name, 1)]);
+}
+
+#[test]
+fn whose_connection_is_closed_is_suspect_sooner_at_its_owner_and_nobody_stands_in_for_that() {
+    let mut rig = Rig::beside(&[OTHER]);
+    let (own, others) = (rig.one_of(true), rig.one_of(false));
+    let view = rig.machine.view().map(str::to_owned);
+    rig.take(here(vec![ready(&own, 1), closed(&own, 1)], view.as_deref()));
+    rig.until_with(1_250, &[OTHER]);
+    assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
+    rig.until_with(2_000, &[OTHER]);
+    let writes = rig.writes();
+    let entry: Entry = serde_json::from_slice(&writes[0][0].data).unwrap();
+    assert_eq!((&entry.incarnation, entry.state), (&own, State::Suspect));
+    assert!(entry.reason.as_deref().is_some_and(|it| it.ends_with("its connection is closed")));
+
+    let mut rig = Rig::beside(&[OTHER]);
+    rig.put(&others, State::Suspect);
+    rig.take(Event::Closed { incarnation: others });
+    rig.until(250);
+    let (to, _, beats) = rig.passed().pop().unwrap();
+    rig.not_passed_on(&to, false, beats);
     assert_eq!(rig.writes(), Vec::<Vec<Set>>::new());
 }
 

@@ -20,6 +20,8 @@ const CLEAR_MS: u64 = 3_000;
 #[derive(Debug, Default)]
 pub(super) struct Ears {
     heard: BTreeMap<(usize, String), u64>,
+    /// Whose connection is closed since, as each knows.
+    closed: BTreeSet<(usize, String)>,
     /// Beats by executors themselves, with the registry that took each.
     taken: BTreeMap<String, VecDeque<(u64, usize)>>,
     /// When anybody has.
@@ -48,7 +50,12 @@ impl Ears {
     /// The same, or what another registry has passed on.
     pub(super) fn heard(&mut self, registry: usize, incarnation: &str, now: u64) {
         self.heard.insert((registry, incarnation.to_owned()), now);
+        self.closed.remove(&(registry, incarnation.to_owned()));
         self.mistaken.remove(&(registry, incarnation.to_owned()));
+    }
+
+    pub(super) fn closed(&mut self, registry: usize, incarnation: &str) {
+        self.closed.insert((registry, incarnation.to_owned()));
     }
 
     pub(super) fn starts(&mut self, registry: usize, now: u64) {
@@ -75,6 +82,7 @@ impl Ears {
 
     pub(super) fn ended(&mut self, registry: usize) {
         self.heard.retain(|(of, _), _| *of != registry);
+        self.closed.retain(|(of, _)| *of != registry);
         self.mistaken.retain(|(of, _)| *of != registry);
         self.there.remove(&registry);
     }
@@ -94,13 +102,15 @@ impl Ears {
             let id = entry.incarnation;
             let heard = self.heard.get(&(registry, id.clone()));
             // One that was never heard is expected first.
-            let since = heard.map(|heard| heard + limits.suspect_after_ms);
+            let closed = self.closed.contains(&(registry, id.clone()));
+            let after_ms = if closed { limits.closed_after_ms } else { limits.suspect_after_ms };
+            let since = heard.map(|heard| heard + after_ms);
             let expected = self.started.get(&registry).map(|at| at + limits.first_after_ms);
             if since.or(expected).is_none_or(|since| now < since) {
                 let what = format!("registry {registry} suspects {id}, heard at {heard:?}");
                 return Err(Breach::new("nobody is suspect who beats", what));
             }
-            let silence = now - limits.suspect_after_ms + 1..now - WAY_MS;
+            let silence = now - after_ms + 1..now - WAY_MS;
             let beats = self.taken.get(&id).into_iter().flatten();
             for (at, by) in beats.filter(|(at, by)| silence.contains(at) && *by != registry) {
                 if self.linked(registry, *by).is_some_and(|since| since + CLEAR_MS <= *at) {

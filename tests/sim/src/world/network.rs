@@ -66,42 +66,137 @@ pub(crate) enum Told {
 pub(crate) enum Coming {
     Decision(u64),
     Starts,
-    Told { life: u64, told: Told },
-    Resumes { life: u64 },
-    Retries { life: u64 },
-    Write { life: u64, group: Group },
+    Told {
+        life: u64,
+        told: Told,
+    },
+    Resumes {
+        life: u64,
+    },
+    Retries {
+        life: u64,
+    },
+    Write {
+        life: u64,
+        group: Group,
+    },
     StoreAnswers,
-    Connects { life: u64, generation: u64 },
-    Called { life: u64, stream: StreamId, call: Box<scheduler::Call> },
-    StreamEnds { stream: StreamId },
-    Lists { life: u64 },
-    Offers { stream: StreamId, event: Box<scheduler::Event> },
+    Connects {
+        life: u64,
+        generation: u64,
+    },
+    Called {
+        life: u64,
+        stream: StreamId,
+        call: Box<scheduler::Call>,
+    },
+    StreamEnds {
+        stream: StreamId,
+    },
+    Lists {
+        life: u64,
+    },
+    Offers {
+        stream: StreamId,
+        event: Box<scheduler::Event>,
+    },
     MasterReturns,
-    ToHost { at: usize, boot: u64, sights: u64, command: Box<HostCommand> },
-    FromHost { master: u64, at: usize, boot: u64, event: Box<cluster::Event> },
+    ToHost {
+        at: usize,
+        boot: u64,
+        sights: u64,
+        command: Box<HostCommand>,
+    },
+    FromHost {
+        master: u64,
+        at: usize,
+        boot: u64,
+        event: Box<cluster::Event>,
+    },
     Process(Later),
-    HostComes { at: usize },
-    HostResumes { at: usize, boot: u64 },
-    HostLost { at: usize, boot: u64 },
-    HostRetires { at: usize, boot: u64 },
-    Reactivates { agent: String },
+    HostComes {
+        at: usize,
+    },
+    HostResumes {
+        at: usize,
+        boot: u64,
+    },
+    HostLost {
+        at: usize,
+        boot: u64,
+    },
+    HostRetires {
+        at: usize,
+        boot: u64,
+    },
+    Reactivates {
+        agent: String,
+    },
     MasterAsks,
-    MaintenanceIsCalledOff { at: usize, start_ms: u64 },
-    MachineGoesDown { at: usize, start_ms: u64, for_ms: u64 },
-    Wakes { at: usize, executor: String },
+    MaintenanceIsCalledOff {
+        at: usize,
+        start_ms: u64,
+    },
+    MachineGoesDown {
+        at: usize,
+        start_ms: u64,
+        for_ms: u64,
+    },
+    Wakes {
+        at: usize,
+        executor: String,
+    },
     Beats,
-    Heard { at: usize, beats: Vec<(String, State)> },
-    Watched { at: usize, session: u64, event: Box<directory::Event> },
-    RegistryStarts { at: usize },
-    RegistryConnects { at: usize, session: u64 },
-    RegistryResumes { at: usize },
-    RegistryWrites { at: usize, boot: u64, session: u64, sets: Vec<Set> },
-    SessionEnds { at: usize, session: u64 },
+    Heard {
+        at: usize,
+        beats: Vec<(String, State)>,
+    },
+    /// A connection by which somebody has beaten is closed.
+    Closed {
+        at: usize,
+        incarnation: String,
+    },
+    Watched {
+        at: usize,
+        session: u64,
+        event: Box<directory::Event>,
+    },
+    RegistryStarts {
+        at: usize,
+    },
+    RegistryConnects {
+        at: usize,
+        session: u64,
+    },
+    RegistryResumes {
+        at: usize,
+    },
+    RegistryWrites {
+        at: usize,
+        boot: u64,
+        session: u64,
+        sets: Vec<Set>,
+    },
+    SessionEnds {
+        at: usize,
+        session: u64,
+    },
     PassedHere(Pass),
-    PassAnswered { pass: PassId, view: Option<String> },
-    PassRefused { pass: PassId },
-    PassTimesOut { pass: PassId },
-    RegistryAnswered { at: usize, boot: u64, outcome: Outcome },
+    PassAnswered {
+        pass: PassId,
+        view: Option<String>,
+    },
+    PassRefused {
+        pass: PassId,
+    },
+    PassTimesOut {
+        pass: PassId,
+    },
+    RegistryAnswered {
+        at: usize,
+        boot: u64,
+        outcome: Outcome,
+    },
 }
 
 /// One batch that a registry passes on.
@@ -226,6 +321,7 @@ impl Coming {
                 | Self::ToHost { .. }
                 | Self::FromHost { .. }
                 | Self::Heard { .. }
+                | Self::Closed { .. }
                 | Self::Watched { .. }
                 | Self::RegistryWrites { .. }
                 | Self::RegistryAnswered { .. }

@@ -57,7 +57,11 @@ impl World {
         let view = if sabotage == Some(Sabotage::TwoOwners) { here.clone() } else { view };
         if !paused {
             for passed in &beats {
-                self.oracle.heard(id.to, &passed.incarnation, self.now);
+                if passed.closed {
+                    self.oracle.closed(id.to, &passed.incarnation);
+                } else {
+                    self.oracle.heard(id.to, &passed.incarnation, self.now);
+                }
             }
         }
         self.step_registry(id.to, Event::PassedHere { from: url(id.from), view, beats });

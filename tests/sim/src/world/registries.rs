@@ -11,6 +11,9 @@ use super::network::{Coming, Link};
 use crate::settings::Sabotage;
 use crate::store::{Commit, HISTORY, read};
 
+/// Of so many beats one is followed by the end of its connection.
+const CLOSED_EACH: usize = 5;
+
 /// One registry's process.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -38,6 +41,8 @@ pub(crate) struct Registries {
     pub(super) listed: BTreeSet<(usize, u64)>,
     /// Batches between registries so far.
     pub(super) passes: u64,
+    /// To whom each host's executors have beaten last.
+    connected: BTreeMap<usize, BTreeMap<String, usize>>,
     /// Something changed between them, or between them and the store.
     pub(super) moved_ms: u64,
 }
@@ -57,7 +62,7 @@ impl Registries {
             shadow: BTreeMap::new(),
         };
         let all = (0..number).map(registry).collect();
-        Self { all, listed: BTreeSet::new(), passes: 0, moved_ms: 0 }
+        Self { all, listed: BTreeSet::new(), passes: 0, connected: BTreeMap::new(), moved_ms: 0 }
     }
 
     pub(crate) fn urls(&self) -> Vec<String> {
@@ -281,10 +286,36 @@ impl World {
                     process.beats_to += 1;
                 }
             }
+            self.close_those_left(host, &said);
             for (at, beats) in said {
                 let what = Coming::Heard { at, beats };
                 self.network.send(self.now, Link::Beats(host, at), what);
             }
+        }
+    }
+
+    /// Who beats to another registry than before, or is no more, has closed its connection; and now and then
+    /// somebody does for no reason.
+    fn close_those_left(&mut self, host: usize, said: &BTreeMap<usize, Vec<(String, State)>>) {
+        let second = usize::try_from(self.now / 1_000).unwrap_or(0);
+        let now: BTreeMap<String, usize> = said
+            .iter()
+            .flat_map(|(at, beats)| beats.iter().map(|(id, _)| (id.clone(), *at)))
+            .collect();
+        let before = self.registries.connected.insert(host, now.clone()).unwrap_or_default();
+        for (number, (incarnation, at)) in before.into_iter().enumerate() {
+            let stays = now.get(&incarnation) == Some(&at);
+            if !stays || (second + number) % CLOSED_EACH == 0 {
+                let what = Coming::Closed { at, incarnation };
+                self.network.send(self.now, Link::Beats(host, at), what);
+            }
+        }
+    }
+
+    pub(super) fn closed(&mut self, at: usize, incarnation: String) {
+        if self.registries.all[at].up && !self.registries.all[at].paused {
+            self.oracle.closed(at, &incarnation);
+            self.step_registry(at, Event::Closed { incarnation });
         }
     }
 
