@@ -74,6 +74,9 @@ pub struct PlacedRegistry {
     pub tokens: String,
     /// Whether an address other than loopback may be listened on without TLS.
     pub insecure: bool,
+    /// The file of configuration that it has beside all that, as text; empty where it has none.
+    #[serde(default)]
+    pub config: String,
 }
 
 impl std::fmt::Debug for PlacedRegistry {

@@ -26,6 +26,8 @@ const WATCHERS_PER_ADDRESS_MAX: u64 = 1024;
 const REQUESTS_PER_SECOND: u64 = 50_000;
 const WAIT_MAX_MS: u64 = 600_000;
 const MAX_AGE_MS: u64 = 60_000;
+/// What a registry that the scheduler has placed is told, or has of its host.
+const TOLD: [&str; 6] = ["listen", "insecure", "advertise", "store", "key_file", "token_file"];
 
 /// Keeps the catalog of a Lathe cluster, listens for heartbeats and serves look-ups and changes.
 #[derive(Clone, Debug, Default, Parser)]
@@ -46,9 +48,16 @@ pub struct Flags {
     /// File (mode 600) with the tokens of those who may say something to groups; the scheduler's does.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Ask the scheduler that has placed this instance for everything else.
+    /// Ask the scheduler that has placed this instance for everything else. With `--print-config` the file is
+    /// checked as the scheduler gives it to those that it places.
     #[arg(long, hide = true)]
     pub placed: bool,
+    /// Which configuration the scheduler gives: with another one it is another life.
+    #[arg(long, hide = true, value_name = "DIGEST")]
+    pub told: Option<String>,
+    /// An address other than loopback may be listened on without TLS, whatever the file says.
+    #[arg(skip)]
+    pub insecure: bool,
     /// Form of the log on stderr; what is logged is set by LATHE_LOG.
     #[arg(long, value_enum, value_name = "FORM", env = "LATHE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -147,6 +156,9 @@ impl Config {
             None => Document::empty(),
         };
         let mut reader = document.reader();
+        if flags.placed {
+            refuse_told(&mut reader);
+        }
         let config = read(&mut reader, flags);
         let mut problems = reader.finish().err().map(|all| told(&all)).unwrap_or_default();
         if config.store.is_empty() {
@@ -266,7 +278,7 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         store: flags.store.clone().unwrap_or(store),
         key_file: flags.key_file.clone().unwrap_or_else(|| key_file.into()),
         token_file: flags.token_file.clone().or(token_file),
-        insecure: reader.bool("insecure", false),
+        insecure: reader.bool("insecure", false) || flags.insecure,
         tls: TlsDoor::read(reader),
         hosts: reader.list("hosts"),
         advertise,
@@ -300,6 +312,17 @@ fn read(reader: &mut Reader, flags: &Flags) -> Config {
         dns: lathe_dns::Settings::read(reader),
         hooks: hooks::read(reader),
         log_format: flags.log_format.unwrap_or(log_format),
+    }
+}
+
+/// Whoever has placed it says these, or its host does.
+fn refuse_told(reader: &mut Reader) {
+    for key in TOLD {
+        if reader.has(key) {
+            let message = format!("`{key}` is not for registries that the scheduler places");
+            let help = "take it out: it follows from their hosts and from the scheduler's own configuration";
+            reader.refuse_with_help(Code::CONFIG_WRONG_VALUE, key, message, help);
+        }
     }
 }
 

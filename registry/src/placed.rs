@@ -1,5 +1,5 @@
 //! A registry that the scheduler has placed: an instance as any other, which asks the scheduler for the
-//! store and the key.
+//! store, the key and its configuration.
 //!
 //! Owns what is asked and where the answer is kept until it was read. The key is in files of this
 //! instance's folder for no longer than the registry needs to start.
@@ -25,8 +25,10 @@ use crate::config::{Config, ConfigError, Flags};
 const PAUSE: Duration = Duration::from_millis(500);
 /// A scheduler that says nothing for so long has another leader by now, which starts another life.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Longer than a store's address, a key and all tokens.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Longer than a store's address, a key, all tokens and a file of configuration.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// In place of what the scheduler says, where a file is only checked.
+const UNTOLD: &str = "(told by the scheduler)";
 
 /// Why a registry does not know what it is to do.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,15 @@ pub fn configuration(
     flags: &Flags,
     runtime: &Runtime,
 ) -> Result<(Config, Vec<PathBuf>), PlacedError> {
+    if flags.placed && flags.print_config {
+        let flags = Flags {
+            store: Some(UNTOLD.to_owned()),
+            key_file: Some(UNTOLD.into()),
+            insecure: true,
+            ..flags.clone()
+        };
+        return Ok((Config::load(&flags)?, Vec::new()));
+    }
     if flags.placed {
         return runtime.block_on(Placed::ask(flags)).map(Placed::into_parts);
     }
@@ -113,10 +124,11 @@ impl Placed {
             store: Some(told.store),
             key_file: Some(files[0].clone()),
             token_file: Some(files[1].clone()),
+            insecure: told.insecure,
             ..flags.clone()
         };
-        let text = told.insecure.then_some((Path::new("the scheduler"), "insecure = true\n"));
-        Ok(Self { config: Config::from_source(&flags, text)?, files })
+        let text = (Path::new("the scheduler's registry_config"), told.config.as_str());
+        Ok(Self { config: Config::from_source(&flags, Some(text))?, files })
     }
 
     /// Takes the secrets away again.

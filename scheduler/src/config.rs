@@ -117,6 +117,8 @@ pub struct Config {
     pub registries: u32,
     /// Their program.
     pub registry: PathBuf,
+    /// A file with what else they are told, hooks and TLS for example.
+    pub registry_config: Option<PathBuf>,
     pub replace_after_ms: u64,
     pub hold_losses_ms: u64,
     pub leave_before_ms: u64,
@@ -182,6 +184,7 @@ impl Config {
             registries: u32::try_from(file.u64_within("registries", 0, 0..=REGISTRIES_MAX))
                 .unwrap_or_default(),
             registry: path(&None, file.optional_string("registry"), &beside("lathe-registry")),
+            registry_config: file.optional_string("registry_config").map(PathBuf::from),
             hold_losses_ms: file.duration_ms("hold_losses", 30 * 60_000),
             leave_before_ms: file.duration_ms("leave_before", 60 * 60_000),
             served_by: file.bool("served_by", false) || flags.served_by,
@@ -192,6 +195,7 @@ impl Config {
             listen,
             replace_after_ms,
         };
+        config.fits(&mut file);
         let mut problems = file.finish().err().unwrap_or_default();
         if let Some(text) = &flags.listen {
             match text.parse() {
@@ -211,6 +215,18 @@ impl Config {
             Ok(Self { listen, replace_after_ms, session_timeout, ..config })
         } else {
             Err(problems)
+        }
+    }
+
+    /// Whether registries are placed, where it is said how.
+    fn fits(&self, file: &mut Reader) {
+        if self.registry_config.is_some() && self.registries == 0 {
+            let message =
+                "`registry_config` is for registries that the scheduler places: it places none";
+            let help =
+                "say how many, as in `registries = 3`, or take it out: others have their own files";
+            let code = lathe_topology::Code::CONFIG_WRONG_VALUE;
+            file.refuse_with_help(code, "registry_config", message, help);
         }
     }
 
@@ -253,6 +269,9 @@ impl Config {
         put("executor", text(&self.executor));
         put("registries", i64::from(self.registries).into());
         put("registry", text(&self.registry));
+        if let Some(path) = &self.registry_config {
+            put("registry_config", text(path));
+        }
         put("replace_after", format!("{}ms", self.replace_after_ms).into());
         put("hold_losses", format!("{}ms", self.hold_losses_ms).into());
         put("leave_before", format!("{}ms", self.leave_before_ms).into());

@@ -24,6 +24,7 @@ use crate::framework::records::{SCHEDULERS, TERM};
 use crate::framework::{self, Framework};
 use crate::mesos_calls::Identity;
 use crate::metrics::Metrics;
+use crate::placed;
 use crate::store::{self, Pipeline, TakeOverError};
 use crate::system::System;
 
@@ -226,10 +227,11 @@ impl Seat {
 
     /// Who keeps the registries, where the scheduler is to place any.
     fn registries(&self, handle: &crate::driver::Handle) -> Option<System> {
+        let placed = self.placed.as_ref()?;
         let Config { registries, registry, .. } = &self.config;
-        let new =
-            || System::new(handle.clone(), self.artifacts.clone(), registry.clone(), *registries);
-        (*registries > 0).then(new)
+        let told = placed::digest(&placed.config);
+        let (handle, artifacts) = (handle.clone(), self.artifacts.clone());
+        Some(System::new(handle, artifacts, registry.clone(), *registries, told))
     }
 
     fn shared(&self, handle: crate::driver::Handle, store: &Store) -> Shared {

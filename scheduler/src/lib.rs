@@ -14,6 +14,7 @@ pub mod lead;
 pub mod masters;
 pub mod mesos_calls;
 pub mod metrics;
+mod placed;
 pub mod planner;
 pub mod run;
 pub mod store;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use lathe_api::door::{self, BindError, Hosts, Key, Listener, SecretError, TlsDoorError, Tokens};
-use lathe_api::rest::PlacedRegistry;
 use lathe_mesos::backoff::Backoff;
 use lathe_mesos::scheduler::EndpointError;
 use lathe_mesos::{Limits, operator};
@@ -23,6 +22,7 @@ use crate::lead::{End, Seat};
 use crate::masters::{self, MastersError};
 use crate::mesos_calls::Identity;
 use crate::metrics::Metrics;
+use crate::placed::{self, PlacedError};
 use crate::store::TakeOverError;
 
 /// Between attempts to lead.
@@ -40,6 +40,8 @@ pub enum RunError {
     Tls(#[from] TlsDoorError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Placed(#[from] PlacedError),
     #[error(transparent)]
     Artifacts(#[from] ArtifactsError),
     #[error("the masters are not usable addresses")]
@@ -67,7 +69,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         .map_err(|source| RunError::Folder { path: config.data.clone(), source })?;
     let tokens = Tokens::read_or_create(&config.token_file)?;
     let key = Key::read_or_create(&config.key_file)?;
-    let placed = placed(&config)?;
+    let placed = placed::told(&config)?;
     let artifacts = Artifacts::open(&config.data.join("artifacts"), &config.executor)?;
     let masters = masters::endpoint(&config.mesos)?;
     let operator = Arc::new(operator::Client::new(masters.clone(), Limits::default())?);
@@ -152,24 +154,6 @@ async fn attempts(seat: &Seat) -> Result<(), RunError> {
             () = seat.stopping.cancelled() => return Ok(()),
         }
     }
-}
-
-/// What registries are told that the scheduler is to place, if it is to place any.
-fn placed(config: &Config) -> Result<Option<PlacedRegistry>, RunError> {
-    if config.registries == 0 {
-        return Ok(None);
-    }
-    // Both were read just now as what they are.
-    let text = |path: &Path| {
-        std::fs::read_to_string(path)
-            .map_err(|source| RunError::Secret(SecretError::Read { path: path.to_owned(), source }))
-    };
-    Ok(Some(PlacedRegistry {
-        store: config.store.clone(),
-        key: text(&config.key_file)?,
-        tokens: text(&config.token_file)?,
-        insecure: config.insecure,
-    }))
 }
 
 fn identity(config: &Config, url: &str, artifacts: &Artifacts, key: Key) -> Identity {

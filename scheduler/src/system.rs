@@ -34,6 +34,8 @@ pub(crate) struct System {
     /// The registry's program.
     binary: PathBuf,
     wanted: u32,
+    /// Which configuration they are told, if any.
+    told: Option<String>,
     /// As many as were accepted under this lead.
     accepted: Option<u32>,
     /// With how many hosts it was tried, and when.
@@ -41,8 +43,14 @@ pub(crate) struct System {
 }
 
 impl System {
-    pub(crate) fn new(handle: Handle, artifacts: Artifacts, binary: PathBuf, wanted: u32) -> Self {
-        Self { handle, artifacts, binary, wanted, accepted: None, tried: None }
+    pub(crate) fn new(
+        handle: Handle,
+        artifacts: Artifacts,
+        binary: PathBuf,
+        wanted: u32,
+        told: Option<String>,
+    ) -> Self {
+        Self { handle, artifacts, binary, wanted, told, accepted: None, tried: None }
     }
 
     /// Runs until the scheduler leads no more.
@@ -111,7 +119,7 @@ impl System {
     async fn submit(&self, built: &ArtifactRecord, count: u32) -> Result<Option<String>, Stopping> {
         let submission = Submission {
             name: TOPOLOGY.to_owned(),
-            source: source(count),
+            source: source(count, self.told.as_deref()),
             artifacts: vec![built.clone()],
         };
         let question = Question::Submit {
@@ -153,8 +161,13 @@ fn artifact(sha256: String, size: u64) -> ArtifactRecord {
     }
 }
 
-/// The topology. No secret stands in it: a registry asks the scheduler for its key.
-fn source(count: u32) -> String {
+/// The topology. No secret stands in it: a registry asks the scheduler for its key and its configuration, of
+/// which only the digest is here, so that registries are replaced when it changes.
+fn source(count: u32, told: Option<&str>) -> String {
+    let args: Vec<&str> = match told {
+        Some(told) => vec!["--placed", "--told", told],
+        None => vec!["--placed"],
+    };
     format!(
         r#"# Made by the scheduler, as `registries` in its configuration says.
 [topology]
@@ -168,7 +181,7 @@ tasks = {count}
 tags = ["lathe-registry"]
 biases = [["lathe-registry", "never"]]
 resources = {{ cpus = 0.1, mem = "256MiB", ports = ["http"] }}
-args = ["--placed"]
+args = {args:?}
 health = {{ kind = "http", path = "/healthz" }}
 "#,
         version = env!("CARGO_PKG_VERSION"),

@@ -71,6 +71,19 @@ fn what_is_printed_says_the_same() {
 }
 
 #[test]
+fn one_that_is_placed_is_told_its_address_and_secrets_and_nothing_of_that_by_its_file() {
+    let placed = Flags { placed: true, insecure: true, ..flags() };
+    let read = |text| Config::from_source(&placed, Some((Path::new("placed.toml"), text)));
+    let text = "listen = \"127.0.0.1:1\"\nstore = \"zk://a\"\nadvertise = \"http://a:1\"";
+    let problems = read(text).unwrap_err().to_string();
+    for part in ["LT0502", "placed.toml:1", "`listen`", "`store`", "`advertise`"] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+    let config = read("wait_max = \"2s\"\n").unwrap();
+    assert!(config.insecure && config.wait_max_ms == 2000);
+}
+
+#[test]
 fn dns_is_off_until_an_address_is_named() {
     assert_eq!(from("").unwrap().dns, None);
     let text = "dns = \"127.0.0.1:53\"\ndns_zone = \"lathe.test\"\ndns_ttl = \"5s\"";

@@ -57,3 +57,14 @@ log_format = \"json\"
     .unwrap();
     assert_eq!(Config::parse(&config.print(), &flags(&[])).unwrap(), config);
 }
+
+#[test]
+fn a_file_for_registries_is_for_those_that_are_placed() {
+    let source = "masters = [\"a:1\"]\nregistry_config = \"/etc/lathe/placed.toml\"\n";
+    let problems = Config::parse(source, &flags(&[])).unwrap_err();
+    assert_eq!(problems[0].code.to_string(), "LT0502");
+    let text = lathe_topology::render("file", source, &problems);
+    assert!(text.contains("file:2:1") && text.contains("registries = 3"), "{text}");
+    let config = Config::parse(&format!("registries = 3\n{source}"), &flags(&[])).unwrap();
+    assert_eq!(Config::parse(&config.print(), &flags(&[])).unwrap(), config);
+}

@@ -60,7 +60,7 @@ async fn counts(hosts: &[usize], fit: u32) -> Vec<u32> {
     let (sha256, size) = artifacts.keep(&program).await.expect("it is kept");
     assert_eq!(artifacts.keep(&program).await.expect("again"), (sha256.clone(), size));
     let built = artifact(sha256, size);
-    let mut system = System::new(handle, artifacts, program, 3);
+    let mut system = System::new(handle, artifacts, program, 3, None);
     let (mut placed, mut counts, start) = (None, Vec::new(), Instant::now());
     for (second, hosts) in hosts.iter().enumerate() {
         let mut look = std::pin::pin!(system.look(&built, start + LOOK * second as u32));

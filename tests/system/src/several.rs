@@ -64,6 +64,8 @@ pub struct Several {
     artifacts_shared: bool,
     /// As many registries as schedulers are told to place.
     placing: usize,
+    /// What those are told beside what each has to know.
+    placed: Option<PathBuf>,
     /// The folder of what is started from now on.
     build: PathBuf,
     /// Of the first build, as files of configuration outlive an upgrade.
@@ -122,6 +124,7 @@ impl Several {
             folder,
             artifacts_shared: true,
             placing: 0,
+            placed: None,
             build: build.to_owned(),
             deployed: builds::deployed(build),
             _turn: turn,
@@ -210,6 +213,10 @@ impl Several {
             values.push(("registries", self.placing.into()));
         }
         let config = self.configuration("lathe-scheduler.toml", &data, &values);
+        if let Some(path) = &self.placed {
+            let text = std::fs::read_to_string(&config).expect("it was just written");
+            crate::files::write(&config, &format!("registry_config = {path:?}\n{text}"));
+        }
         let mut command = Command::new(self.build.join("lathe-scheduler"));
         clean(&mut command);
         command.arg("--config").arg(config).args(&scheduler.flags).env("LATHE_LOG", "info");

@@ -24,6 +24,12 @@ impl Several {
         self.placing = number;
     }
 
+    /// What those registries are told from now on, by schedulers that start.
+    pub fn tell_placed_registries(&mut self, text: &str) {
+        let path = self.folder.path().join("placed-registry.toml");
+        self.placed = Some(crate::files::write(&path, text));
+    }
+
     /// Where the registries are that a scheduler knows.
     #[must_use]
     pub fn known_registries(&self, scheduler: usize) -> Vec<String> {
