@@ -38,6 +38,15 @@ fn the_tests_that_the_page_of_doors_names_are_there() {
 }
 
 #[test]
+fn the_tests_that_the_contract_of_hooks_names_are_there_and_no_point_is_left_out() {
+    let (page, names) = named("hook-contract.md");
+    assert!(names > 30, "only {names} tests are named");
+    let number = |line: &str| line.strip_prefix("| H")?.split(' ').next()?.parse::<u32>().ok();
+    let numbers: Vec<u32> = page.lines().filter_map(number).collect();
+    assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_tests_that_the_page_of_conformance_names_are_there_and_no_duty_is_left_out() {
     let (page, names) = named("conformance.md");
     assert!(names > 30, "only {names} tests are named");
