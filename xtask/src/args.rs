@@ -38,7 +38,8 @@ pub(crate) enum Task {
     /// Do for as long as one likes what the tests do for seconds, and print what came of it
     Soak {
         /// What: `healing`, then --seconds N, --seed S and --rate N; `several`, then --still N and
-        /// --down N; `mesos`, then --seconds N and --seed S; or `hooks`, then --kills N and --seed S
+        /// --down N; `mesos`, then --seconds N and --seed S; or `hooks`, then --kills N, --seed S and
+        /// --consul-template
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },

@@ -29,6 +29,14 @@ impl Agent {
         Self::listening(spawn(config, &[])).await
     }
 
+    /// The same of another build of it.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn start_as(binary: &Path, config: &Path) -> Self {
+        Self::listening(with_config(Spawn::new(binary), config, &[])).await
+    }
+
     /// The same on a host of its own, a network namespace of this name.
     ///
     /// # Panics

@@ -3,18 +3,20 @@
 //! Owns the judgement, which is made from outside: from what the hook's program noted, from the files, and from
 //! what the journal said at each death.
 
+mod beside;
+mod own;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lathe_hooks::Journal;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::{Agent, Site, instance, until};
-
 const TASK: &str = "web.cache";
+/// How long the newest state may take to be run to its end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +27,22 @@ pub struct Kills {
     pub seed: u64,
 }
 
+/// Who is killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The agent, built as tests have it, or this binary of it.
+    Agent(Option<PathBuf>),
+    /// consul-template with one file, before a server of Consul; a change is another value of a key.
+    ConsulTemplate,
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Kills.
     pub kills: u32,
-    /// Kills that found a run announced and not acknowledged.
+    /// Kills that found a run announced and not acknowledged; of a program that announces nothing, one that had
+    /// begun and not ended.
     pub hit: u32,
     /// Changes of the catalog.
     pub changes: u32,
@@ -38,7 +50,9 @@ pub struct Account {
     pub begun: u32,
     /// First runs after a kill that found one under way.
     pub resumed: u32,
-    /// Newest states that were not run to their end.
+    /// How often it was started once more, with nothing new, to see whether the newest state is run.
+    pub looks: u32,
+    /// Newest states that were not run to their end then.
     pub lost: u32,
     /// Runs that nothing was the cause of.
     pub without_cause: u32,
@@ -61,6 +75,7 @@ impl fmt::Display for Account {
         writeln!(f, "changes              {:>6}", self.changes)?;
         writeln!(f, "runs                 {:>6}", self.begun)?;
         writeln!(f, "  resumed            {:>6}", self.resumed)?;
+        writeln!(f, "looks                {:>6}", self.looks)?;
         writeln!(f, "lost                 {:>6}", self.lost)?;
         writeln!(f, "without cause        {:>6}", self.without_cause)?;
         for wrong in &self.wrong {
@@ -121,43 +136,58 @@ impl Judge {
         self.open = true;
     }
 
-    /// The agent is dead: what does its journal say?
-    fn killed(&mut self, data: &Path, log: &Path) {
+    /// It is dead. Whether by the log a run had begun and not ended.
+    fn killed(&mut self, log: &Path) -> bool {
         self.read(log);
-        self.running = None;
-        // Opening mends what was cut off, so a copy is opened.
-        let copy = data.with_extension("looked-at");
-        if fs::copy(data.join("journal"), &copy).is_err() {
-            return;
-        }
-        match Journal::open(&copy) {
-            Ok(opened) if !opened.damaged => {
-                let record = opened.journal.records().get("h");
-                self.open = record.is_some_and(|record| record.pending.is_some());
-                self.cut = self.open;
-            }
-            Ok(_) => self.account.wrong.push("the journal is damaged".to_owned()),
-            Err(error) => self.account.wrong.push(error.to_string()),
-        }
+        self.running.take().is_some()
     }
+
+    /// A run was under way, as far as can be known.
+    fn was_cut(&mut self, is_so: bool) {
+        (self.open, self.cut) = (is_so, is_so);
+    }
+}
+
+/// One that follows changes and is killed.
+trait Follower: Sized {
+    /// While it runs.
+    type Life;
+
+    /// Where its program notes what it does.
+    fn log(&self) -> PathBuf;
+    /// Makes this state the newest.
+    async fn change(&mut self, life: u32);
+    async fn start(&self) -> Self::Life;
+    /// Kills it, with what it has started, and judges what that left.
+    async fn kill(&self, life: Self::Life, judge: &mut Judge);
+    /// Waits, with nothing new, for the newest state to be run to its end. Gives whether it was.
+    async fn settled(&self, life: &Self::Life, state: &str) -> bool;
 }
 
 impl Kills {
     /// Kills, starts again, and looks, until it is enough.
-    pub async fn run(self, mut talk: impl FnMut(&str)) -> Account {
-        let mut site = Site::start(1).await;
+    pub async fn run(self, victim: &Victim, talk: impl FnMut(&str)) -> Account {
+        match victim {
+            Victim::Agent(binary) => {
+                let own = own::Own::start(binary.as_deref()).await;
+                self.of(own, talk).await
+            }
+            Victim::ConsulTemplate => self.of(beside::Beside::start().await, talk).await,
+        }
+    }
+
+    async fn of(self, mut follower: impl Follower, mut talk: impl FnMut(&str)) -> Account {
         let mut dice = StdRng::seed_from_u64(self.seed);
-        let (config, log) = configuration(&site);
-        let data = site.folder().join("agent");
+        let log = follower.log();
         let mut judge = Judge::default();
         let mut life = 1;
-        change(&mut site, life).await;
+        follower.change(life).await;
         for kill in 0..self.kills {
-            let agent = Agent::start(&config).await;
+            let running = follower.start().await;
             // Several changes, so that some come while one is followed.
             for _ in 0..dice.random_range(1..4) {
                 life += 1;
-                change(&mut site, life).await;
+                follower.change(life).await;
                 judge.account.changes += 1;
                 let pause = Duration::from_micros(dice.random_range(0..60_000));
                 tokio::time::sleep(pause).await;
@@ -167,17 +197,17 @@ impl Kills {
             if dice.random_range(0..3) > 0 {
                 tokio::time::sleep(Duration::from_micros(dice.random_range(0..150_000))).await;
             }
-            agent.kill().await;
+            follower.kill(running, &mut judge).await;
             judge.account.kills += 1;
-            judge.killed(&data, &log);
             judge.account.hit += u32::from(judge.open);
-            whole_files(&site, &mut judge);
             if kill % 3 == 2 {
                 // What was announced is resumed, and the newest state is followed.
-                let agent = Agent::start(&config).await;
-                settle(&agent, &log, life, &mut judge).await;
-                agent.kill().await;
-                judge.killed(&data, &log);
+                let running = follower.start().await;
+                let settled = follower.settled(&running, &state(life)).await;
+                judge.account.looks += 1;
+                judge.account.lost += u32::from(!settled);
+                judge.read(&log);
+                follower.kill(running, &mut judge).await;
             }
             if kill % 50 == 49 {
                 let (account, kills) = (&judge.account, judge.account.kills);
@@ -191,71 +221,94 @@ impl Kills {
     }
 }
 
-/// Waits until the newest state was run to its end, then sees that nothing more runs.
-async fn settle(agent: &Agent, log: &Path, life: u32, judge: &mut Judge) {
-    let state = format!("{TASK}#0.{life}");
-    let wanted = format!("end {state}");
-    let ended = || async {
-        let text = fs::read_to_string(log).unwrap_or_default();
-        text.lines().next_back() == Some(wanted.as_str())
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), async {
-        while !ended().await {
+fn state(life: u32) -> String {
+    format!("{TASK}#0.{life}")
+}
+
+/// Whether the last line of the log is the end of this state.
+fn is_ended(log: &Path, state: &str) -> bool {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    text.lines().next_back().and_then(|line| line.strip_prefix("end ")) == Some(state)
+}
+
+/// Looks until the newest state is ended, or `hopeless` says that it will not be. Gives whether it is.
+async fn ended(log: &Path, state: &str, mut hopeless: impl FnMut() -> bool) -> bool {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !is_ended(log, state) {
+            if hopeless() {
+                return false;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        true
     });
-    if waited.await.is_err() {
-        judge.account.lost += 1;
-        return;
-    }
-    until("the hook is idle", || async {
-        let reply = agent.get("/v1/hooks/h").await;
-        reply.is_some_and(|reply| reply.json()["standing"] == "idle")
-    })
-    .await;
-    judge.read(log);
+    waited.await.unwrap_or(false)
 }
 
 /// Whatever the moment: a file is one of the renderings, to its last line.
-fn whole_files(site: &Site, judge: &mut Judge) {
-    for name in ["one", "two"] {
-        let Ok(text) = fs::read_to_string(site.folder().join(name)) else { continue };
-        if !(text.starts_with("begin\n") && text.ends_with("end\n") && text.contains(TASK)) {
-            judge.account.wrong.push(format!("the file {name} is {text:?}"));
-        }
+fn whole_file(path: &Path, judge: &mut Judge) {
+    let Ok(text) = fs::read_to_string(path) else { return };
+    if !(text.starts_with("begin\n") && text.ends_with("end\n") && text.contains(TASK)) {
+        judge.account.wrong.push(format!("the file {} is {text:?}", path.display()));
     }
 }
 
-async fn change(site: &mut Site, life: u32) {
-    let before = format!("{TASK}#0.{}", life - 1);
-    let gone: &[&str] = if life > 1 { &[before.as_str()] } else { &[] };
-    site.change(&[instance(TASK, 0, life, 31_000)], gone).await;
+/// A program that notes its begin and its end; it reads the state out of a file by this command, so that
+/// the files of before the program are judged too.
+fn script(folder: &Path, state: &str) -> PathBuf {
+    let (path, log) = (folder.join("script"), folder.join("log"));
+    let log = log.display();
+    let text = format!(
+        "#!/bin/sh\n{state}\necho begin $state >> {log}\nsleep 0.02\necho end $state >> {log}\n"
+    );
+    fs::write(&path, text).expect("it is written");
+    path
 }
 
-/// A hook with two files and a program that notes its begin and its end; the state is read out of a file, so
-/// that the files of before the program are judged too.
-fn configuration(site: &Site) -> (PathBuf, PathBuf) {
-    let folder = site.folder();
-    let log = folder.join("log");
-    let script = folder.join("script");
-    let text = format!(
-        "#!/bin/sh\nstate=$(grep '#' {one})\ncmp -s {one} {two} || state=torn\necho begin $state >> {log}\n\
-         sleep 0.02\necho end $state >> {log}\n",
-        one = folder.join("one").display(),
-        two = folder.join("two").display(),
-        log = log.display(),
-    );
-    fs::write(&script, text).expect("it is written");
-    let file = |name: &str| {
-        let template =
-            "begin\\n{% for one in entries %}\\n{{ one.incarnation }}\\n{% endfor %}\\nend\\n";
-        format!("[[hook.h.file]]\npath = {:?}\ntext = \"{template}\"\n", folder.join(name))
-    };
-    let more = format!(
-        "[hook.h]\ngroups = [\"{TASK}\"]\nsettle = \"5ms\"\nurgent_settle = \"5ms\"\n\
-         command = [\"/bin/sh\", {script:?}]\n{}{}",
-        file("one"),
-        file("two"),
-    );
-    (site.configuration(&more), log)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(judge: &mut Judge, log: &Path, lines: &str) {
+        let before = fs::read_to_string(log).unwrap_or_default();
+        fs::write(log, before + lines).expect("it is written");
+        judge.read(log);
+    }
+
+    #[test]
+    fn a_state_that_was_run_to_its_end_runs_again_without_cause_unless_a_run_was_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let mut judge = Judge::default();
+        judged(&mut judge, &log, "begin a\nend a\nbegin b\nend b\n");
+        assert_eq!((judge.account.begun, judge.account.without_cause), (2, 0));
+        judged(&mut judge, &log, "begin b\nend b\n");
+        assert_eq!(judge.account.without_cause, 1);
+        judged(&mut judge, &log, "begin c\n");
+        assert!(judge.killed(&log), "c was under way");
+        judge.was_cut(true);
+        judged(&mut judge, &log, "begin c\nend c\n");
+        assert_eq!((judge.account.without_cause, judge.account.resumed), (1, 1));
+        assert!(!judge.killed(&log));
+        assert!(judge.account.wrong.is_empty(), "{:?}", judge.account.wrong);
+    }
+
+    #[test]
+    fn runs_that_overlap_and_ends_without_a_begin_are_wrong() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let mut judge = Judge::default();
+        judged(&mut judge, &log, "begin a\nbegin b\nend a\n");
+        assert_eq!(judge.account.wrong, ["b began while a ran", "the end of a without its begin"]);
+        assert!(!judge.account.is_good());
+    }
+
+    #[tokio::test]
+    async fn the_newest_is_run_when_the_last_line_is_its_end_and_lost_when_it_will_not_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        fs::write(&log, "begin web.cache#0.12\nend web.cache#0.12\n").expect("it is written");
+        assert!(ended(&log, &state(12), || true).await);
+        assert!(!ended(&log, &state(2), || true).await);
+    }
 }

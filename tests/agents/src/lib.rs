@@ -14,7 +14,7 @@ mod wire;
 
 pub use agent::Agent;
 pub use hosts::{Host, Hosts};
-pub use kills::{Account, Kills};
+pub use kills::{Account, Kills, Victim};
 pub use networked::{Findings, Networked};
 pub use site::{Seat, Site, instance, pem};
 pub use wire::{Reply, get, post};

@@ -28,22 +28,33 @@ impl Reply {
 
 /// Asks a URL (`http://HOST:PORT`) for a path; nothing where nobody answers.
 pub async fn get(url: &str, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
-    send("GET", url, path, headers).await
+    send("GET", url, path, headers, "").await
 }
 
 /// Posts nothing to a path.
 pub async fn post(url: &str, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
-    send("POST", url, path, headers).await
+    send("POST", url, path, headers, "").await
 }
 
-async fn send(method: &str, url: &str, path: &str, headers: &[(&str, &str)]) -> Option<Reply> {
+/// Puts a body to a path.
+pub(crate) async fn put(url: &str, path: &str, body: &str) -> Option<Reply> {
+    send("PUT", url, path, &[], body).await
+}
+
+async fn send(
+    method: &str,
+    url: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<Reply> {
     let address = url.strip_prefix("http://")?;
     let mut stream = TcpStream::connect(address).await.ok()?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    head.push_str("content-length: 0\r\n\r\n");
+    head.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
     stream.write_all(head.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.ok()?;

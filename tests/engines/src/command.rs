@@ -16,7 +16,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{Examination, Failure, Kafka, Mesos, Peer, ZooKeeper, block_on, cache, say};
+use crate::{
+    Consul, ConsulTemplate, Examination, Failure, Kafka, Mesos, Peer, ZooKeeper, block_on, cache,
+    say,
+};
 use args::{Args, Part, Task};
 
 /// Runs the program.
@@ -45,10 +48,13 @@ fn folder(asked: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 async fn install(parts: &[Part]) -> Result<bool, Failure> {
-    use Part::{CpSat, Fenzo, Schemathesis};
-    for part in [Part::Zookeeper, Part::Mesos, Part::Kafka, CpSat, Schemathesis, Fenzo] {
-        // No test needs Fenzo.
-        let meant = parts.contains(&part) || (parts.contains(&Part::All) && part != Fenzo);
+    use Part::{CpSat, Schemathesis};
+    // What only measurements need comes last, and is not meant by `all`.
+    let beside = [Part::Fenzo, Part::Consul, Part::ConsulTemplate];
+    let needed = [Part::Zookeeper, Part::Mesos, Part::Kafka, CpSat, Schemathesis];
+    let all = parts.contains(&Part::All);
+    for part in needed.into_iter().chain(beside) {
+        let meant = parts.contains(&part) || (all && !beside.contains(&part));
         match part {
             _ if !meant => continue,
             Part::Zookeeper => ZooKeeper::install().await?,
@@ -56,7 +62,9 @@ async fn install(parts: &[Part]) -> Result<bool, Failure> {
             Part::Kafka => Kafka::install().await?,
             CpSat => Peer::CpSat.install().await?,
             Schemathesis => Examination::install().await?,
-            Fenzo | Part::All => Peer::Fenzo.install().await?,
+            Part::Consul => Consul::install().await?,
+            Part::ConsulTemplate => drop(ConsulTemplate::program().await?),
+            Part::Fenzo | Part::All => Peer::Fenzo.install().await?,
         }
         say::say(&format!("{part:?} is in {}", cache::folder()?.display()));
     }

@@ -1,6 +1,6 @@
 //! Real engines for tests and for trying out: ZooKeeper servers, Mesos masters and agents, a Kafka
-//! broker, and a proxy to put before one; programs that place tasks, to compare with; and one that holds
-//! a listener against its OpenAPI document.
+//! broker, and a proxy to put before one; programs to compare with, which place tasks too or tell of changes
+//! too; and one that holds a listener against its OpenAPI document.
 //!
 //! Owns how an engine is fetched, kept, started, hurt and ended. It must not know what a test is
 //! about, nor any crate of Lathe but `child`.
@@ -38,9 +38,11 @@ pub mod cache;
 #[doc(hidden)]
 pub mod command;
 
+mod consul;
 mod daemon;
 mod failure;
 mod folder;
+mod golang;
 mod http;
 mod java;
 mod kafka;
@@ -58,6 +60,7 @@ mod tool;
 mod waiting;
 mod zookeeper;
 
+pub use consul::{Consul, ConsulTemplate};
 pub use daemon::Daemon;
 pub use failure::{Code, Failure};
 pub use http::Answer;

@@ -11,7 +11,7 @@ use lathe_child::{Output, Signal, Spawn, SpawnError};
 
 use crate::{Code, Failure, folder, keeper};
 
-/// Nothing that is fetched or built here takes so long.
+/// Most of what is fetched or built here does not take so long.
 const LONGEST: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -25,6 +25,17 @@ pub(crate) struct Failed {
 /// Runs a program with this process's whole environment, for its proxies and settings; what it
 /// prints goes to `log`. Blocks.
 pub(crate) fn run(
+    words: &[&OsStr],
+    dir: &Path,
+    log: &Path,
+    hint: &str,
+) -> Result<Result<(), Failed>, Failure> {
+    run_within(LONGEST, words, dir, log, hint)
+}
+
+/// The same with another time after which it is ended.
+pub(crate) fn run_within(
+    longest: Duration,
     words: &[&OsStr],
     dir: &Path,
     log: &Path,
@@ -49,7 +60,7 @@ pub(crate) fn run(
             }
             Err(error) => return Err(Failure::system(program.display(), error)),
         };
-        let ended = tokio::time::timeout(LONGEST, child.wait()).await;
+        let ended = tokio::time::timeout(longest, child.wait()).await;
         let exit = match ended {
             Ok(exit) if exit.success() => return Ok(Ok(())),
             Ok(exit) => exit,

@@ -105,6 +105,23 @@ fn the_judge_of_placement_says_what_it_lacks_and_what_differs() {
 }
 
 #[test]
+fn a_program_in_go_says_why_it_cannot_be_fetched_and_what_differs() {
+    for (said_by_go, code) in [
+        ("echo '{\"Error\": \"no route to modules\"}'; exit 1", "E2"),
+        ("echo '{\"Sum\": \"h1:x=\"}'", "E3"),
+    ] {
+        let machine = Machine::new();
+        machine.tool("go", &format!("echo 'go: downloading it' >&2; {said_by_go}"));
+        let said = machine.refusal("consul-template");
+        assert!(said.contains(&format!("engines {code}: consul-template-0.41.1")), "{said}");
+        assert!(
+            said.contains("no route to modules") || said.contains("\"h1:x=\" is not h1:"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn two_that_want_the_same_engine_fetch_it_once() {
     let machine = Machine::new();
     let note = machine.0.path().join("fetched");

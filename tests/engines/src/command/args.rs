@@ -115,6 +115,10 @@ pub(super) enum Part {
     Schemathesis,
     /// What placement is measured beside
     Fenzo,
+    /// What registries are measured beside; it is built, which takes some ten minutes of a core
+    Consul,
+    /// What hooks are measured beside
+    ConsulTemplate,
     All,
 }
 
