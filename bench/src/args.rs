@@ -28,9 +28,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "write",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
-    /// Measure Lathe's placement alone, without others that place the same cases
+    /// Measure Lathe alone, without others that do the same and have to be fetched
     #[arg(long)]
     pub(crate) alone: bool,
+    /// How often an agent, and what stands beside it, is killed
+    #[arg(long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(3..))]
+    pub(crate) kills: u32,
     /// Solve one case of placement in this process, and print what came of it as JSON
     #[arg(long, hide = true, value_name = "NAME")]
     pub(crate) case: Option<String>,
@@ -132,12 +136,20 @@ pub(crate) enum Figure {
     Launches,
     /// A change to the last of a hundred watchers
     ChangeHeard,
+    /// The same beside Consul's blocking queries, with answers of about as many bytes
+    ChangeConsul,
+    /// The same with as many instances: ten
+    ChangeConsulTen,
     /// The same of ten thousand watchers
     CrowdHeard,
     /// What each of them costs the registry
     CrowdWake,
     /// Look-ups answered by one core
     Lookups,
+    /// Changes that an agent's hook misses when the agent is killed
+    KillsLost,
+    /// Runs of such a hook that nothing was the cause of
+    KillsWithoutCause,
     /// Resident memory of an agent with a copy of 10,000 entries
     AgentMemory,
     /// What such an agent takes of a core while nothing changes
@@ -188,7 +200,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, in the order in which they are printed.
-    pub(crate) const ALL: [Self; 50] = [
+    pub(crate) const ALL: [Self; 54] = [
         Self::ReceiptToReady,
         Self::SubmitCommand,
         Self::WarmUp,
@@ -213,9 +225,13 @@ impl Figure {
         Self::SchedulerFailover,
         Self::Launches,
         Self::ChangeHeard,
+        Self::ChangeConsul,
+        Self::ChangeConsulTen,
         Self::CrowdHeard,
         Self::CrowdWake,
         Self::Lookups,
+        Self::KillsLost,
+        Self::KillsWithoutCause,
         Self::AgentMemory,
         Self::AgentIdle,
         Self::FlatPlain,
@@ -268,9 +284,13 @@ impl Figure {
             Self::SchedulerFailover => "scheduler-failover",
             Self::Launches => "launches",
             Self::ChangeHeard => "change-heard",
+            Self::ChangeConsul => "change-consul",
+            Self::ChangeConsulTen => "change-consul-ten",
             Self::CrowdHeard => "crowd-heard",
             Self::CrowdWake => "crowd-wake",
             Self::Lookups => "lookups",
+            Self::KillsLost => "kills-lost",
+            Self::KillsWithoutCause => "kills-without-cause",
             Self::AgentMemory => "agent-memory",
             Self::AgentIdle => "agent-idle",
             Self::FlatPlain => "flat-plain",
@@ -310,9 +330,13 @@ impl Figure {
             | Self::SchedulerFailover
             | Self::Launches => area == Area::Cluster,
             Self::ChangeHeard
+            | Self::ChangeConsul
+            | Self::ChangeConsulTen
             | Self::CrowdHeard
             | Self::CrowdWake
             | Self::Lookups
+            | Self::KillsLost
+            | Self::KillsWithoutCause
             | Self::AgentMemory
             | Self::AgentIdle => area == Area::Discovery,
             placement if *placement >= Self::FlatPlain => area == Area::Placement,

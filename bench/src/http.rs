@@ -63,6 +63,15 @@ impl Connection {
         self.asked(request.as_bytes()).await
     }
 
+    /// `PUT` of a body to a path.
+    pub(crate) async fn put(&mut self, path: &str, body: &str) -> Result<Answer, Error> {
+        let length = body.len();
+        let request = format!(
+            "PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        self.asked(request.as_bytes()).await
+    }
+
     async fn asked(&mut self, request: &[u8]) -> Result<Answer, Error> {
         self.stream.write_all(request).await?;
         self.buffer.clear();

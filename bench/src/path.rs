@@ -56,6 +56,10 @@ fn bar(figure: Figure) -> (Unit, Bar) {
         | Figure::SchedulerFailover
         | Figure::Launches => super::cluster::bar(figure),
         Figure::ChangeHeard
+        | Figure::ChangeConsul
+        | Figure::ChangeConsulTen
+        | Figure::KillsLost
+        | Figure::KillsWithoutCause
         | Figure::CrowdHeard
         | Figure::CrowdWake
         | Figure::Lookups

@@ -29,6 +29,10 @@ pub(crate) enum Unit {
     PerSecond,
     #[serde(rename = "×")]
     Times,
+    #[serde(rename = "changes")]
+    Changes,
+    #[serde(rename = "runs")]
+    Runs,
     #[serde(rename = "%")]
     Percent,
     /// A plain number.
@@ -47,6 +51,8 @@ impl Unit {
             Self::InstructionsPerRequest => "instructions/request",
             Self::PerSecond => "/s",
             Self::Times => "×",
+            Self::Changes => "changes",
+            Self::Runs => "runs",
             Self::Percent => "%",
             Self::Exponent => "exponent",
         }
@@ -58,6 +64,7 @@ impl Unit {
             Self::Seconds | Self::Milliseconds | Self::Microseconds => 1,
             Self::Mebibytes | Self::Times | Self::Percent | Self::Exponent => 2,
             Self::Crates | Self::InstructionsPerRequest | Self::PerSecond => 0,
+            Self::Changes | Self::Runs => 0,
         }
     }
 

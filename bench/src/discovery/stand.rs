@@ -91,7 +91,11 @@ impl Stand {
 
 /// Seconds of all cores that a process has taken since its start.
 pub(super) fn cpu_seconds(process: &Child) -> Result<f64, Failure> {
-    let pid = process.id().as_raw();
+    cpu_seconds_of(process.id().as_raw())
+}
+
+/// The same of a process by its number.
+pub(super) fn cpu_seconds_of(pid: u32) -> Result<f64, Failure> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .map_err(|error| Failure::io("reading a process's times", error))?;
     let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());

@@ -2,16 +2,12 @@
 //!
 //! Owns the rounds, and what is said of them.
 
-use std::io::Error;
-use std::time::Duration;
-
 use lathe_catalog::paths;
 use lathe_coordination::{Store, Watch, WatchEvent};
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::crowd::Crowd;
 use super::stand::{Stand, name};
 use super::watching::Watching;
 use crate::args::{Args, Figure};
@@ -23,57 +19,19 @@ use crate::row::{Measured, Peer, Series, Unit};
 use crate::say;
 use crate::surroundings::Surroundings;
 
-const FEW: usize = 100;
-const FEW_ROUNDS: usize = 200;
+pub(super) const FEW: usize = 100;
+pub(super) const FEW_ROUNDS: usize = 200;
 const MANY: usize = 10_000;
 const MANY_ROUNDS: usize = 20;
 /// Rounds that are not counted: connections and caches come to be as they stay.
-const WARM_UP: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const WARM_UP: usize = 10;
 /// The task whose group is watched; that of the bare client is another one.
-const TASK: u32 = 7;
+pub(super) const TASK: u32 = 7;
 
-/// Those who watch, each on a connection of its own.
-struct Crowd {
-    heard: mpsc::UnboundedReceiver<Result<Instant, Error>>,
-    work: JoinSet<()>,
-    size: usize,
-}
-
-impl Crowd {
-    async fn open(stand: &Stand, size: usize) -> Result<Self, Failure> {
-        let (told, heard) = mpsc::unbounded_channel();
-        let mut work = JoinSet::new();
-        for _ in 0..size {
-            let watching = Watching::open(&stand.address, &name(TASK)).await;
-            let mut one = watching.map_err(|error| Failure::io("opening a watch", error))?;
-            let told = told.clone();
-            work.spawn(async move { while told.send(one.next().await).is_ok() {} });
-        }
-        Ok(Self { heard, work, size })
-    }
-
-    /// The time from a change to the last who has heard of it, in milliseconds; and until the store
-    /// had it.
-    async fn round(&mut self, stand: &Stand, number: u64) -> Result<(f64, f64), Failure> {
-        let start = Instant::now();
-        stand.change(TASK, number).await?;
-        let durable = start.elapsed();
-        let mut last = start;
-        for _ in 0..self.size {
-            let heard = timeout(PATIENCE, self.heard.recv()).await.ok().flatten();
-            let late = || Failure::Late { what: "the last watcher".to_owned(), limit: PATIENCE };
-            let at = heard.ok_or_else(late)?;
-            last = last.max(at.map_err(|error| Failure::io("reading a watch", error))?);
-        }
-        Ok(((last - start).as_secs_f64() * 1e3, durable.as_secs_f64() * 1e3))
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        self.work.abort_all();
-    }
+/// So many who watch the group.
+pub(super) async fn crowd(stand: &Stand, size: usize) -> Result<Crowd, Failure> {
+    let group = name(TASK);
+    Crowd::open(size, async || Watching::open(&stand.address, &group).await).await
 }
 
 /// A client of ZooKeeper that watches one node and sets it.
@@ -120,16 +78,16 @@ pub(super) async fn few(surroundings: &Surroundings, lathe: &Programs, args: &Ar
     let syncs = surroundings.syncs_per_second()?;
     let stand = Stand::start(surroundings, lathe, None).await?;
     say::talk(&format!("{FEW} watchers"));
-    let mut crowd = Crowd::open(&stand, FEW).await?;
+    let mut crowd = crowd(&stand, FEW).await?;
     let mut bare = Bare::open(&stand).await?;
     let (mut heard, mut durable, mut peer) = <(Series, Series, Series)>::default();
     for round in 0..WARM_UP + args.rounds(FEW_ROUNDS) {
         let number = round as u64 + 1;
-        let (last, until_durable) = crowd.round(&stand, number).await?;
+        let seen = crowd.round(stand.change(TASK, number)).await?;
         let alone = bare.round(number).await?;
         if round >= WARM_UP {
-            heard.add(last);
-            durable.add(until_durable);
+            heard.add(seen.heard);
+            durable.add(seen.made);
             peer.add(alone);
         }
     }
@@ -162,13 +120,13 @@ pub(super) async fn many(
 ) -> Result<Vec<Taken>, Failure> {
     let stand = Stand::start(surroundings, lathe, None).await?;
     say::talk(&format!("{MANY} watchers"));
-    let mut crowd = Crowd::open(&stand, MANY).await?;
+    let mut crowd = crowd(&stand, MANY).await?;
     let mut heard = Series::default();
-    crowd.round(&stand, 1).await?;
+    crowd.round(stand.change(TASK, 1)).await?;
     let before = stand.cpu_seconds()?;
     let rounds = args.rounds(MANY_ROUNDS);
     for round in 0..rounds {
-        heard.add(crowd.round(&stand, round as u64 + 2).await?.0);
+        heard.add(crowd.round(stand.change(TASK, round as u64 + 2)).await?.heard);
     }
     let seconds = stand.cpu_seconds()? - before;
     drop(crowd);

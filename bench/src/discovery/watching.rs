@@ -1,24 +1,21 @@
-//! One who watches a group: a connection with a stream of events, read as cheaply as can be.
+//! One who watches a group of a registry: a stream of events.
 //!
-//! Owns the bytes. It must not know what is measured.
+//! Owns what is asked and what an event looks like. It must not know what is measured.
 
-use std::io::{Error, ErrorKind};
-use std::time::Duration;
+use std::io::Error;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::crowd::Hears;
+use super::wire::{PATIENCE, Wire};
+
 const EVENT: &[u8] = b"event: group\n";
 const SYNCED: &[u8] = b"event: synced\n";
 
 /// An open stream.
 #[derive(Debug)]
 pub(super) struct Watching {
-    stream: TcpStream,
-    buffer: Vec<u8>,
+    wire: Wire,
 }
 
 impl Watching {
@@ -26,51 +23,34 @@ impl Watching {
     pub(super) async fn open(address: &str, group: &str) -> Result<Self, Error> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let mut stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
+            let mut wire = Wire::open(address).await?;
             let request = format!(
                 "GET /v1/watch?group={group} HTTP/1.1\r\nhost: {address}\r\n\
                  accept: text/event-stream\r\n\r\n"
             );
-            stream.write_all(request.as_bytes()).await?;
-            let mut one = Self { stream, buffer: Vec::with_capacity(8 * 1024) };
-            one.until(b"\r\n\r\n").await?;
-            if one.buffer.starts_with(b"HTTP/1.1 200 ") {
-                one.until(SYNCED).await?;
-                one.buffer.clear();
-                return Ok(one);
+            wire.send(&request).await?;
+            wire.until(b"\r\n\r\n").await?;
+            if wire.bytes.starts_with(b"HTTP/1.1 200 ") {
+                wire.until(SYNCED).await?;
+                wire.bytes.clear();
+                return Ok(Self { wire });
             }
             if Instant::now() > end {
-                let head = String::from_utf8_lossy(&one.buffer).into_owned();
+                let head = String::from_utf8_lossy(&wire.bytes).into_owned();
                 return Err(Error::other(format!("the registry answers {head:?}")));
             }
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// The next event of the group: when all of it was there.
-    pub(super) async fn next(&mut self) -> Result<Instant, Error> {
-        self.until(EVENT).await?;
-        self.until(b"\n\n").await?;
-        self.buffer.clear();
-        Ok(Instant::now())
-    }
-
-    async fn until(&mut self, part: &[u8]) -> Result<(), Error> {
-        let mut from = 0;
-        loop {
-            if find(&self.buffer[from..], part) {
-                return Ok(());
-            }
-            from = self.buffer.len().saturating_sub(part.len());
-            let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
-            if read.map_err(|_| Error::from(ErrorKind::TimedOut))?? == 0 {
-                return Err(Error::new(ErrorKind::UnexpectedEof, "the stream ended"));
-            }
+            sleep(std::time::Duration::from_millis(20)).await;
         }
     }
 }
 
-fn find(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+impl Hears for Watching {
+    /// The next event of the group: when all of it was there.
+    async fn next(&mut self) -> Result<(Instant, usize), Error> {
+        self.wire.until(EVENT).await?;
+        self.wire.until(b"\n\n").await?;
+        let size = self.wire.bytes.len();
+        self.wire.bytes.clear();
+        Ok((Instant::now(), size))
+    }
 }
