@@ -187,7 +187,8 @@ fn access(method: &Method, path: &str, held_max: Duration) -> Access {
         let may_wait = of_group || path.starts_with("/v1/config/");
         return if may_wait { access.time_max(access.time_max + held_max) } else { access };
     }
-    if path.starts_with("/v1/fleets/") && matches!(*method, Method::PUT | Method::DELETE) {
+    let of_lease = path.starts_with("/v1/fleets/") && path.contains("/leases/");
+    if of_lease && matches!(*method, Method::PUT | Method::DELETE) {
         let access = Access::default().body_bytes_max(BODY_BYTES_MAX);
         return if *method == Method::DELETE { access.any_content_type() } else { access };
     }
