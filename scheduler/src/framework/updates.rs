@@ -151,7 +151,10 @@ impl Framework {
         };
         let newest = at + 1 == record.lives.len();
         let life = record.lives.remove(at);
-        self.losses.answers(&life.host);
+        // A launch that the master has dropped never reached its host, which may be gone.
+        if life.phase == Phase::Unreachable || status.state != TaskState::Dropped {
+            self.losses.answers(&life.host);
+        }
         record.last_end = Some(end_text(status));
         if newest {
             // Its next host is known already where it moves.

@@ -55,6 +55,27 @@ fn what_many_hosts_had_is_not_replaced_while_they_are_away_at_once() {
 }
 
 #[test]
+fn a_launch_that_the_master_drops_says_nothing_of_a_host_that_is_away() {
+    // Two on each host: of the first host, one is out of reach and the other was never begun.
+    let mut rig = Rig::connected(6);
+    let keys = "tags = [\"apart\"]\nbiases = [[\"apart\", \"avoid\"]]\n";
+    rig.submit(&format!("{}{keys}", page(12)));
+    rig.settle();
+    let hosts: Vec<_> = rig.instances().iter().map(|one| one.host.clone()).collect();
+    let mut away = std::collections::BTreeMap::new();
+    for slot in (1..12_u32).filter(|slot| hosts[*slot as usize] == hosts[0]).chain(1..12) {
+        away.entry(hosts[slot as usize].clone()).or_insert(slot);
+    }
+    let first = away.remove(&hosts[0]).unwrap();
+    for slot in std::iter::once(first).chain(away.into_values().take(2)) {
+        lose(&mut rig, slot..slot + 1);
+    }
+    assert_eq!(held(&rig), 3);
+    rig.end("page#0.1", TaskState::Dropped);
+    assert_eq!(held(&rig), 3);
+}
+
+#[test]
 fn fewer_than_three_hosts_hold_nothing_up() {
     let mut rig = one_on_each(3);
     lose(&mut rig, 0..2);
