@@ -266,7 +266,8 @@ fn an_instance_or_its_executor_that_dies_is_replaced_and_leaves_no_process() {
 fn agents_that_went_at_once_are_held_until_somebody_says_that_they_are_lost() {
     let mut lathe = OnMesos::without_scheduler(&MesosSpec::of_agents(5));
     let url = lathe.mesos().url();
-    lathe.start_scheduler(&["--master", &url, "--replace-after", "100ms"]);
+    // Longer than it takes the master to tell of one after the other.
+    lathe.start_scheduler(&["--master", &url, "--replace-after", "3s"]);
     lathe.connected();
     let keys = "tasks = 5\ntags = [\"t\"]\nbiases = [[\"t\", \"avoid\"]]";
     let scripts = Scripts::default().with("one", "exec sleep 100000", keys);
