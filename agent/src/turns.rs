@@ -86,7 +86,7 @@ impl Turns {
         fleet: &str,
         turn: Option<&TurnAsk>,
     ) -> Result<Option<String>, String> {
-        let registries = self.state.read().registries().to_vec();
+        let registries = self.registries();
         let holder = format!("{}.{hook}", self.holder);
         let target = format!("/v1/fleets/{}/leases/{}", segment(fleet), segment(&holder));
         let asked = async {
@@ -101,6 +101,15 @@ impl Turns {
         };
         let late = |_| Err("no registry answers in time".to_owned());
         timeout(PATIENCE, asked).await.unwrap_or_else(late)
+    }
+
+    /// The one that is followed first: it was there a moment ago, and is another one for each agent.
+    fn registries(&self) -> Vec<String> {
+        let follower = self.state.read();
+        let mut registries = follower.registries().to_vec();
+        let followed = follower.followed();
+        registries.sort_by_key(|registry| Some(registry.as_str()) != followed);
+        registries
     }
 
     async fn ask_one(

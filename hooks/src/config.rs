@@ -24,6 +24,8 @@ const FILES_MAX: usize = 64;
 const HOUR_MS: u64 = 3_600_000;
 /// So long is waited for somebody who grants turns, in milliseconds.
 const TURN_WAIT_MS: u64 = 60_000;
+/// Hosts of a fleet that follow at the same time; registries grant no more.
+const MOST_MAX: u64 = 1000;
 
 /// Reads the text of a template.
 pub type Load<'a> = &'a mut dyn FnMut(&Path) -> io::Result<String>;
@@ -124,7 +126,7 @@ pub(crate) fn read_program(table: &mut Reader, recipe: &mut Recipe) {
 
 /// Hosts that wait for each other; without `max_parallel` nobody waits.
 fn read_fleet(hook: &str, table: &mut Reader) -> Option<Fleet> {
-    let most = table.optional_u64_within("max_parallel", 1..=10_000);
+    let most = table.optional_u64_within("max_parallel", 1..=MOST_MAX);
     let name = table.optional_string("fleet");
     let patience_ms = table.duration_ms_within("turn_wait", TURN_WAIT_MS, 0..=24 * HOUR_MS);
     if name.as_deref().is_some_and(|name| !is_name(name)) {

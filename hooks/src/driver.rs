@@ -302,8 +302,8 @@ impl Running {
                 self.under_way += 1;
                 let (events, turns) = (self.events.0.clone(), self.turns.clone());
                 tokio::spawn(async move {
-                    turns::give_back(turns, hook, fleet).await;
-                    let _ = events.send(Event::Woken);
+                    turns::give_back(turns, hook.clone(), fleet).await;
+                    let _ = events.send(Event::GivenBack { hook });
                 });
             }
             Command::Tell { hook, problem, gave_up } => self.tell(&hook, problem, gave_up),

@@ -141,6 +141,9 @@ impl Engine {
                     hook.answered(now_ms, ask, answer, around, commands);
                 }
             }
+            Event::GivenBack { hook } => {
+                self.hooks.get_mut(&hook).into_iter().for_each(Hook::given_back);
+            }
             Event::Ended { hook, run, end } => {
                 if let Some(hook) = self.hooks.get_mut(&hook) {
                     hook.ended(now_ms, run, &end, around, commands);

@@ -95,6 +95,7 @@ fn each_mistake_has_a_code_a_place_and_a_hint() {
         ("groups = [\"g\"]\nenv = { LATHE_X = \"1\" }", "LT0502", "LATHE_"),
         ("groups = [\"g\"]\nfleet = \"edge\"", "LT0503", "max_parallel = 1"),
         ("groups = [\"g\"]\nmax_parallel = 0", "LT0502", "max_parallel"),
+        ("groups = [\"g\"]\nmax_parallel = 1001", "LT0502", "1 to 1000"),
         ("groups = [\"g\"]\nmax_parallel = 1\nfleet = \"a/b\"", "LT0502", "no name of a fleet"),
         ("groups = [\"g\"]\nbrake = 0", "LT0502", "brake"),
         ("groups = [\"g\"]\nsetle = \"1s\"", "LT0501", "did you mean `settle`"),

@@ -34,6 +34,8 @@ pub enum Event {
     Restored { hook: String, run: RunId, outcome: Result<(), String> },
     /// What was said of a turn.
     Answered { hook: String, ask: RunId, answer: TurnAnswer },
+    /// A turn has been given back, or nobody answers.
+    GivenBack { hook: String },
     /// The program ended.
     Ended { hook: String, run: RunId, end: End },
     /// Somebody wants this hook to run now, whatever holds it up.
@@ -114,7 +116,7 @@ pub enum Command {
     Run { hook: String, run: RunId, start: Start },
     /// Ask whether it is this hook's turn.
     Ask { hook: String, ask: RunId, turn: TurnAsk },
-    /// The turn is over; nobody waits for it.
+    /// The turn is over. Until that is known no other one is asked for.
     GiveBack { hook: String, fleet: String },
     /// Tell the program of `on_failure`; nobody waits for it.
     Tell { hook: String, problem: String, gave_up: bool },

@@ -55,6 +55,8 @@ pub(super) struct Turn {
     leave: Leave,
     /// A run has begun by this leave.
     used: bool,
+    /// It is on its way back. What is asked for before that has come would be given back with it.
+    on_its_way_back: bool,
     asked: Option<RunId>,
     again_ms: Option<u64>,
     unheard_since_ms: Option<u64>,
@@ -71,7 +73,7 @@ impl Turn {
     /// There is nothing to be done in a turn. One that was granted is given back by who looks next.
     pub(super) fn let_go(&mut self) {
         if self.leave == Leave::None {
-            *self = Self::default();
+            *self = Self { on_its_way_back: self.on_its_way_back, ..Self::default() };
         }
     }
 
@@ -92,6 +94,10 @@ impl Hook {
         let Some(fleet) = &self.recipe.fleet else { return true };
         if why == Why::Forced || self.turn.leave != Leave::None {
             return true;
+        }
+        if self.turn.on_its_way_back {
+            self.turn.because.get_or_insert_with(|| "gives its last turn back".to_owned());
+            return false;
         }
         if let Some(at_ms) = self.turn.again_ms.filter(|at_ms| now_ms < *at_ms) {
             around.wake_at(at_ms);
@@ -162,7 +168,13 @@ impl Hook {
         let turn = std::mem::take(&mut self.turn);
         if let (Leave::Granted, Some(fleet)) = (turn.leave, &self.recipe.fleet) {
             let (hook, fleet) = (self.recipe.name.clone(), fleet.name.clone());
+            self.turn.on_its_way_back = true;
             commands.push(Command::GiveBack { hook, fleet });
         }
+    }
+
+    /// Whoever grants turns has this one back, or does not answer.
+    pub(super) fn given_back(&mut self) {
+        self.turn = Turn::default();
     }
 }

@@ -396,6 +396,19 @@ fn h12_each_try_has_a_turn_of_its_own() {
 }
 
 #[test]
+fn h12_no_turn_is_asked_for_before_the_last_one_is_back() {
+    let mut world = World::of(vec![of_fleet()]);
+    world.slow_to_take_back = true;
+    world.see(&snapshot(10, &[entry(0, 1)]));
+    world.see(&snapshot(11, &[entry(0, 1), entry(1, 1)]));
+    world.pass(5000);
+    assert_eq!((world.runs(), world.given_back), (vec![(Why::Changed, 10)], 1));
+    assert_eq!(world.status("h").standing, Standing::Waiting);
+    world.tell(Event::GivenBack { hook: "h".to_owned() });
+    assert_eq!(world.runs(), [(Why::Changed, 10), (Why::Changed, 11)]);
+}
+
+#[test]
 fn h12_who_hears_nobody_goes_without_a_turn_in_the_end() {
     let mut world = World::of(vec![of_fleet()]);
     let unheard = TurnAnswer::Unheard { problem: "no registry answers".to_owned() };

@@ -69,6 +69,8 @@ pub(super) struct World {
     turns: BTreeSet<String>,
     without_turn: BTreeSet<String>,
     pub(super) given_back: u32,
+    /// It is not known when turns are back.
+    pub(super) slow_to_take_back: bool,
     seed: u64,
 }
 
@@ -151,6 +153,7 @@ impl World {
             turns: BTreeSet::new(),
             without_turn: BTreeSet::new(),
             given_back: 0,
+            slow_to_take_back: false,
             seed: 1,
         }
     }
@@ -300,11 +303,7 @@ impl World {
                 let answer = self.turn_of(&hook);
                 Some(Event::Answered { hook, ask, answer })
             }
-            Command::GiveBack { hook, .. } => {
-                assert!(self.turns.remove(&hook), "a turn is given back that nobody has");
-                self.given_back += 1;
-                None
-            }
+            Command::GiveBack { hook, .. } => self.take_back(hook),
             Command::Tell { hook, gave_up, .. } => {
                 self.told.push((hook, gave_up));
                 None
@@ -330,6 +329,12 @@ impl World {
             self.turns.insert(hook.to_owned());
         }
         answer
+    }
+
+    fn take_back(&mut self, hook: String) -> Option<Event> {
+        assert!(self.turns.remove(&hook), "a turn is given back that nobody has");
+        self.given_back += 1;
+        (!self.slow_to_take_back).then_some(Event::GivenBack { hook })
     }
 
     fn replace(&mut self, hook: &str) -> Option<()> {
